@@ -1,0 +1,63 @@
+/// Every code the relay itself can answer with, stable for ever. `docs/errors.md` lists them; a test compares the two.
+package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
+    case bodyNotJSON = "body_not_json"
+    case bodyTooLarge = "body_too_large"
+    case fieldMissing = "field_missing"
+    case fieldInvalid = "field_invalid"
+    case bulkTooLarge = "bulk_too_large"
+    case headerInvalid = "header_invalid"
+    case queryInvalid = "query_invalid"
+    case tokenMissing = "token_missing"
+    case tokenInvalid = "token_invalid"
+    case tokenExpired = "token_expired"
+    case scopeMissing = "scope_missing"
+    case routeUnknown = "route_unknown"
+    case methodNotAllowed = "method_not_allowed"
+    case jobUnknown = "job_unknown"
+    case jobNotEnded = "job_not_ended"
+    case jobAlreadyEnded = "job_already_ended"
+    case webhookUnknown = "webhook_unknown"
+    case webhookRefused = "webhook_refused"
+    case idempotencyConflict = "idempotency_conflict"
+    case queueFull = "queue_full"
+    case storeUnavailable = "store_unavailable"
+    case noUpstreamKey = "no_upstream_key"
+    case pacingExhausted = "pacing_exhausted"
+    case upstreamUnreachable = "upstream_unreachable"
+    case retriesExhausted = "retries_exhausted"
+    case canceled = "canceled"
+    case deadlinePassed = "deadline_passed"
+    case shuttingDown = "shutting_down"
+    case internalFault = "internal_fault"
+
+    /// The HTTP status and the Anthropic error type that clients' SDKs choose their exception by.
+    package var status: Int {
+        switch self {
+        case .bodyNotJSON, .fieldMissing, .fieldInvalid, .headerInvalid, .queryInvalid, .webhookRefused: 400
+        case .tokenMissing, .tokenInvalid, .tokenExpired: 401
+        case .scopeMissing: 403
+        case .routeUnknown, .jobUnknown, .webhookUnknown: 404
+        case .methodNotAllowed: 405
+        case .jobNotEnded, .jobAlreadyEnded, .idempotencyConflict, .canceled: 409
+        case .bodyTooLarge, .bulkTooLarge: 413
+        case .internalFault: 500
+        case .upstreamUnreachable, .retriesExhausted: 502
+        case .queueFull, .storeUnavailable, .noUpstreamKey, .pacingExhausted, .shuttingDown: 503
+        case .deadlinePassed: 504
+        }
+    }
+
+    /// The envelope's `error.type`, after `anthropic-api.md` §5.
+    package var anthropicType: String {
+        switch status {
+        case 400, 405: "invalid_request_error"
+        case 401: "authentication_error"
+        case 403: "permission_error"
+        case 404: "not_found_error"
+        case 409: "conflict_error"
+        case 413: "request_too_large"
+        case 504: "timeout_error"
+        default: "api_error"
+        }
+    }
+}

@@ -1,0 +1,37 @@
+/// Why no complete answer came back, told apart as far as the network tells.
+package struct TransportFailure: Error, Hashable, Sendable {
+    package enum Kind: String, Hashable, Sendable, CaseIterable {
+        /// The name was not found.
+        case resolve
+        /// The connection was refused or not made in time.
+        case connect
+        /// The TLS handshake or the certificate failed.
+        case tls
+        /// The egress proxy refused or failed.
+        case proxy
+        /// The address is not allowed by policy; nothing was sent.
+        case addressRefused = "address_refused"
+        /// A clock ran out: no first byte, no next byte, or the whole exchange.
+        case timeout
+        /// The connection broke after the request was (partly) sent.
+        case broken
+        /// The answer was cut short or not HTTP.
+        case malformed
+        /// The answer was larger than the limit.
+        case tooLarge = "too_large"
+        /// We cancelled it.
+        case canceled
+    }
+
+    package let kind: Kind
+    /// Whether the request may have reached the upstream, so that a second one may be billed twice.
+    package let maybeSent: Bool
+    /// For people: the library's words, without secrets.
+    package let detail: String
+
+    package init(_ kind: Kind, maybeSent: Bool, detail: String) {
+        self.kind = kind
+        self.maybeSent = maybeSent
+        self.detail = detail
+    }
+}

@@ -1,0 +1,26 @@
+/// A job in a worker's hands: the lease and all that is needed to send it.
+package struct Claim: Hashable, Sendable {
+    package let lease: Lease
+    package let tenant: TenantID
+    package let body: [UInt8]
+    package let headers: [HeaderField]
+    package let model: String
+    package let createdAt: Timestamp
+    package let deadline: Timestamp?
+    /// When the first attempt was claimed: the retry budget's elapsed time counts from here.
+    package let firstClaimedAt: Timestamp
+
+    package init(
+        lease: Lease, tenant: TenantID, body: [UInt8], headers: [HeaderField], model: String,
+        createdAt: Timestamp, deadline: Timestamp?, firstClaimedAt: Timestamp
+    ) {
+        self.lease = lease
+        self.tenant = tenant
+        self.body = body
+        self.headers = headers
+        self.model = model
+        self.createdAt = createdAt
+        self.deadline = deadline
+        self.firstClaimedAt = firstClaimedAt
+    }
+}

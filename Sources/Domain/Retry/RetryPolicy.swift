@@ -1,0 +1,40 @@
+/// When a request is tried again, and when not: one budget of attempts and elapsed time for every kind of retry.
+package struct RetryPolicy: Hashable, Sendable {
+    package enum Decision: Hashable, Sendable {
+        /// Nothing to retry: the verdict is final.
+        case finish
+        case retry(after: Duration)
+        /// Retryable, but the budget is spent.
+        case giveUp
+    }
+
+    /// Attempts in all, the first one included. At least 1.
+    package let maxAttempts: Int
+    /// From the first attempt's start; a retry that would begin later is not made.
+    package let maxElapsed: Duration
+    package let backoff: Backoff
+
+    package init(maxAttempts: Int, maxElapsed: Duration, backoff: Backoff = Backoff()) {
+        self.maxAttempts = max(1, maxAttempts)
+        self.maxElapsed = maxElapsed
+        self.backoff = backoff
+    }
+
+    /// For jobs: 20 attempts within 24 h.
+    package static let jobs = RetryPolicy(maxAttempts: 20, maxElapsed: .seconds(86_400))
+    /// For interactive calls: 3 attempts within 30 s, first waits up to 1 s.
+    package static let interactive = RetryPolicy(maxAttempts: 3, maxElapsed: .seconds(30))
+
+    /// - Parameters:
+    ///   - attempt: the number of the attempt that got `verdict`, from 1.
+    ///   - elapsed: since the first attempt began.
+    package func decide(
+        after verdict: Verdict, attempt: Int, elapsed: Duration, using random: inout some RandomNumberGenerator
+    ) -> Decision {
+        guard verdict.isRetryable else { return .finish }
+        let drawn = backoff.delay(afterAttempt: attempt, using: &random)
+        let delay = max(drawn, verdict.retryAfter ?? .zero)
+        guard attempt < maxAttempts, elapsed + delay <= maxElapsed else { return .giveUp }
+        return .retry(after: delay)
+    }
+}

@@ -1,0 +1,123 @@
+package import Domain
+
+/// The durable queue: where accepted jobs, their results and the webhook outbox live.
+///
+/// Every method that changes something is one transaction, durable when it returns. Concurrent calls may share a
+/// transaction. Every implementation passes the conformance suite in `Tests/QueueTests`.
+package protocol JobStore: Sendable {
+    // MARK: Intake
+
+    /// Makes `jobs` durable, all or none, in their order. Returns one outcome a job, in that order.
+    /// - Throws: `.full` when the queue holds its limit, `.unavailable` when the disk refuses.
+    func submit(_ jobs: [NewJob]) async throws(JobStoreError) -> [SubmitOutcome]
+
+    // MARK: Work
+
+    /// Claims up to `limit` due jobs for `worker`: higher priority first, then earlier `runAt`, then older. Each is
+    /// hidden from other workers until `now + duration`. Jobs whose deadline has passed are not claimed.
+    /// - Parameter limit: 1...1000.
+    /// - Returns: the claims, perhaps none. Never waits for work to arrive.
+    func claim(
+        limit: Int, by worker: String, at now: Timestamp, for duration: Duration
+    ) async throws(JobStoreError) -> [Claim]
+
+    /// Prolongs `leases` to `now + duration`. Returns one answer a lease, in order.
+    func renew(_ leases: [Lease], at now: Timestamp, for duration: Duration) async throws(JobStoreError)
+        -> [LeaseRenewal]
+
+    /// Ends one attempt: journal line, transition, result and webhook outbox rows in one transaction.
+    /// A retry of a job whose cancellation was asked for ends it as canceled instead.
+    /// - Throws: `.leaseLost` if the lease is no longer the job's current one; nothing has changed then.
+    func settle(_ settlement: Settlement) async throws(JobStoreError)
+
+    /// Puts up to `limit` jobs with expired leases back into the queue (or ends them as errored after `maxAttempts`
+    /// claims, as canceled if that was asked for) and expires up to `limit` queued jobs whose deadline has passed.
+    /// - Returns: how many jobs changed.
+    func reap(limit: Int, maxAttempts: Int, at now: Timestamp) async throws(JobStoreError) -> Int
+
+    // MARK: Owners
+
+    /// Cancels a queued job at once; marks a running one, whose worker then cancels the upstream call.
+    /// - Returns: nil if `tenant` has no such job.
+    func cancel(_ id: JobID, of tenant: TenantID, at now: Timestamp) async throws(JobStoreError) -> CancelOutcome?
+
+    /// - Parameter tenant: whose jobs to look in; nil for an operator, who sees all.
+    func job(_ id: JobID, of tenant: TenantID?) async throws(JobStoreError) -> JobRecord?
+    /// The result of an ended job; nil if there is no such job or it has not ended. A job canceled or expired before
+    /// it was sent has a result too: the relay's envelope.
+    func result(of id: JobID, tenant: TenantID?) async throws(JobStoreError) -> JobResult?
+    /// The journal of a job's ended attempts, oldest first; at most 1,000.
+    func attempts(of id: JobID) async throws(JobStoreError) -> [AttemptRecord]
+    /// Newest first.
+    func list(_ query: JobQuery) async throws(JobStoreError) -> JobPage
+    /// Jobs a state, kept as counters, of one tenant or of all (nil).
+    func counts(of tenant: TenantID?) async throws(JobStoreError) -> [JobState: Int]
+
+    // MARK: Webhooks
+
+    func addEndpoint(_ endpoint: WebhookEndpoint) async throws(JobStoreError)
+    /// Oldest first; at most 1,000.
+    func endpoints(of tenant: TenantID) async throws(JobStoreError) -> [WebhookEndpoint]
+    /// Removes the endpoint and its undelivered events. Returns whether there was one.
+    func removeEndpoint(_ id: String, of tenant: TenantID) async throws(JobStoreError) -> Bool
+    /// Claims up to `limit` due deliveries, oldest first, hidden until `now + duration`.
+    func claimDeliveries(limit: Int, at now: Timestamp, for duration: Duration) async throws(JobStoreError)
+        -> [Delivery]
+    /// Records the end of one delivery attempt. A stale attempt changes nothing.
+    func settleDelivery(_ id: String, attempt: Int, as outcome: DeliveryOutcome) async throws(JobStoreError)
+    /// Deliveries a state, of all tenants.
+    func deliveryCounts() async throws(JobStoreError) -> [DeliveryState: Int]
+
+    // MARK: Waking up
+
+    /// Grows whenever, in any process, something of `topic` may have happened.
+    func changeCount(_ topic: ChangeTopic) -> UInt64
+    /// Returns as soon as the count of `topic` differs from `seen`, or when `limit` has passed. Spurious returns occur.
+    func waitForChange(_ topic: ChangeTopic, since seen: UInt64, upTo limit: Duration) async
+}
+
+/// What a waiter waits for.
+package enum ChangeTopic: Int, Hashable, Sendable, CaseIterable {
+    /// Jobs became due (submitted, retried, reaped).
+    case jobs
+    /// Jobs reached a terminal state.
+    case results
+    /// Deliveries became due.
+    case deliveries
+}
+
+package enum JobStoreError: Error, Hashable, Sendable {
+    /// The lease is no longer current: another attempt owns the job, or it has ended.
+    case leaseLost(Lease)
+    /// The queue holds `depth` unfinished jobs; `limit` are allowed.
+    case full(depth: Int, limit: Int)
+    /// The store cannot be read or written now (disk full, I/O error, busy too long, not a database).
+    /// `detail` is for operators: the library's words.
+    case unavailable(detail: String)
+}
+
+package enum SubmitOutcome: Hashable, Sendable {
+    case accepted(JobID)
+    /// The idempotency key was used for the same submission before: its job.
+    case existing(JobID)
+    /// The idempotency key was used for another submission; nothing was stored.
+    case idempotencyConflict(JobID)
+    /// The job names a webhook endpoint that its tenant does not have; nothing was stored.
+    case unknownEndpoint(String)
+}
+
+package enum LeaseRenewal: Hashable, Sendable {
+    case renewed
+    /// Renewed, and the owner asked for cancellation: cancel the upstream call, then settle.
+    case cancelRequested
+    /// Another attempt owns the job, or it has ended: stop at once, settle nothing.
+    case lost
+}
+
+package enum CancelOutcome: Hashable, Sendable {
+    /// It was queued and has ended as canceled.
+    case canceled
+    /// It is running; its worker has been told.
+    case requested
+    case alreadyEnded(JobState)
+}

@@ -1,0 +1,6 @@
+import Yams
+import ServiceLifecycle
+import Metrics
+import Logging
+import ArgumentParser
+print("x")
