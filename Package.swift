@@ -54,7 +54,8 @@ let package = Package(
         .target(
             name: "API",
             dependencies: [
-                "Domain", "Queue", "Telemetry", "Upstream", "Vault",
+                "Domain", "Queue", "Telemetry", "Upstream",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
