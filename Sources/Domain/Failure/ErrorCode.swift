@@ -29,6 +29,12 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case deadlinePassed = "deadline_passed"
     case shuttingDown = "shutting_down"
     case internalFault = "internal_fault"
+    // Met on the command line, never over HTTP:
+    case configurationInvalid = "configuration_invalid"
+    case masterKeyUnusable = "master_key_unusable"
+    case sealedValueUnreadable = "sealed_value_unreadable"
+    case argumentInvalid = "argument_invalid"
+    case relayUnreachable = "relay_unreachable"
 
     /// The HTTP status and the Anthropic error type that clients' SDKs choose their exception by.
     package var status: Int {
@@ -40,8 +46,8 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
         case .methodNotAllowed: 405
         case .jobNotEnded, .jobAlreadyEnded, .idempotencyConflict, .canceled: 409
         case .bodyTooLarge, .bulkTooLarge: 413
-        case .internalFault: 500
-        case .upstreamUnreachable, .retriesExhausted: 502
+        case .internalFault, .configurationInvalid, .masterKeyUnusable, .sealedValueUnreadable, .argumentInvalid: 500
+        case .relayUnreachable, .upstreamUnreachable, .retriesExhausted: 502
         case .queueFull, .storeUnavailable, .noUpstreamKey, .pacingExhausted, .shuttingDown: 503
         case .deadlinePassed: 504
         }
