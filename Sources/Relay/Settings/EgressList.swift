@@ -1,0 +1,41 @@
+import Domain
+import Yams
+
+/// The `egress` section: a list of ways out, each an `id` and one of `proxy`, `source`, `entry` or `direct`.
+struct EgressList {
+    let file: SettingsFile
+
+    func paths(in node: Node) throws(RelayError) -> [EgressPath] {
+        guard let sequence = node.sequence else { throw file.invalid("egress takes a list", at: node) }
+        var paths: [EgressPath] = []
+        for item in sequence {
+            let path = try path(in: item)
+            guard !paths.contains(where: { $0.id == path.id }) else {
+                throw file.invalid("egress has two paths with the id '\(path.id)'", at: item)
+            }
+            paths.append(path)
+        }
+        return paths
+    }
+
+    private func path(in node: Node) throws(RelayError) -> EgressPath {
+        var id: String?
+        var route: EgressPath.Route?
+        for (name, value) in try file.pairs(of: node, within: "egress") {
+            guard let text = value.scalar?.string else { throw file.invalid("egress.\(name) takes a word", at: value) }
+            switch name {
+            case "id": id = text
+            case "proxy": route = .proxy(Secret(text))
+            case "source": route = .source(text)
+            case "entry": route = .entry(text)
+            case "direct" where text == "true": route = .direct
+            default: throw file.invalid("egress.\(name) is unknown; allowed are id, proxy, source, entry, direct", at: value)
+            }
+        }
+        guard let id, Identifier.isValid(id) else { throw file.invalid("An egress path needs an id", at: node) }
+        guard let route else {
+            throw file.invalid("The egress path '\(id)' needs one of proxy, source, entry or direct: true", at: node)
+        }
+        return EgressPath(id: id, route: route)
+    }
+}

@@ -1,0 +1,99 @@
+import Domain
+
+/// One configuration key: its name in the file, its kind and range, and where its value goes.
+struct Setting: Sendable {
+    enum Kind: Sendable {
+        case text(WritableKeyPath<Settings, String> & Sendable)
+        case flag(WritableKeyPath<Settings, Bool> & Sendable)
+        case count(WritableKeyPath<Settings, Int> & Sendable, ClosedRange<Int>)
+        case size(WritableKeyPath<Settings, Int> & Sendable, ClosedRange<Int>)
+        case duration(WritableKeyPath<Settings, Duration> & Sendable, ClosedRange<Duration>)
+        case list(WritableKeyPath<Settings, [String]> & Sendable)
+    }
+
+    /// As in the file, groups joined by dots: `worker.lease`.
+    let key: String
+    let kind: Kind
+
+    private init(_ key: String, _ kind: Kind) {
+        self.key = key
+        self.kind = kind
+    }
+
+    static let all: [Setting] = [
+        Setting("data", .text(\.data)),
+        Setting("listen", .text(\.listen)),
+        Setting("upstream", .text(\.upstream)),
+        Setting("public_url", .text(\.publicURL)),
+        Setting("log.level", .text(\.logLevel)),
+        Setting("limits.body", .size(\.bodyLimit, 1024...1_073_741_824)),
+        Setting("limits.bulk_lines", .count(\.bulkLines, 1...100_000_000)),
+        Setting("limits.queue_depth", .count(\.queueDepth, 1...1_000_000_000)),
+        Setting("limits.wait", .duration(\.longestWait, .seconds(1) ... .seconds(600))),
+        Setting("worker.concurrency", .count(\.concurrency, 1...10_000)),
+        Setting("worker.lease", .duration(\.lease, .seconds(1) ... .seconds(3600))),
+        Setting("worker.drain", .duration(\.drain, .zero ... .seconds(3600))),
+        Setting("retry.max_attempts", .count(\.retryAttempts, 1...1000)),
+        Setting("retry.max_elapsed", .duration(\.retryElapsed, .seconds(1) ... .seconds(2_592_000))),
+        Setting("retry.base", .duration(\.retryBase, .milliseconds(1) ... .seconds(60))),
+        Setting("retry.cap", .duration(\.retryCap, .milliseconds(1) ... .seconds(3600))),
+        Setting("sync.patience", .duration(\.syncPatience, .zero ... .seconds(600))),
+        Setting("sync.max_attempts", .count(\.syncAttempts, 1...20)),
+        Setting("webhooks.allow_http", .flag(\.webhookAllowHTTP)),
+        Setting("webhooks.allow_networks", .list(\.webhookAllowNetworks)),
+        Setting("webhooks.timeout", .duration(\.webhookTimeout, .seconds(1) ... .seconds(120))),
+        Setting("webhooks.inline_limit", .size(\.webhookInlineLimit, 0...33_554_432)),
+        Setting("webhooks.concurrency", .count(\.webhookConcurrency, 1...10_000)),
+        Setting("upstream_timeouts.connect", .duration(\.connectTimeout, .milliseconds(100) ... .seconds(600))),
+        Setting("upstream_timeouts.first_byte", .duration(\.firstByteTimeout, .milliseconds(100) ... .seconds(7200))),
+        Setting("upstream_timeouts.idle", .duration(\.idleTimeout, .milliseconds(100) ... .seconds(7200))),
+        Setting("upstream_timeouts.total", .duration(\.totalTimeout, .milliseconds(100) ... .seconds(86_400))),
+    ]
+
+    /// Puts the value written as `text` into `settings`.
+    /// - Throws: `configuration_invalid` with what was met and what is allowed.
+    func apply(_ text: String, to settings: inout Settings) throws(RelayError) {
+        switch kind {
+        case .text(let path): settings[keyPath: path] = text
+        case .list(let path): settings[keyPath: path] = [text]
+        case .flag(let path):
+            guard let flag = Bool(text) else { throw refusal(of: text, allowed: "true or false") }
+            settings[keyPath: path] = flag
+        case .count(let path, let range):
+            guard let count = Int(text), range.contains(count) else {
+                throw refusal(of: text, allowed: "a whole number from \(range.lowerBound) to \(range.upperBound)")
+            }
+            settings[keyPath: path] = count
+        case .size(let path, let range):
+            guard let size = SizeText.parse(text), range.contains(size) else {
+                throw refusal(
+                    of: text,
+                    allowed: "a size from \(SizeText.print(range.lowerBound)) to \(SizeText.print(range.upperBound))")
+            }
+            settings[keyPath: path] = size
+        case .duration(let path, let range):
+            guard let duration = DurationText.parse(text), range.contains(duration) else {
+                let (least, most) = (DurationText.print(range.lowerBound), DurationText.print(range.upperBound))
+                throw refusal(of: text, allowed: "a duration from \(least) to \(most), such as 250ms, 30s, 5m or 24h")
+            }
+            settings[keyPath: path] = duration
+        }
+    }
+
+    /// The value in `settings` as it would be written in the file.
+    func text(in settings: Settings) -> String {
+        switch kind {
+        case .text(let path): settings[keyPath: path]
+        case .list(let path): "[" + settings[keyPath: path].joined(separator: ", ") + "]"
+        case .flag(let path): String(settings[keyPath: path])
+        case .count(let path, _): String(settings[keyPath: path])
+        case .size(let path, _): SizeText.print(settings[keyPath: path])
+        case .duration(let path, _): DurationText.print(settings[keyPath: path])
+        }
+    }
+
+    private func refusal(of text: String, allowed: String) -> RelayError {
+        RelayError(
+            .configurationInvalid, "\(key) is '\(text)'; allowed is \(allowed).", remedy: "Correct it and start again.")
+    }
+}

@@ -1,0 +1,41 @@
+import Domain
+
+/// Everything that an operator can set. `docs/configuration.md` describes each; ``Setting/all`` names and checks them.
+struct Settings: Sendable {
+    var data = "./relay-data"
+    var listen = "127.0.0.1:8787"
+    var upstream = "https://api.anthropic.com"
+    var publicURL = ""
+    var logLevel = "info"
+
+    var bodyLimit = 32 * 1024 * 1024
+    var bulkLines = 1_000_000
+    var queueDepth = 10_000_000
+    var longestWait = Duration.seconds(60)
+
+    var concurrency = 256
+    var lease = Duration.seconds(30)
+    var drain = Duration.seconds(30)
+
+    var retryAttempts = 20
+    var retryElapsed = Duration.seconds(86_400)
+    var retryBase = Duration.seconds(1)
+    var retryCap = Duration.seconds(60)
+
+    var syncPatience = Duration.seconds(30)
+    var syncAttempts = 3
+
+    var webhookAllowHTTP = false
+    var webhookAllowNetworks: [String] = []
+    var webhookTimeout = Duration.seconds(15)
+    var webhookInlineLimit = 256 * 1024
+    var webhookConcurrency = 64
+
+    var connectTimeout = Duration.seconds(10)
+    var firstByteTimeout = Duration.seconds(600)
+    var idleTimeout = Duration.seconds(300)
+    var totalTimeout = Duration.seconds(3600)
+
+    /// Ways out; empty for the direct one alone.
+    var egress: [EgressPath] = []
+}

@@ -1,0 +1,89 @@
+import Domain
+import Yams
+
+/// Reads the YAML configuration file. Refuses what it does not know, with a suggestion.
+struct SettingsFile {
+    private let path: String
+
+    init(path: String) {
+        self.path = path
+    }
+
+    /// Puts what the file says into `settings`; keys that it does not name keep their values.
+    func apply(text: String, to settings: inout Settings) throws(RelayError) {
+        guard let root = try parse(text) else { return }
+        for (name, node) in try pairs(of: root, within: "") {
+            if name == "egress" {
+                settings.egress = try EgressList(file: self).paths(in: node)
+            } else if let setting = Self.settings[name] {
+                try apply(node, as: setting, to: &settings)
+            } else if Self.groups.contains(name) {
+                for (member, value) in try pairs(of: node, within: name) {
+                    guard let setting = Self.settings["\(name).\(member)"] else {
+                        throw unknown("\(name).\(member)", at: value)
+                    }
+                    try apply(value, as: setting, to: &settings)
+                }
+            } else {
+                throw unknown(name, at: node)
+            }
+        }
+    }
+
+    private func parse(_ text: String) throws(RelayError) -> Node? {
+        do {
+            return try Yams.compose(yaml: text)
+        } catch {
+            throw RelayError(
+                .configurationInvalid, "\(path) is not YAML: \(error)", remedy: "Correct it and start again.")
+        }
+    }
+
+    private func apply(_ node: Node, as setting: Setting, to settings: inout Settings) throws(RelayError) {
+        if case .list(let keyPath) = setting.kind, let sequence = node.sequence {
+            settings[keyPath: keyPath] = sequence.compactMap(\.scalar?.string)
+            return
+        }
+        guard let text = node.scalar?.string else { throw invalid("\(setting.key) takes a single value", at: node) }
+        do {
+            try setting.apply(text, to: &settings)
+        } catch {
+            throw invalid(error.message, at: node)
+        }
+    }
+
+    /// The members of a mapping by name; a repeated name is refused.
+    func pairs(of node: Node, within group: String) throws(RelayError) -> [(String, Node)] {
+        guard let mapping = node.mapping else {
+            if node.scalar?.string.isEmpty == true { return [] }
+            throw invalid("\(group.isEmpty ? "The file" : group) takes keys and values", at: node)
+        }
+        var pairs: [(String, Node)] = []
+        for (key, value) in mapping {
+            guard let name = key.scalar?.string else { throw invalid("A key is not a word", at: key) }
+            guard !pairs.contains(where: { $0.0 == name }) else { throw invalid("\(name) is given twice", at: key) }
+            pairs.append((name, value))
+        }
+        return pairs
+    }
+
+    /// What is wrong, with the file and line.
+    func invalid(_ what: String, at node: Node) -> RelayError {
+        let line = node.mark.map { ":\($0.line)" } ?? ""
+        let sentence = what.hasSuffix(".") ? what : what + "."
+        return RelayError(
+            .configurationInvalid, "\(path)\(line): \(sentence)", remedy: "Correct it and start again.")
+    }
+
+    private func unknown(_ key: String, at node: Node) -> RelayError {
+        let known = Self.settings.keys.sorted() + ["egress"]
+        guard let nearest = Suggestion.nearest(to: key, in: known) else { return invalid("\(key) is unknown", at: node) }
+        return invalid("\(key) is unknown; did you mean \(nearest)?", at: node)
+    }
+
+    private static let settings = Dictionary(uniqueKeysWithValues: Setting.all.map { ($0.key, $0) })
+    private static let groups = Set(Setting.all.compactMap { setting -> String? in
+        let parts = setting.key.split(separator: ".")
+        return parts.count > 1 ? String(parts[0]) : nil
+    })
+}

@@ -1,6 +1,0 @@
-import Yams
-import ServiceLifecycle
-import Metrics
-import Logging
-import ArgumentParser
-print("x")

@@ -1,0 +1,25 @@
+import JWTKit
+
+/// What a relay token says.
+struct TokenClaims: JWTPayload {
+    let issuer: String
+    let tenant: String
+    let scopes: [String]
+    /// Seconds since 1970.
+    let issuedAt: Int64
+    /// Seconds since 1970.
+    let expiresAt: Int64
+    let id: String
+
+    enum CodingKeys: String, CodingKey {
+        case issuer = "iss"
+        case tenant = "sub"
+        case scopes
+        case issuedAt = "iat"
+        case expiresAt = "exp"
+        case id = "jti"
+    }
+
+    /// Nothing more than the signature: the authority checks the claims against its own clock.
+    func verify(using algorithm: some JWTAlgorithm) {}
+}
