@@ -1,0 +1,46 @@
+package import Domain
+
+/// A tenant's name that is known to be valid; a test that mistypes one gets the tenant `sample`.
+package func tenant(_ name: String) -> TenantID {
+    TenantID(name) ?? sampleTenant
+}
+
+private let sampleTenant: TenantID = {
+    guard let tenant = TenantID("sample") else { preconditionFailure("'sample' is a valid tenant name") }
+    return tenant
+}()
+
+extension NewJob {
+    /// A small valid job. What a test does not name does not matter to it.
+    package static func sample(
+        tenant: TenantID = tenant("acme"), at now: Timestamp, body: [UInt8] = NewJob.sampleBody,
+        headers: [HeaderField] = [HeaderField("anthropic-version", "2023-06-01")], priority: Int = 5,
+        runAt: Timestamp? = nil, deadline: Timestamp? = nil, webhook: WebhookTarget? = nil,
+        metadata: [UInt8]? = nil, idempotency: IdempotencyKey? = nil
+    ) -> NewJob {
+        var random = SystemRandomNumberGenerator()
+        return NewJob(
+            id: .make(at: now, using: &random), tenant: tenant, body: body, headers: headers, model: "claude-test",
+            priority: Priority(priority) ?? .normal, createdAt: now, runAt: runAt ?? now, deadline: deadline,
+            webhook: webhook, metadata: metadata, idempotency: idempotency)
+    }
+
+    package static let sampleBody = Array(
+        #"{"model":"claude-test","max_tokens":16,"messages":[{"role":"user","content":"Hello"}]}"#.utf8)
+}
+
+extension JobResult {
+    /// An answer of the upstream.
+    package static func sample(status: Int = 200, body: String = #"{"type":"message"}"#) -> JobResult {
+        JobResult(status: status, headers: [HeaderField("request-id", "req_sample")], body: Array(body.utf8))
+    }
+}
+
+extension AttemptRecord {
+    /// The journal line of the attempt that `lease` stands for.
+    package static func sample(_ lease: Lease, at now: Timestamp, verdict: String = "success") -> AttemptRecord {
+        AttemptRecord(
+            attempt: lease.attempt, key: "default", egress: "direct", startedAt: now, endedAt: now,
+            status: verdict == "success" ? 200 : nil, requestID: "req_sample", verdict: verdict, maybeBilled: false)
+    }
+}
