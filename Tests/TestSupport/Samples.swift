@@ -1,19 +1,17 @@
 package import Domain
 
-/// A tenant's name that is known to be valid; a test that mistypes one gets the tenant `sample`.
-package func tenant(_ name: String) -> TenantID {
-    TenantID(name) ?? sampleTenant
+extension TenantID {
+    /// The tenant `name`, or `sample` if that is not a valid name.
+    package static func sample(_ name: String = "acme") -> TenantID {
+        guard let tenant = TenantID(name) ?? TenantID("sample") else { preconditionFailure("'sample' is valid") }
+        return tenant
+    }
 }
-
-private let sampleTenant: TenantID = {
-    guard let tenant = TenantID("sample") else { preconditionFailure("'sample' is a valid tenant name") }
-    return tenant
-}()
 
 extension NewJob {
     /// A small valid job. What a test does not name does not matter to it.
     package static func sample(
-        tenant: TenantID = tenant("acme"), at now: Timestamp, body: [UInt8] = NewJob.sampleBody,
+        tenant: TenantID = .sample(), at now: Timestamp, body: [UInt8] = NewJob.sampleBody,
         headers: [HeaderField] = [HeaderField("anthropic-version", "2023-06-01")], priority: Int = 5,
         runAt: Timestamp? = nil, deadline: Timestamp? = nil, webhook: WebhookTarget? = nil,
         metadata: [UInt8]? = nil, idempotency: IdempotencyKey? = nil
