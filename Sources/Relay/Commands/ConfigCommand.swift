@@ -1,0 +1,22 @@
+import ArgumentParser
+
+struct ConfigCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config", abstract: "Checks the configuration.", subcommands: [Check.self])
+
+    struct Check: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Reads file, environment and flags as relay serve would, and prints what is in force.")
+        @OptionGroup var common: CommonOptions
+        @Option(help: "HOST:PORT, as for relay serve.")
+        var listen: String?
+
+        func run() async throws {
+            let settings = try common.settings(listen: listen)
+            var table = TextTable(["KEY", "VALUE"])
+            for setting in Setting.all { table.add([setting.key, setting.text(in: settings)]) }
+            for path in settings.egress { table.add(["egress", path.id]) }
+            print(table.text)
+        }
+    }
+}

@@ -1,0 +1,41 @@
+import ArgumentParser
+import Domain
+import Queue
+
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Shows what is in the queue, the outbox and the keyring, and whether a relay answers."
+    )
+
+    @OptionGroup var common: CommonOptions
+    @Option(help: "Where to look for the running relay. [RELAY_LISTEN; default: 127.0.0.1:8787]")
+    var listen: String?
+
+    func run() async throws {
+        let settings = try common.settings(listen: listen)
+        let store = try common.openStore()
+        let jobs = try await store.counts(of: nil)
+        let deliveries = try await store.deliveryCounts()
+        let keys = try await store.keys()
+        let client = try RelayClient(base: "http://\(settings.listen)", token: nil)
+        defer { client.shutdown() }
+        var table = TextTable(["WHAT", "STATE", "COUNT"])
+        for state in JobState.allCases { table.add(["jobs", state.rawValue, String(jobs[state] ?? 0)]) }
+        for state in DeliveryState.allCases { table.add(["callbacks", state.rawValue, String(deliveries[state] ?? 0)]) }
+        table.add(["keys", "stored", String(keys.count)])
+        print(table.text)
+        print("")
+        print(await readiness(of: client, at: settings.listen))
+    }
+
+    private func readiness(of client: RelayClient, at listen: String) async -> String {
+        do {
+            let reply = try await client.get("/readyz")
+            if reply.status == 200 { return "The relay at http://\(listen) is ready." }
+            return "The relay at http://\(listen) is not ready: \(String(decoding: reply.body, as: UTF8.self))"
+        } catch {
+            return "No relay answers at http://\(listen). Start one: relay serve --data '\((try? common.settings().data) ?? "")'"
+        }
+    }
+}

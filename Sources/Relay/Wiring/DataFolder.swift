@@ -1,0 +1,30 @@
+import Domain
+import FoundationEssentials
+import Queue
+import Vault
+
+/// The folder in which a relay keeps everything: queue, pacing ledger, master key.
+struct DataFolder: Sendable {
+    let path: String
+
+    /// Makes the folder if there is none, for its owner only.
+    init(preparing path: String) throws(RelayError) {
+        self.path = path
+        do {
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw RelayError(
+                .configurationInvalid, "The data folder \(path) cannot be made: \(error)",
+                remedy: "Choose another with --data, or let this user write there.")
+        }
+    }
+
+    var queuePath: String { path + "/relay.sqlite" }
+    var pacingPath: String { path + "/pacing.sqlite" }
+    var masterKeyPath: String { path + "/master.key" }
+
+    func masterKey() throws(RelayError) -> MasterKey {
+        try MasterKey.load(orCreateAt: masterKeyPath)
+    }
+}

@@ -1,0 +1,74 @@
+import Domain
+import Logging
+import Queue
+import ServiceLifecycle
+import Synchronization
+import Upstream
+import Vault
+
+/// The upstream keys in use: those of the store, opened, and one from the environment. Follows the store within a second,
+/// so that `relay keys` works while the service runs.
+final class KeyDirectory: UpstreamKeyring, Service {
+    private let store: any KeyStore
+    private let sealer: SecretSealer
+    private let environmentKey: UpstreamKey?
+    private let logger: Logger
+    private let state = Mutex<State>(State())
+
+    private struct State {
+        var keys: [UpstreamKey] = []
+        var stored: [StoredKey] = []
+    }
+
+    /// - Parameter environmentKey: what `ANTHROPIC_API_KEY` holds; a stored key of the same id goes before it.
+    init(store: any KeyStore, sealer: SecretSealer, environmentKey: Secret?, logger: Logger) {
+        self.store = store
+        self.sealer = sealer
+        self.logger = logger
+        self.environmentKey = environmentKey.map {
+            UpstreamKey(id: "default", organization: "default", secret: $0, rate: nil)
+        }
+    }
+
+    func keys() -> [UpstreamKey] {
+        state.withLock { $0.keys }
+    }
+
+    func run() async throws {
+        while !Task.isCancelled {
+            do {
+                try await refresh()
+            } catch {
+                logger.error("upstream keys could not be read; the known ones stay in use", metadata: ["error": "\(error)"])
+            }
+            try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(1)) }
+            if Task.isShuttingDownGracefully { return }
+        }
+    }
+
+    /// Reads the store once. A key that does not open is left out and logged.
+    func refresh() async throws {
+        let stored = try await store.keys()
+        guard state.withLock({ $0.stored != stored || $0.keys.isEmpty }) else { return }
+        var keys: [UpstreamKey] = []
+        for key in stored {
+            do {
+                keys.append(try open(key))
+            } catch {
+                logger.error("an upstream key does not open", metadata: ["key": "\(key.id)", "error": "\(error)"])
+            }
+        }
+        if let environmentKey, !keys.contains(where: { $0.id == environmentKey.id }) { keys.append(environmentKey) }
+        state.withLock { $0 = State(keys: keys, stored: stored) }
+    }
+
+    private func open(_ key: StoredKey) throws(RelayError) -> UpstreamKey {
+        let secret = try sealer.open(key.sealedSecret, for: Self.owner(key.id))
+        return UpstreamKey(id: key.id, organization: key.organization, secret: secret, rate: key.rate)
+    }
+
+    /// What an upstream key's sealed secret is bound to.
+    static func owner(_ id: String) -> String {
+        "upstream-key:\(id)"
+    }
+}
