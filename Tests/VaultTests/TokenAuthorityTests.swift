@@ -9,7 +9,7 @@ import Vault
 
     private func withAuthority(_ body: (TokenAuthority) async throws -> Void) async throws {
         try await withTemporaryFolder { folder in
-            try await body(TokenAuthority(master: .load(orCreateAt: folder + "/master.key"), clock: clock))
+            try await body(TokenAuthority(master: .load(orCreateAt: folder + "/master.key"), clock: clock.wall))
         }
     }
 

@@ -1,0 +1,88 @@
+import Domain
+import Testing
+
+@testable import Relay
+
+@Suite struct SettingsFileTests {
+    private func read(_ text: String) throws -> Settings {
+        var settings = Settings()
+        try SettingsFile(path: "relay.yaml").apply(text: text, to: &settings)
+        return settings
+    }
+
+    @Test func `an empty file changes nothing`() throws {
+        for text in ["", "# only a comment\n", "worker:\n"] {
+            let settings = try read(text)
+            for setting in Setting.all { #expect(setting.text(in: settings) == setting.text(in: Settings())) }
+        }
+    }
+
+    @Test func `each kind of value is read`() throws {
+        let settings = try read(
+            """
+            listen: 0.0.0.0:9000
+            limits: {body: 4MiB, wait: 90s}
+            worker:
+              concurrency: 7
+              lease: 1500ms
+            webhooks:
+              allow_http: true
+              allow_networks: ["127.0.0.0/8", "10.0.0.0/8"]
+            egress:
+              - {id: a, proxy: "http://user:pass@127.0.0.1:3128"}
+              - {id: b, source: 192.0.2.1}
+              - {id: c, direct: true}
+            """)
+        #expect(settings.listen == "0.0.0.0:9000")
+        #expect(settings.bodyLimit == 4 << 20)
+        #expect(settings.longestWait == .seconds(90))
+        #expect(settings.concurrency == 7)
+        #expect(settings.lease == .milliseconds(1500))
+        #expect(settings.webhookAllowHTTP)
+        #expect(settings.webhookAllowNetworks == ["127.0.0.0/8", "10.0.0.0/8"])
+        #expect(settings.egress.map(\.id) == ["a", "b", "c"])
+        #expect(settings.egress[0].route == .proxy(Secret("http://user:pass@127.0.0.1:3128")))
+    }
+
+    @Test(arguments: [
+        ("worker: {concurency: 3}", "did you mean worker.concurrency"),
+        ("wroker: {concurrency: 3}", "wroker is unknown"),
+        ("listne: x", "did you mean listen"),
+        ("worker: {concurrency: 0}", "from 1 to 10000"),
+        ("worker: {concurrency: many}", "'many'"),
+        ("worker: {lease: 30}", "such as 250ms"),
+        ("worker: {lease: 30s, lease: 40s}", "relay.yaml"),
+        ("webhooks: {allow_http: sometimes}", "true or false"),
+        ("limits: {body: 32MB}", "a size from"),
+        ("worker: 3", "takes keys and values"),
+        ("- a\n- b", "takes keys and values"),
+        ("a: [", "not YAML"),
+        ("egress: {id: a}", "takes a list"),
+        ("egress: [{proxy: x}]", "needs an id"),
+        ("egress: [{id: a}]", "needs one of"),
+        ("egress: [{id: a, source: x}, {id: a, source: y}]", "two paths"),
+        ("egress: [{id: a, via: x}]", "egress.via is unknown"),
+    ])
+    func `what is wrong is refused with what is allowed`(text: String, words: String) {
+        let error = #expect(throws: RelayError.self) { try read(text) }
+        #expect(error?.code == .configurationInvalid)
+        #expect(error?.message.contains(words) == true, "\(error?.message ?? "")")
+    }
+
+    @Test func `a wrong value names the file and the line`() {
+        let error = #expect(throws: RelayError.self) { try read("listen: a:1\nworker:\n  concurrency: none\n") }
+        #expect(error?.message.hasPrefix("relay.yaml:3:") == true, "\(error?.message ?? "")")
+    }
+
+    @Test func `every setting reads back what it prints`() throws {
+        for setting in Setting.all {
+            var settings = Settings()
+            let text = setting.text(in: settings)
+            guard case .list = setting.kind else {
+                try setting.apply(text, to: &settings)
+                #expect(setting.text(in: settings) == text, "\(setting.key)")
+                continue
+            }
+        }
+    }
+}
