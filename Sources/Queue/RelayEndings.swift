@@ -1,0 +1,32 @@
+import Domain
+
+// What the relay itself writes down when no answer of the upstream can be.
+
+extension JobResult {
+    /// The relay's envelope in place of an answer.
+    init(_ error: RelayError) {
+        self.init(
+            status: error.code.status, headers: [HeaderField("content-type", "application/json")],
+            body: ErrorEnvelope.render(error, requestID: nil))
+    }
+}
+
+extension AttemptRecord {
+    /// The journal line of an attempt whose worker vanished: nobody knows whether it was sent.
+    static func leaseExpired(attempt: Int, claimedAt: Timestamp, at now: Timestamp) -> AttemptRecord {
+        AttemptRecord(
+            attempt: attempt, key: nil, egress: nil, startedAt: claimedAt, endedAt: now, status: nil, requestID: nil,
+            verdict: "lease_expired", maybeBilled: true)
+    }
+}
+
+extension RandomNumberGenerator {
+    /// `evt_` and 128 random bits in hexadecimal.
+    mutating func makeDeliveryID() -> String {
+        let bits = [next(), next()].map { word in
+            let digits = String(word, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }
+        return "evt_" + bits.joined()
+    }
+}
