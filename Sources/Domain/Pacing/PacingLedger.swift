@@ -50,8 +50,8 @@ package struct PacingRate: Hashable, Sendable {
         self.requestsPerSecond = requestsPerSecond
     }
 
-    /// The time from one start to the next: 5/s → 200 ms.
+    /// The time from one start to the next: 5/s → 200 ms. At most a year.
     package var spacing: Duration {
-        .microseconds(Int64((1_000_000 / requestsPerSecond).rounded(.up)))
+        .microseconds(Int64(min(1_000_000 / requestsPerSecond, 31_536_000_000_000).rounded(.up)))
     }
 }

@@ -1,0 +1,158 @@
+package import Domain
+import Synchronization
+
+/// The ``JobStore`` and ``KeyStore`` contracts in memory, clear rather than fast: for tests and trials. Nothing in it
+/// outlives the process.
+package final class MemoryJobStore: JobStore, KeyStore {
+    private let maxDepth: Int
+    private let signal: ChangeSignal
+    private let model: Mutex<MemoryModel>
+
+    /// - Parameters:
+    ///   - maxDepth: unfinished jobs that the queue holds at most.
+    ///   - clock: measures how long to wait for changes.
+    ///   - random: names deliveries.
+    package init(
+        maxDepth: Int = 10_000_000, clock: any Clock<Duration>,
+        random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
+    ) {
+        self.maxDepth = maxDepth
+        self.signal = ChangeSignal(clock: clock)
+        self.model = Mutex(MemoryModel(random: random))
+    }
+
+    private func change<Value: Sendable>(
+        _ body: (inout MemoryModel) throws(JobStoreError) -> Value
+    ) throws(JobStoreError) -> Value {
+        let (value, topics) = try model.withLock { model throws(JobStoreError) in
+            let value = try body(&model)
+            defer { model.topics = [] }
+            return (value, model.topics)
+        }
+        signal.bump(topics)
+        return value
+    }
+
+    package func submit(_ jobs: [NewJob]) async throws(JobStoreError) -> [SubmitOutcome] {
+        try change { model throws(JobStoreError) in try model.submit(jobs, maxDepth: maxDepth) }
+    }
+
+    package func claim(
+        limit: Int, by worker: String, at now: Timestamp, for duration: Duration
+    ) async throws(JobStoreError) -> [Claim] {
+        try change { $0.claim(limit: limit, by: worker, at: now, until: now.advanced(by: duration)) }
+    }
+
+    package func renew(
+        _ leases: [Lease], at now: Timestamp, for duration: Duration
+    ) async throws(JobStoreError) -> [LeaseRenewal] {
+        try change { model in leases.map { model.renew($0, until: now.advanced(by: duration)) } }
+    }
+
+    package func settle(_ settlement: Settlement) async throws(JobStoreError) {
+        try change { model throws(JobStoreError) in try model.settle(settlement) }
+    }
+
+    package func reap(limit: Int, maxAttempts: Int, at now: Timestamp) async throws(JobStoreError) -> Int {
+        try change { $0.reap(limit: limit, maxAttempts: maxAttempts, at: now) }
+    }
+
+    package func cancel(
+        _ id: JobID, of tenant: TenantID, at now: Timestamp
+    ) async throws(JobStoreError) -> CancelOutcome? {
+        try change { $0.cancel(id, of: tenant, at: now) }
+    }
+
+    package func job(_ id: JobID, of tenant: TenantID?) async throws(JobStoreError) -> JobRecord? {
+        find(id, tenant)?.record
+    }
+
+    package func result(of id: JobID, tenant: TenantID?) async throws(JobStoreError) -> JobResult? {
+        find(id, tenant)?.ended?.result
+    }
+
+    package func attempts(of id: JobID) async throws(JobStoreError) -> [AttemptRecord] {
+        Array((find(id, nil)?.journal ?? []).prefix(1000))
+    }
+
+    private func find(_ id: JobID, _ tenant: TenantID?) -> MemoryModel.Job? {
+        model.withLock { model in
+            model.rows[id].map { model.jobs[$0] }.flatMap { $0.isVisible(to: tenant) ? $0 : nil }
+        }
+    }
+
+    package func list(_ query: JobQuery) async throws(JobStoreError) -> JobPage {
+        var jobs = model.withLock { $0.jobs }
+        if let after = query.after {
+            let index = jobs.firstIndex { $0.new.id == after && $0.isVisible(to: query.tenant) }
+            jobs.removeSubrange((index ?? 0)...)
+        }
+        let found = jobs.reversed().filter {
+            $0.isVisible(to: query.tenant) && (query.state == nil || query.state == $0.state)
+        }
+        return JobPage(jobs: found.prefix(query.limit).map(\.record), hasMore: found.count > query.limit)
+    }
+
+    package func counts(of tenant: TenantID?) async throws(JobStoreError) -> [JobState: Int] {
+        model.withLock { model in
+            let none = Dictionary(uniqueKeysWithValues: JobState.allCases.map { ($0, 0) })
+            return model.jobs.filter { $0.isVisible(to: tenant) }.reduce(into: none) { $0[$1.state, default: 0] += 1 }
+        }
+    }
+
+    package func addEndpoint(_ endpoint: WebhookEndpoint) async throws(JobStoreError) {
+        try change { model throws(JobStoreError) in
+            guard !model.endpoints.contains(where: { $0.id == endpoint.id }) else {
+                throw .unavailable(detail: "an endpoint of the id \(endpoint.id) exists")
+            }
+            model.endpoints.append(endpoint)
+        }
+    }
+
+    package func endpoints(of tenant: TenantID) async throws(JobStoreError) -> [WebhookEndpoint] {
+        model.withLock { Array($0.endpoints.filter { $0.tenant == tenant }.prefix(1000)) }
+    }
+
+    package func removeEndpoint(_ id: String, of tenant: TenantID) async throws(JobStoreError) -> Bool {
+        try change { $0.removeEndpoint(id, of: tenant) }
+    }
+
+    package func claimDeliveries(
+        limit: Int, at now: Timestamp, for duration: Duration
+    ) async throws(JobStoreError) -> [Delivery] {
+        try change { $0.claimDeliveries(limit: limit, at: now, until: now.advanced(by: duration)) }
+    }
+
+    package func settleDelivery(
+        _ id: String, attempt: Int, as outcome: DeliveryOutcome
+    ) async throws(JobStoreError) {
+        try change { $0.settleDelivery(id, attempt: attempt, as: outcome) }
+    }
+
+    package func deliveryCounts() async throws(JobStoreError) -> [DeliveryState: Int] {
+        model.withLock { model in
+            let none = Dictionary(uniqueKeysWithValues: DeliveryState.allCases.map { ($0, 0) })
+            return model.deliveries.reduce(into: none) { $0[$1.state, default: 0] += 1 }
+        }
+    }
+
+    package func changeCount(_ topic: ChangeTopic) -> UInt64 {
+        signal.count(topic)
+    }
+
+    package func waitForChange(_ topic: ChangeTopic, since seen: UInt64, upTo limit: Duration) async {
+        await signal.wait(topic, since: seen, upTo: limit)
+    }
+
+    package func put(_ key: StoredKey) async throws(JobStoreError) {
+        try change { $0.keys[key.id] = key }
+    }
+
+    package func keys() async throws(JobStoreError) -> [StoredKey] {
+        model.withLock { Array($0.keys.values.sorted { $0.id < $1.id }.prefix(10_000)) }
+    }
+
+    package func removeKey(_ id: String) async throws(JobStoreError) -> Bool {
+        try change { $0.keys.removeValue(forKey: id) != nil }
+    }
+}
