@@ -13,4 +13,19 @@ package struct AddressRange: Hashable, Sendable {
         self.address = address
         self.prefixLength = prefixLength
     }
+
+    /// For constants of this module whose lengths are right.
+    init(unchecked address: [UInt8], prefixLength: Int) {
+        self.address = address
+        self.prefixLength = prefixLength
+    }
+
+    /// Whether `other`, in network order, is in this network. Addresses of the other family never are.
+    package func contains(_ other: [UInt8]) -> Bool {
+        guard other.count == address.count else { return false }
+        let whole = prefixLength / 8
+        guard other[..<whole] == address[..<whole] else { return false }
+        let rest = prefixLength % 8
+        return rest == 0 || (other[whole] ^ address[whole]) >> (8 - rest) == 0
+    }
 }

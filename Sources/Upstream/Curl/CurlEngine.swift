@@ -1,0 +1,106 @@
+import Domain
+import Glibc
+import Synchronization
+
+/// A thread that runs exchanges with libcurl. Tasks reach it through an inbox.
+final class CurlEngine: Sendable {
+    enum Order: Sendable {
+        case start(HTTPRequest, EgressPath, AnswerMailbox)
+        case resume(AnswerMailbox)
+        case cancel(AnswerMailbox)
+    }
+
+    private struct Inbox {
+        var orders: [Order] = []
+        var isStopping = false
+        var thread: pthread_t?
+    }
+
+    private let poll: EventPoll
+    private let inbox = Mutex(Inbox())
+
+    /// Starts the thread.
+    /// - Throws: `internal_fault` if the system gives no thread or file descriptor.
+    init() throws(RelayError) {
+        guard let poll = EventPoll() else { throw Self.startFailure }
+        self.poll = poll
+        // The thread holds a reference of its own until it ends, so the engine outlives every callback.
+        let this = Unmanaged.passRetained(self).toOpaque()
+        var thread = pthread_t()
+        let result = pthread_create(
+            &thread, nil,
+            { this in
+                guard let this else { return nil }
+                Unmanaged<CurlEngine>.fromOpaque(this).takeRetainedValue().run()
+                return nil
+            }, this)
+        guard result == 0 else {
+            Unmanaged<CurlEngine>.fromOpaque(this).release()
+            throw Self.startFailure
+        }
+        inbox.withLock { $0.thread = thread }
+    }
+
+    /// Begins an exchange; what comes of it arrives in the mailbox returned.
+    func start(_ request: HTTPRequest, over path: EgressPath) -> AnswerMailbox {
+        let mailbox = AnswerMailbox { [weak self] mailbox, wish in
+            self?.post(wish == .resume ? .resume(mailbox) : .cancel(mailbox))
+        }
+        if !post(.start(request, path, mailbox)) {
+            mailbox.put(head: nil, chunk: [], ending: .failed(Self.stopped(maybeSent: false)))
+        }
+        return mailbox
+    }
+
+    /// Ends what is in flight as canceled and waits for the thread to be gone. Call once.
+    func shutdown() {
+        let thread = inbox.withLock { inbox in
+            inbox.isStopping = true
+            defer { inbox.thread = nil }
+            return inbox.thread
+        }
+        poll.wake()
+        if let thread { pthread_join(thread, nil) }
+    }
+
+    static func stopped(maybeSent: Bool) -> TransportFailure {
+        TransportFailure(.canceled, maybeSent: maybeSent, detail: "the transport was shut down")
+    }
+
+    private static var startFailure: RelayError {
+        RelayError(
+            .internalFault, "The system gives no thread or file descriptor for outgoing calls.",
+            remedy: "Raise the limits on open files and threads (ulimit -n, -u).")
+    }
+
+    /// Only the first order in an empty inbox rings: the thread takes all at once.
+    @discardableResult
+    private func post(_ order: Order) -> Bool {
+        let (isAccepted, mustWake) = inbox.withLock { inbox in
+            guard !inbox.isStopping else { return (false, false) }
+            inbox.orders.append(order)
+            return (true, inbox.orders.count == 1)
+        }
+        if mustWake { poll.wake() }
+        return isAccepted
+    }
+
+    private func run() {
+        guard let multi = CurlMulti(poll: poll) else { return }
+        var orders: [Order] = []
+        var events: [EventPoll.Event] = []
+        while true {
+            let isStopping = inbox.withLock { inbox in
+                swap(&orders, &inbox.orders)
+                return inbox.isStopping
+            }
+            for order in orders { multi.carryOut(order) }
+            orders.removeAll(keepingCapacity: true)
+            if isStopping { break }
+            multi.act(on: events)
+            events.removeAll(keepingCapacity: true)
+            poll.wait(milliseconds: multi.millisecondsToWait, &events)
+        }
+        multi.stop()
+    }
+}

@@ -1,0 +1,183 @@
+import CCurl
+import Domain
+import Glibc
+
+/// libcurl's multi handle and its transfers, driven by socket events. Lives on its engine's thread.
+final class CurlMulti {
+    private static let isReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
+    /// Idle easy handles kept for the next exchange.
+    private static let spareLimit = 256
+    /// Idle connections kept open; the limit on their age is the transfers'.
+    private static let connectionLimit = 1024
+
+    private let multi: UnsafeMutableRawPointer
+    private let poll: EventPoll
+    private var transfers: [ObjectIdentifier: CurlTransfer] = [:]
+    private var spares: [UnsafeMutableRawPointer] = []
+    /// Touched since the last hand-over.
+    private var dirty: [CurlTransfer] = []
+    /// When libcurl wants to be called without an event; nil for not.
+    private var timer: ContinuousTicks?
+    /// No transfer's clock runs out before this; nil for none at all.
+    private var nextClock: ContinuousTicks?
+
+    init?(poll: EventPoll) {
+        guard Self.isReady, let multi = curl_multi_init() else { return nil }
+        self.multi = multi
+        self.poll = poll
+        relay_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, Self.connectionLimit)
+        setCallbacks()
+    }
+
+    /// Ends what is in flight.
+    func stop() {
+        for transfer in transfers.values {
+            end(transfer, .failed(CurlEngine.stopped(maybeSent: transfer.maybeSent)))
+        }
+        for easy in spares { curl_easy_cleanup(easy) }
+        spares = []
+        curl_multi_cleanup(multi)
+    }
+
+    func carryOut(_ order: CurlEngine.Order) {
+        switch order {
+        case .start(let request, let path, let mailbox): start(request, path, mailbox)
+        case .resume(let mailbox):
+            guard let transfer = transfers[ObjectIdentifier(mailbox)] else { return }
+            transfer.resume()
+            touch(transfer)
+        case .cancel(let mailbox):
+            guard let transfer = transfers[ObjectIdentifier(mailbox)] else { return }
+            let failure = TransportFailure(.canceled, maybeSent: transfer.maybeSent, detail: "canceled by the caller")
+            end(transfer, .failed(failure))
+        }
+    }
+
+    /// Lets libcurl handle `events` and due timers, then hands over what came of it.
+    func act(on events: [EventPoll.Event]) {
+        var running: Int32 = 0
+        for event in events {
+            var mask: Int32 = 0
+            if event.isReadable { mask |= CURL_CSELECT_IN }
+            if event.isWritable { mask |= CURL_CSELECT_OUT }
+            if event.isFailed { mask |= CURL_CSELECT_ERR }
+            curl_multi_socket_action(multi, event.socket, mask, &running)
+        }
+        if let timer, timer <= .now {
+            self.timer = nil
+            curl_multi_socket_action(multi, curl_socket_t(-1), 0, &running)
+        }
+        finishCompleted()
+        if let nextClock, nextClock <= .now { checkClocks() }
+        for transfer in dirty where transfer.isDirty { transfer.handOver() }
+        dirty.removeAll(keepingCapacity: true)
+    }
+
+    /// Until the next timer or clock; -1 for ever.
+    var millisecondsToWait: Int32 {
+        guard let next = [timer, nextClock].compactMap({ $0 }).min() else { return -1 }
+        let left = next.nanoseconds - ContinuousTicks.now.nanoseconds
+        return Int32(clamping: max(0, (left + 999_999) / 1_000_000))
+    }
+
+    private func start(_ request: HTTPRequest, _ path: EgressPath, _ mailbox: AnswerMailbox) {
+        guard let easy = spares.popLast() ?? curl_easy_init() else {
+            let failure = TransportFailure(.connect, maybeSent: false, detail: "out of memory for another call")
+            return mailbox.put(head: nil, chunk: [], ending: .failed(failure))
+        }
+        do throws(TransportFailure) {
+            let transfer = try CurlTransfer(
+                easy: easy, request: request, path: path, mailbox: mailbox, at: .now, owner: self)
+            transfers[ObjectIdentifier(mailbox)] = transfer
+            curl_multi_add_handle(multi, easy)
+            watchClock(of: transfer)
+        } catch {
+            recycle(easy)
+            mailbox.put(head: nil, chunk: [], ending: .failed(error))
+        }
+    }
+
+    /// Removing a handle in mid-transfer closes its connection (HTTP/1) or resets its stream (HTTP/2).
+    private func end(_ transfer: CurlTransfer, _ ending: AnswerMailbox.Ending) {
+        curl_multi_remove_handle(multi, transfer.easy)
+        transfers[ObjectIdentifier(transfer.mailbox)] = nil
+        recycle(transfer.easy)
+        transfer.handOver(ending)
+    }
+
+    private func recycle(_ easy: UnsafeMutableRawPointer) {
+        curl_easy_reset(easy)
+        if spares.count < Self.spareLimit { spares.append(easy) } else { curl_easy_cleanup(easy) }
+    }
+
+    private func finishCompleted() {
+        var left: Int32 = 0
+        while let message = curl_multi_info_read(multi, &left) {
+            guard message.pointee.msg == CURLMSG_DONE, let easy = message.pointee.easy_handle else { continue }
+            let code = relay_curl_message_result(message)
+            var this: UnsafeMutableRawPointer?
+            relay_curl_get_pointer(easy, CURLINFO_PRIVATE, &this)
+            let transfer = CurlTransfer.at(this)
+            end(transfer, code == CURLE_OK ? .complete : .failed(TransportFailure(code, of: transfer)))
+        }
+    }
+
+    // MARK: Clocks
+
+    /// Called by a transfer whenever it has something to hand over or its clocks have changed.
+    func touch(_ transfer: CurlTransfer) {
+        if !transfer.isDirty {
+            transfer.isDirty = true
+            dirty.append(transfer)
+        }
+        watchClock(of: transfer)
+    }
+
+    /// Deadlines mostly move on, so the earliest one ever seen is kept and looked into only when it is reached.
+    private func watchClock(of transfer: CurlTransfer) {
+        guard let deadline = transfer.clocks.deadline else { return }
+        if let nextClock, nextClock <= deadline { return }
+        nextClock = deadline
+    }
+
+    private func checkClocks() {
+        let now = ContinuousTicks.now
+        for transfer in transfers.values {
+            if let failure = transfer.expired(at: now) { end(transfer, .failed(failure)) }
+        }
+        nextClock = transfers.values.compactMap(\.clocks.deadline).min()
+    }
+
+    // MARK: What libcurl asks for
+
+    /// libcurl keeps an unretained pointer to this object, which cleans up the multi handle before it goes.
+    private func setCallbacks() {
+        let this = Unmanaged.passUnretained(self).toOpaque()
+        relay_curl_multi_set_pointer(multi, CURLMOPT_SOCKETDATA, this)
+        relay_curl_multi_set_pointer(multi, CURLMOPT_TIMERDATA, this)
+        relay_curl_multi_on_socket(multi) { _, socket, action, this, known in
+            CurlMulti.at(this).watch(socket, action, isKnown: known != nil)
+            return 0
+        }
+        relay_curl_multi_on_timer(multi) { _, milliseconds, this in
+            let delay: ContinuousTicks? = milliseconds < 0 ? nil : .now.advanced(by: .milliseconds(milliseconds))
+            CurlMulti.at(this).timer = delay
+            return 0
+        }
+    }
+
+    /// A socket once assigned a pointer is known to the poll; which pointer does not matter.
+    private func watch(_ socket: curl_socket_t, _ action: Int32, isKnown: Bool) {
+        if action == CURL_POLL_REMOVE { return poll.forget(socket) }
+        var interest: EventPoll.Interest = []
+        if action & CURL_POLL_IN != 0 { interest.insert(.read) }
+        if action & CURL_POLL_OUT != 0 { interest.insert(.write) }
+        poll.watch(socket, for: interest, isKnown: isKnown)
+        if !isKnown { curl_multi_assign(multi, socket, multi) }
+    }
+
+    private static func at(_ pointer: UnsafeMutableRawPointer?) -> CurlMulti {
+        guard let pointer else { preconditionFailure("libcurl lost the pointer it was given") }
+        return Unmanaged<CurlMulti>.fromOpaque(pointer).takeUnretainedValue()
+    }
+}

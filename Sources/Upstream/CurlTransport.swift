@@ -1,0 +1,93 @@
+package import Domain
+import Synchronization
+
+/// Sends requests with libcurl: HTTP/1.1 and HTTP/2, over pooled connections that are kept alive.
+///
+/// Nothing is added to a request but framing and `Host`; nothing is decoded but the framing of the answer. Redirects are
+/// answers. Proxies come from the egress path alone, never from the environment. Once a byte of a request that changes
+/// something may have left, it is never sent again by itself.
+package final class CurlTransport: Transport {
+    private struct Engines {
+        var shared: [CurlEngine] = []
+        /// One for each source address: libcurl would let others reuse connections bound to one.
+        var bySource: [String: CurlEngine] = [:]
+        var next = 0
+        var isStopped = false
+    }
+
+    private let engines: Mutex<Engines>
+
+    /// - Parameter threads: 1 or more; each has its own connections. One is enough for some 15,000 exchanges/s.
+    /// - Throws: `internal_fault` if the system gives no thread or file descriptor.
+    package init(threads: Int = 1) throws(RelayError) {
+        var shared: [CurlEngine] = []
+        do throws(RelayError) {
+            for _ in 0..<max(1, threads) { shared.append(try CurlEngine()) }
+        } catch {
+            for engine in shared { engine.shutdown() }
+            throw error
+        }
+        let started = shared
+        self.engines = Mutex(Engines(shared: started))
+    }
+
+    deinit {
+        shutdown()
+    }
+
+    package func send(_ request: HTTPRequest, over path: EgressPath) async throws(TransportFailure) -> HTTPAnswer {
+        let mailbox = try engine(for: path).start(request, over: path)
+        let head = try await mailbox.head().get()
+        let reader = AnswerReader(mailbox)
+        return HTTPAnswer(
+            status: head.status, headers: head.headers,
+            body: AnswerBody { () async throws(TransportFailure) in try await reader.next() })
+    }
+
+    /// Ends every exchange in flight as canceled and every thread. Later calls fail. Waits for the threads.
+    package func shutdown() {
+        let stopped = engines.withLock { engines in
+            engines.isStopped = true
+            defer { engines.shared = [] }
+            defer { engines.bySource = [:] }
+            return engines.shared + engines.bySource.values
+        }
+        for engine in stopped { engine.shutdown() }
+    }
+
+    private func engine(for path: EgressPath) throws(TransportFailure) -> CurlEngine {
+        let found: Result<CurlEngine, TransportFailure> = engines.withLock { engines in
+            guard !engines.isStopped else { return .failure(CurlEngine.stopped(maybeSent: false)) }
+            guard case .source(let address) = path.route else {
+                engines.next = (engines.next + 1) % engines.shared.count
+                return .success(engines.shared[engines.next])
+            }
+            if let engine = engines.bySource[address] { return .success(engine) }
+            do throws(RelayError) {
+                let engine = try CurlEngine()
+                engines.bySource[address] = engine
+                return .success(engine)
+            } catch {
+                return .failure(TransportFailure(.connect, maybeSent: false, detail: error.message))
+            }
+        }
+        return try found.get()
+    }
+}
+
+/// The reader's hold on an answer: when nobody holds it any more, the rest of the answer is not wanted.
+private final class AnswerReader: Sendable {
+    private let mailbox: AnswerMailbox
+
+    init(_ mailbox: AnswerMailbox) {
+        self.mailbox = mailbox
+    }
+
+    deinit {
+        mailbox.cancel()
+    }
+
+    func next() async throws(TransportFailure) -> [UInt8]? {
+        try await mailbox.next().get()
+    }
+}

@@ -1,0 +1,23 @@
+package import Domain
+
+/// What a Gateway sees at one instant, for `relay status` and metrics. Ids only, no secrets.
+package struct GatewayStatus: Hashable, Sendable {
+    package struct Key: Hashable, Sendable {
+        package let id: String
+        package let organization: String
+        /// nil while it may be used.
+        package let outage: KeyOutage?
+    }
+
+    package struct Path: Hashable, Sendable {
+        package let id: String
+        package let state: EgressPool.State
+    }
+
+    package let keys: [Key]
+    package let paths: [Path]
+    /// Calls sent and not yet booked.
+    package let inFlight: Int
+    /// Until when the provider is given a rest after an overload; nil if it is not.
+    package let overloadedUntil: Timestamp?
+}
