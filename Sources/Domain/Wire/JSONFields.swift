@@ -1,0 +1,97 @@
+/// The members of one JSON object by name, with errors that a client can act on.
+package struct JSONFields: Sendable {
+    package let document: [UInt8]
+    /// In the document's order, duplicates included.
+    package let members: [JSONMember]
+    /// What leads to the object in error messages, such as `request.`; empty at the top.
+    private let path: String
+    private let lastByKey: [String: Int]
+
+    /// - Throws: `body_not_json`, with the offset of the first byte that cannot stand there.
+    package init(_ document: [UInt8], in range: Range<Int>? = nil, path: String = "") throws(RelayError) {
+        let members: [JSONMember]
+        do {
+            members = try JSONScanner.members(of: document, in: range)
+        } catch {
+            throw RelayError(
+                .bodyNotJSON, "The body is not a JSON object. \(error)",
+                remedy: "Send one JSON object as UTF-8 (RFC 8259).")
+        }
+        self.document = document
+        self.members = members
+        self.path = path
+        lastByKey = Dictionary(members.enumerated().map { ($1.key, $0) }, uniquingKeysWith: { $1 })
+    }
+
+    /// nil if the field is absent or null.
+    package func member(_ name: String) -> JSONMember? {
+        guard let index = lastByKey[name], members[index].kind != .null else { return nil }
+        return members[index]
+    }
+
+    /// The field's bytes as they stand in the document.
+    package func bytes(_ member: JSONMember) -> [UInt8] {
+        Array(document[member.value])
+    }
+
+    /// - Parameters:
+    ///   - allowed: completes "…; allowed is".
+    ///   - read: nil if the value is not allowed.
+    package func require<Value>(
+        _ name: String, _ allowed: String, _ read: (JSONMember) -> Value?
+    ) throws(RelayError) -> Value {
+        guard let index = lastByKey[name] else {
+            throw RelayError(
+                .fieldMissing, "The field \(path)\(name) is missing; required is \(allowed).", remedy: "Add it.")
+        }
+        guard let value = read(members[index]) else { throw refusal(of: members[index], allowed: allowed) }
+        return value
+    }
+
+    /// nil if the field is absent or null.
+    package func optional<Value>(
+        _ name: String, _ allowed: String, _ read: (JSONMember) -> Value?
+    ) throws(RelayError) -> Value? {
+        guard let member = member(name) else { return nil }
+        guard let value = read(member) else { throw refusal(of: member, allowed: allowed) }
+        return value
+    }
+
+    /// - Throws: `field_invalid` for the first field that `allowed` does not name.
+    package func allowOnly(_ allowed: [String]) throws(RelayError) {
+        guard let stranger = members.first(where: { !allowed.contains($0.key) }) else { return }
+        throw RelayError(
+            .fieldInvalid,
+            "The field \(path)\(stranger.key.prefix(64)) is unknown; allowed are \(allowed.joined(separator: ", ")).",
+            remedy: "Remove it or correct its name.")
+    }
+
+    package func string(_ member: JSONMember) -> String? {
+        JSONScanner.string(document, at: member.value)
+    }
+
+    package func nonEmptyString(_ member: JSONMember) -> String? {
+        guard let text = string(member), !text.isEmpty else { return nil }
+        return text
+    }
+
+    package func integer(_ member: JSONMember) -> Int? {
+        JSONScanner.integer(document, at: member.value)
+    }
+
+    package func positiveInteger(_ member: JSONMember) -> Int? {
+        guard let number = integer(member), number > 0 else { return nil }
+        return number
+    }
+
+    package func boolean(_ member: JSONMember) -> Bool? {
+        member.kind == .boolean ? document[member.value.lowerBound] == UInt8(ascii: "t") : nil
+    }
+
+    private func refusal(of member: JSONMember, allowed: String) -> RelayError {
+        let excerpt = String(decoding: document[member.value].prefix(40), as: UTF8.self)
+        let met = member.value.count > 40 ? "\(excerpt)…" : excerpt
+        return RelayError(
+            .fieldInvalid, "The field \(path)\(member.key) is \(met); allowed is \(allowed).", remedy: "Correct it.")
+    }
+}
