@@ -12,7 +12,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
@@ -21,10 +20,10 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     ],
     targets: [
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "Domain"),
         .target(
             name: "Telemetry",
@@ -43,19 +42,11 @@ let package = Package(
             ]
         ),
         .target(name: "Upstream", dependencies: ["CCurl", "Domain"]),
-        .target(
-            name: "Vault",
-            dependencies: [
-                "Domain",
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "JWTKit", package: "jwt-kit"),
-            ]
-        ),
+        .target(name: "Vault", dependencies: ["COpenSSL", "Domain"]),
         .target(
             name: "API",
             dependencies: [
-                "Domain", "Queue", "Telemetry", "Upstream",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "Domain", "Queue", "Telemetry", "Upstream", "Vault",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -74,8 +65,7 @@ let package = Package(
         .target(
             name: "Webhook",
             dependencies: [
-                "Domain", "Queue", "Telemetry", "Upstream",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "Domain", "Queue", "Telemetry", "Upstream", "Vault",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]

@@ -1,17 +1,20 @@
 package import Domain
-import Crypto
-import FoundationEssentials
 import Glibc
 
 /// The one key of a data folder, from which all others are derived or by which they are wrapped.
 ///
 /// A file of 64 hexadecimal digits and a newline that only its owner can read.
 package struct MasterKey: Sendable {
-    static let byteCount = 32
-    let key: SymmetricKey
+    private static let digitCount = 2 * SymmetricKey.byteCount
+    private let key: SymmetricKey
 
-    init(bytes: [UInt8]) {
-        key = SymmetricKey(data: bytes)
+    private init(_ key: SymmetricKey) {
+        self.key = key
+    }
+
+    /// A key of its own for `purpose`.
+    func derived(for purpose: String) -> SymmetricKey {
+        key.derived(for: purpose)
     }
 
     /// Reads the key at `path`, or makes a new one there if there is none. Two processes that start at the same moment
@@ -42,20 +45,22 @@ package struct MasterKey: Sendable {
             let mode = String(status.st_mode & 0o777, radix: 8)
             throw unusable(path, "has mode \(mode); others may read it", remedy: "Run: chmod 600 '\(path)'.")
         }
-        var buffer = [UInt8](repeating: 0, count: 2 * byteCount + 2)
+        var buffer = [UInt8](repeating: 0, count: digitCount)
         let count = read(descriptor, &buffer, buffer.count)
-        guard count >= 2 * byteCount, let bytes = decodeHex(buffer.prefix(2 * byteCount)) else {
+        guard count == digitCount, let key = decodeHex(buffer).flatMap(SymmetricKey.init) else {
             throw unusable(
-                path, "does not hold \(2 * byteCount) hexadecimal digits",
+                path, "does not hold \(digitCount) hexadecimal digits",
                 remedy: "Restore it from your backup; without it stored secrets cannot be opened.")
         }
-        return MasterKey(bytes: bytes)
+        return MasterKey(key)
     }
 
     /// Writes a new key beside `path`, syncs it and links it there unless another process was first.
     private static func create(at path: String) throws(RelayError) {
-        let bytes = SymmetricKey(size: .bits256).withUnsafeBytes { Array($0) }
-        let text = bytes.map { hexDigits[Int($0 >> 4)] + hexDigits[Int($0 & 15)] }.joined() + "\n"
+        guard let key = SymmetricKey.random() else {
+            throw unusable(path, "cannot be made: the system has no randomness", remedy: "Check /dev/urandom.")
+        }
+        let text = key.bytes.map { hexDigits[Int($0 >> 4)] + hexDigits[Int($0 & 15)] }.joined() + "\n"
         let draft = "\(path).\(getpid()).new"
         let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
@@ -80,17 +85,9 @@ package struct MasterKey: Sendable {
 
     private static let hexDigits = "0123456789abcdef".map(String.init)
 
-    private static func decodeHex(_ digits: ArraySlice<UInt8>) -> [UInt8]? {
+    private static func decodeHex(_ digits: [UInt8]) -> [UInt8]? {
         let values = digits.compactMap { Character(UnicodeScalar($0)).hexDigitValue.map(UInt8.init) }
         guard values.count == digits.count else { return nil }
         return stride(from: 0, to: values.count, by: 2).map { values[$0] << 4 | values[$0 + 1] }
-    }
-}
-
-extension MasterKey {
-    /// A key of its own for `purpose` (HKDF-SHA-256), so that no two uses share one.
-    func derived(for purpose: String) -> SymmetricKey {
-        HKDF<SHA256>.deriveKey(
-            inputKeyMaterial: key, info: Array("claude-relay/\(purpose)".utf8), outputByteCount: Self.byteCount)
     }
 }

@@ -1,7 +1,5 @@
 package import Domain
-import Crypto
 import FoundationEssentials
-import JWTKit
 import Synchronization
 
 /// Issues and verifies the tokens that tenants' programs carry: JWTs, HS256, under a key derived from the master key.
@@ -14,23 +12,22 @@ package final class TokenAuthority: TokenVerifier {
     /// How far clocks of two machines may differ.
     private static let leeway = Duration.seconds(60)
 
-    private let keys: JWTKeyCollection
+    private let tokens: JSONWebToken
     private let clock: any WallClock
-    private let verified = Mutex<[SHA256Digest: Verified]>([:])
+    private let verified = Mutex<[[UInt8]: Verified]>([:])
 
     private struct Verified {
         let caller: Caller
         let expiresAt: Timestamp
     }
 
-    package init(master: MasterKey, clock: any WallClock) async {
+    package init(master: MasterKey, clock: any WallClock) {
         self.clock = clock
-        keys = JWTKeyCollection()
-        await keys.add(hmac: HMACKey(key: master.derived(for: "sign-tokens")), digestAlgorithm: .sha256)
+        tokens = JSONWebToken(key: master.derived(for: "sign-tokens"))
     }
 
     /// - Parameter lifetime: from now; more than 0.
-    package func issue(for caller: Caller, lifetime: Duration) async throws(RelayError) -> Secret {
+    package func issue(for caller: Caller, lifetime: Duration) throws(RelayError) -> Secret {
         let now = clock.now()
         let claims = TokenClaims(
             issuer: Self.issuer, tenant: caller.tenant.text, scopes: caller.scopes.map(\.rawValue).sorted(),
@@ -38,7 +35,7 @@ package final class TokenAuthority: TokenVerifier {
             expiresAt: now.advanced(by: lifetime).microseconds / 1_000_000,
             id: UUID().uuidString.lowercased())
         do {
-            return Secret(try await keys.sign(claims))
+            return Secret(try tokens.sign(claims))
         } catch {
             throw RelayError(.internalFault, "The token could not be signed.", remedy: "Report this as a defect.")
         }
@@ -46,26 +43,18 @@ package final class TokenAuthority: TokenVerifier {
 
     package func verify(_ token: String) async throws(RelayError) -> Caller {
         guard token.utf8.count <= Self.tokenLimit else { throw Self.invalid }
-        let hash = SHA256.hash(data: Array(token.utf8))
+        let hash = Digest.sha256(Array(token.utf8))
         let now = clock.now()
         if let known = verified.withLock({ $0[hash] }) {
             guard now < known.expiresAt else { throw Self.expired }
             return known.caller
         }
-        let claims = try await claims(of: token)
-        let expiresAt = Timestamp(microseconds: claims.expiresAt * 1_000_000).advanced(by: Self.leeway)
+        guard let claims = tokens.verify(token) else { throw Self.invalid }
+        let expiresAt = Timestamp(microseconds: 0).advanced(by: .seconds(claims.expiresAt) + Self.leeway)
         guard now < expiresAt else { throw Self.expired }
         let caller = try caller(of: claims)
         remember(Verified(caller: caller, expiresAt: expiresAt), under: hash, now: now)
         return caller
-    }
-
-    private func claims(of token: String) async throws(RelayError) -> TokenClaims {
-        do {
-            return try await keys.verify(token, as: TokenClaims.self)
-        } catch {
-            throw Self.invalid
-        }
     }
 
     private func caller(of claims: TokenClaims) throws(RelayError) -> Caller {
@@ -73,7 +62,7 @@ package final class TokenAuthority: TokenVerifier {
         return Caller(tenant: tenant, scopes: Set(claims.scopes.compactMap(Caller.Scope.init(rawValue:))))
     }
 
-    private func remember(_ entry: Verified, under hash: SHA256Digest, now: Timestamp) {
+    private func remember(_ entry: Verified, under hash: [UInt8], now: Timestamp) {
         verified.withLock { cache in
             if cache.count >= Self.cacheLimit { cache = cache.filter { now < $0.value.expiresAt } }
             if cache.count >= Self.cacheLimit { cache.removeAll() }

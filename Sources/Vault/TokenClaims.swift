@@ -1,7 +1,5 @@
-import JWTKit
-
 /// What a relay token says.
-struct TokenClaims: JWTPayload {
+struct TokenClaims: Codable, Hashable, Sendable {
     let issuer: String
     let tenant: String
     let scopes: [String]
@@ -19,7 +17,4 @@ struct TokenClaims: JWTPayload {
         case expiresAt = "exp"
         case id = "jti"
     }
-
-    /// Nothing more than the signature: the authority checks the claims against its own clock.
-    func verify(using algorithm: some JWTAlgorithm) {}
 }

@@ -1,5 +1,4 @@
 package import Domain
-import Crypto
 import FoundationEssentials
 
 /// The signing secrets of webhooks: a random one an endpoint, sealed; a derived one a tenant, for URLs named by jobs.
@@ -13,7 +12,10 @@ package struct WebhookSecretVault: WebhookSecrets {
     }
 
     package func issue(endpoint id: String) throws(RelayError) -> (secret: Secret, sealed: [UInt8]) {
-        let secret = Self.secret(from: SymmetricKey(size: .bits256).withUnsafeBytes { Data($0) })
+        guard let bytes = SymmetricKey.randomBytes(32) else {
+            throw RelayError(.internalFault, "The system has no randomness to give.", remedy: "Check /dev/urandom.")
+        }
+        let secret = Self.secret(from: bytes)
         return (secret, try sealer.seal(secret, for: Self.owner(id)))
     }
 
@@ -22,15 +24,14 @@ package struct WebhookSecretVault: WebhookSecrets {
     }
 
     package func shared(by tenant: TenantID) -> Secret {
-        let code = HMAC<SHA256>.authenticationCode(for: Array(tenant.text.utf8), using: tenantKey)
-        return Self.secret(from: Data(code))
+        Self.secret(from: Digest.hmac(Array(tenant.text.utf8), key: tenantKey.bytes))
     }
 
     private static func owner(_ endpoint: String) -> String {
         "webhook-endpoint:\(endpoint)"
     }
 
-    private static func secret(from bytes: Data) -> Secret {
-        Secret("whsec_\(bytes.base64EncodedString())")
+    private static func secret(from bytes: [UInt8]) -> Secret {
+        Secret("whsec_\(Data(bytes).base64EncodedString())")
     }
 }

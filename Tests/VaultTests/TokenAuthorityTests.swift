@@ -19,7 +19,7 @@ import Vault
 
     @Test func `an issued token stands for its tenant and scopes`() async throws {
         try await withAuthority { authority in
-            let token = try await authority.issue(for: caller(), lifetime: .seconds(60))
+            let token = try authority.issue(for: caller(), lifetime: .seconds(60))
             #expect(try await authority.verify(token.reveal()) == caller())
             #expect(try await authority.verify(token.reveal()) == caller())  // from the cache
         }
@@ -27,8 +27,8 @@ import Vault
 
     @Test func `a token is refused once it has expired, whether it was seen before or not`() async throws {
         try await withAuthority { authority in
-            let seen = try await authority.issue(for: caller(), lifetime: .seconds(60)).reveal()
-            let unseen = try await authority.issue(for: caller([.admin]), lifetime: .seconds(60)).reveal()
+            let seen = try authority.issue(for: caller(), lifetime: .seconds(60)).reveal()
+            let unseen = try authority.issue(for: caller([.admin]), lifetime: .seconds(60)).reveal()
             _ = try await authority.verify(seen)
             clock.advance(by: .seconds(121))  // lifetime and leeway
             for token in [seen, unseen] {
@@ -41,7 +41,7 @@ import Vault
     @Test func `a token of another relay is refused`() async throws {
         try await withAuthority { authority in
             try await withAuthority { stranger in
-                let token = try await stranger.issue(for: caller(), lifetime: .seconds(60)).reveal()
+                let token = try stranger.issue(for: caller(), lifetime: .seconds(60)).reveal()
                 let error = await #expect(throws: RelayError.self) { try await authority.verify(token) }
                 #expect(error?.code == .tokenInvalid)
             }
@@ -50,7 +50,7 @@ import Vault
 
     @Test func `no change of a token's payload, header or signature survives`() async throws {
         try await withAuthority { authority in
-            let token = try await authority.issue(for: caller(), lifetime: .seconds(60)).reveal()
+            let token = try authority.issue(for: caller(), lifetime: .seconds(60)).reveal()
             let parts = token.split(separator: ".").map(String.init)
             let none = Data(#"{"alg":"none","typ":"JWT"}"#.utf8).base64EncodedString()
             let forged = [

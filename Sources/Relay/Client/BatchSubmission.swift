@@ -35,7 +35,9 @@ struct BatchSubmission: Sendable {
     }
 
     /// Waits for each job's end and hands its line of the results file to `write`, in the order in which jobs end.
-    func collect(_ jobs: [Accepted], progress: ProgressBar, write: @Sendable ([UInt8]) async throws -> Void) async throws -> Int {
+    func collect(_ jobs: [Accepted], progress: ProgressBar, write: @Sendable ([UInt8]) async throws -> Void)
+        async throws -> Int
+    {
         try await withThrowingTaskGroup(of: ResultLine.self) { group in
             var rest = jobs.makeIterator()
             var succeeded = 0

@@ -27,7 +27,9 @@ struct RelayClient: Sendable {
         transport.shutdown()
     }
 
-    private func send(_ method: String, _ path: String, body: [UInt8]?, contentType: String?) async throws -> UpstreamReply {
+    private func send(_ method: String, _ path: String, body: [UInt8]?, contentType: String?) async throws
+        -> UpstreamReply
+    {
         var headers: [HeaderField] = []
         if let token { headers.append(HeaderField("authorization", "Bearer \(token.reveal())")) }
         if let contentType { headers.append(HeaderField("content-type", contentType)) }

@@ -8,7 +8,8 @@ struct ResultLine: Sendable {
 
     /// JSON in one line, line feed included. The answer's bytes are kept but for line breaks between its tokens.
     var bytes: [UInt8] {
-        let head = #"{"line":\#(job.line),"id":"\#(job.id)","status":"\#(status)","http_status":\#(reply.status),"result":"#
+        let head =
+            #"{"line":\#(job.line),"id":"\#(job.id)","status":"\#(status)","http_status":\#(reply.status),"result":"#
         return Array(head.utf8) + answer + Array("}\n".utf8)
     }
 

@@ -67,8 +67,8 @@ struct BatchCommand: AsyncParsableCommand {
                 throw ValidationError("'\(tenant)' cannot be a tenant; allowed are \(Identifier.rule).")
             }
             let folder = try DataFolder(preparing: common.settings().data)
-            let authority = await TokenAuthority(master: try folder.masterKey(), clock: SystemClock())
-            return try await authority.issue(for: Caller(tenant: tenant, scopes: [.jobs]), lifetime: .seconds(86_400))
+            let authority = TokenAuthority(master: try folder.masterKey(), clock: SystemClock())
+            return try authority.issue(for: Caller(tenant: tenant, scopes: [.jobs]), lifetime: .seconds(86_400))
         }
     }
 }

@@ -47,7 +47,9 @@ struct DoctorCommand: AsyncParsableCommand {
             }
         }
         if let environment {
-            await report.check("ANTHROPIC_API_KEY at \(settings.upstream)") { try await probe(environment, settings, client) }
+            await report.check("ANTHROPIC_API_KEY at \(settings.upstream)") {
+                try await probe(environment, settings, client)
+            }
         }
         client.shutdown()
     }
@@ -63,7 +65,8 @@ struct DoctorCommand: AsyncParsableCommand {
             reply = try await client.exchange(request, over: settings.egress.first ?? .direct, limit: 1 << 20)
         } catch {
             throw RelayError(
-                .upstreamUnreachable, "No answer: \(error.detail).", remedy: "Check the network, --upstream and egress.")
+                .upstreamUnreachable, "No answer: \(error.detail).", remedy: "Check the network, --upstream and egress."
+            )
         }
         guard reply.status != 200 else { return }
         throw RelayError(

@@ -54,11 +54,14 @@ struct JobsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let store = try common.openStore()
-            guard let id = JobID(id), let job = try await store.job(id, of: nil) else { throw JobsCommand.unknownJob(id) }
+            guard let id = JobID(id), let job = try await store.job(id, of: nil) else {
+                throw JobsCommand.unknownJob(id)
+            }
             let answer = try await store.result(of: id, tenant: nil)
             if result {
                 guard let answer else {
-                    throw RelayError(.jobNotEnded, "The job is \(job.state.rawValue).", remedy: "Ask again when it has ended.")
+                    throw RelayError(
+                        .jobNotEnded, "The job is \(job.state.rawValue).", remedy: "Ask again when it has ended.")
                 }
                 return StandardOutput.write(answer.body)
             }

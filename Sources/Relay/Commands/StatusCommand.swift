@@ -22,7 +22,9 @@ struct StatusCommand: AsyncParsableCommand {
         defer { client.shutdown() }
         var table = TextTable(["WHAT", "STATE", "COUNT"])
         for state in JobState.allCases { table.add(["jobs", state.rawValue, String(jobs[state] ?? 0)]) }
-        for state in DeliveryState.allCases { table.add(["callbacks", state.rawValue, String(deliveries[state] ?? 0)]) }
+        for state in DeliveryState.allCases {
+            table.add(["callbacks", state.rawValue, String(deliveries[state] ?? 0)])
+        }
         table.add(["keys", "stored", String(keys.count)])
         print(table.text)
         print("")
@@ -35,7 +37,8 @@ struct StatusCommand: AsyncParsableCommand {
             if reply.status == 200 { return "The relay at http://\(listen) is ready." }
             return "The relay at http://\(listen) is not ready: \(String(decoding: reply.body, as: UTF8.self))"
         } catch {
-            return "No relay answers at http://\(listen). Start one: relay serve --data '\((try? common.settings().data) ?? "")'"
+            return
+                "No relay answers at http://\(listen). Start one: relay serve --data '\((try? common.settings().data) ?? "")'"
         }
     }
 }

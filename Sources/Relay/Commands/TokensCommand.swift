@@ -31,13 +31,14 @@ struct TokensCommand: AsyncParsableCommand {
             guard let tenant = TenantID(tenant) else {
                 throw ValidationError("'\(tenant)' cannot be a tenant; allowed are \(Identifier.rule).")
             }
-            guard let lifetime = DurationText.parse(ttl), (.seconds(1) ... .seconds(315_360_000)).contains(lifetime) else {
+            guard let lifetime = DurationText.parse(ttl), (.seconds(1) ... .seconds(315_360_000)).contains(lifetime)
+            else {
                 throw ValidationError("--ttl is '\(ttl)'; allowed is 1s to 3650d, such as 12h or 30d.")
             }
             let caller = Caller(tenant: tenant, scopes: try Set(scopes.split(separator: ",").map(scope)))
             let folder = try DataFolder(preparing: common.settings().data)
-            let authority = await TokenAuthority(master: try folder.masterKey(), clock: SystemClock())
-            print(try await authority.issue(for: caller, lifetime: lifetime).reveal())
+            let authority = TokenAuthority(master: try folder.masterKey(), clock: SystemClock())
+            print(try authority.issue(for: caller, lifetime: lifetime).reveal())
         }
 
         private func scope(_ word: Substring) throws -> Caller.Scope {

@@ -29,7 +29,8 @@ struct EgressList {
             case "source": route = .source(text)
             case "entry": route = .entry(text)
             case "direct" where text == "true": route = .direct
-            default: throw file.invalid("egress.\(name) is unknown; allowed are id, proxy, source, entry, direct", at: value)
+            default:
+                throw file.invalid("egress.\(name) is unknown; allowed are id, proxy, source, entry, direct", at: value)
             }
         }
         guard let id, Identifier.isValid(id) else { throw file.invalid("An egress path needs an id", at: node) }

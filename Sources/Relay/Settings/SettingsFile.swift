@@ -77,13 +77,16 @@ struct SettingsFile {
 
     private func unknown(_ key: String, at node: Node) -> RelayError {
         let known = Self.settings.keys.sorted() + ["egress"]
-        guard let nearest = Suggestion.nearest(to: key, in: known) else { return invalid("\(key) is unknown", at: node) }
+        guard let nearest = Suggestion.nearest(to: key, in: known) else {
+            return invalid("\(key) is unknown", at: node)
+        }
         return invalid("\(key) is unknown; did you mean \(nearest)?", at: node)
     }
 
     private static let settings = Dictionary(uniqueKeysWithValues: Setting.all.map { ($0.key, $0) })
-    private static let groups = Set(Setting.all.compactMap { setting -> String? in
-        let parts = setting.key.split(separator: ".")
-        return parts.count > 1 ? String(parts[0]) : nil
-    })
+    private static let groups = Set(
+        Setting.all.compactMap { setting -> String? in
+            let parts = setting.key.split(separator: ".")
+            return parts.count > 1 ? String(parts[0]) : nil
+        })
 }

@@ -3,7 +3,9 @@ enum Suggestion {
     /// The word of `known` with the fewest edits from `word`; nil if none is within a third of its length.
     static func nearest(to word: String, in known: [String]) -> String? {
         let ranked = known.map { (word: $0, edits: edits(from: word, to: $0)) }
-        guard let best = ranked.min(by: { $0.edits < $1.edits }), best.edits <= max(2, word.count / 3) else { return nil }
+        guard let best = ranked.min(by: { $0.edits < $1.edits }), best.edits <= max(2, word.count / 3) else {
+            return nil
+        }
         return best.word
     }
 

@@ -39,7 +39,8 @@ final class KeyDirectory: UpstreamKeyring, Service {
             do {
                 try await refresh()
             } catch {
-                logger.error("upstream keys could not be read; the known ones stay in use", metadata: ["error": "\(error)"])
+                logger.error(
+                    "upstream keys could not be read; the known ones stay in use", metadata: ["error": "\(error)"])
             }
             try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(1)) }
             if Task.isShuttingDownGracefully { return }

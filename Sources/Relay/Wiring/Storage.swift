@@ -6,7 +6,7 @@ extension DataFolder {
     func openStore(_ settings: Settings) throws(RelayError) -> SQLiteJobStore {
         do {
             return try SQLiteJobStore.open(
-                path: queuePath, configuration: JobStoreConfiguration(maxDepth: settings.queueDepth),
+                at: queuePath, configuration: JobStoreConfiguration(maxDepth: settings.queueDepth),
                 clock: ContinuousClock())
         } catch {
             throw RelayError(
@@ -17,7 +17,7 @@ extension DataFolder {
 
     func openLedger() throws(RelayError) -> SQLitePacingLedger {
         do {
-            return try SQLitePacingLedger.open(path: pacingPath)
+            return try SQLitePacingLedger.open(at: pacingPath)
         } catch {
             throw RelayError(
                 .storeUnavailable, "The pacing ledger \(pacingPath) cannot be opened: \(error).",

@@ -1,0 +1,27 @@
+import Glibc
+
+/// What a relay that has just started prints: its address on standard output, and what to do next on standard error.
+struct Greeting {
+    let settings: Settings
+    let hasKey: Bool
+
+    @Sendable func show(port: Int) {
+        let host = settings.listen.prefix(upTo: settings.listen.lastIndex(of: ":") ?? settings.listen.endIndex)
+        let url = "http://\(host):\(port)"
+        StandardOutput.line("relay listening on \(url)")
+        let data = settings.data == Settings().data ? "" : " --data '\(settings.data)'"
+        let key =
+            hasKey
+            ? "It has an upstream key."
+            : "It has no upstream key yet; jobs wait until it does:\n  printf %s \"$ANTHROPIC_API_KEY\" | relay keys add default --rps 5\(data)"
+        fputs(
+            """
+            Data in \(settings.data), upstream \(settings.upstream). \(key)
+            Next, give your programs a token and the address:
+              export ANTHROPIC_BASE_URL=\(url) ANTHROPIC_API_KEY=$(relay tokens issue --tenant acme\(data))
+              relay batch submit examples/batch.jsonl --wait --relay \(url)\(data)
+            Ctrl-C drains and stops.
+
+            """, stderr)
+    }
+}

@@ -1,0 +1,95 @@
+import API
+import Domain
+import FoundationEssentials
+import Logging
+import Metrics
+import Queue
+import ServiceLifecycle
+import Telemetry
+import Upstream
+import Vault
+import Webhook
+import Worker
+
+/// One process of a relay: opens the data folder, wires the modules together and runs them until it is told to stop.
+struct RelayProcess {
+    /// What this process does.
+    struct Duties: OptionSet {
+        let rawValue: Int
+        static let api = Duties(rawValue: 1)
+        static let work = Duties(rawValue: 2)
+        static let all: Duties = [.api, .work]
+    }
+
+    let settings: Settings
+    let duties: Duties
+
+    func run() async throws {
+        let address = try ListenAddress(settings.listen)
+        let policy = try WebhookRules(settings)
+        let logger = try Self.logger(level: settings.logLevel)
+        let metrics = PrometheusRegistry()
+        MetricsSystem.bootstrap(metrics)
+
+        let folder = try DataFolder(preparing: settings.data)
+        let master = try folder.masterKey()
+        let store = try folder.openStore(settings)
+        let keys = KeyDirectory(
+            store: store, sealer: SecretSealer(master: master), environmentKey: EnvironmentKey.secret, logger: logger)
+        try await keys.refresh()
+        let transport = try CurlTransport()
+        defer { transport.shutdown() }
+        let gateway = try self.gateway(transport: transport, ledger: folder.openLedger(), keys: keys)
+        let node = RelayNode(
+            settings: settings, store: store, gateway: gateway, transport: transport,
+            secrets: WebhookSecretVault(master: master), rules: policy, logger: logger)
+
+        var services: [any Service] = [keys]
+        if duties.contains(.work) { services += node.workers() }
+        if duties.contains(.api) {
+            let authority = TokenAuthority(master: master, clock: SystemClock())
+            let greeting = Greeting(settings: settings, hasKey: !keys.keys().isEmpty)
+            services.append(node.server(at: address, verifier: authority, metrics: metrics, onListening: greeting.show))
+        } else {
+            StandardOutput.line("relay worker draining \(settings.data)")
+        }
+        try await Self.runUntilSignalled(services, logger: logger)
+    }
+
+    private func gateway(
+        transport: CurlTransport, ledger: SQLitePacingLedger, keys: KeyDirectory
+    ) throws(RelayError) -> Gateway {
+        let timeouts = Timeouts(
+            connect: settings.connectTimeout, firstByte: settings.firstByteTimeout, idle: settings.idleTimeout,
+            total: settings.totalTimeout)
+        return Gateway(
+            configuration: GatewayConfiguration(
+                upstream: settings.upstream, timeouts: timeouts,
+                egress: settings.egress.isEmpty ? [.direct] : settings.egress),
+            transport: transport, ledger: ledger, keyring: keys, clock: ContinuousClock(), wallClock: SystemClock())
+    }
+
+    /// Runs `services`; SIGTERM and SIGINT stop them from the last to the first, each draining before the next.
+    private static func runUntilSignalled(_ services: [any Service], logger: Logger) async throws {
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: services.map {
+                    .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
+                },
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+    }
+
+    private static func logger(level: String) throws(RelayError) -> Logger {
+        guard let level = Logger.Level(rawValue: level) else {
+            let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+            throw RelayError(
+                .configurationInvalid, "log.level is '\(level)'; allowed are \(known).",
+                remedy: "Correct it and start again.")
+        }
+        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        var logger = Logger(label: "relay")
+        logger.logLevel = level
+        return logger
+    }
+}
