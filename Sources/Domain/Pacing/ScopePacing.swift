@@ -15,14 +15,18 @@ package struct ScopePacing: Hashable, Sendable {
         self.pausedUntil = pausedUntil
     }
 
+    /// What no horizon exceeds, so that a slot which seems taken further ahead tells that the clock was set back.
+    package static let maxHorizon = Duration.seconds(10)
+
     /// Takes up to `limit` (at least 1) slots that begin no later than `now + horizon`.
+    /// - Parameter horizon: from 0 to ``maxHorizon``; clamped.
     package mutating func take(_ limit: Int, rate: PacingRate, at now: Timestamp, horizon: Duration) -> SlotOffer {
         let spacing = rate.spacing
-        let last = now.advanced(by: max(horizon, .zero))
-        // Nobody takes slots past the horizon. If they seem taken, the clock was set back: the real ones lie before
-        // `last`, so going on one spacing after it neither crowds them nor waits as long as the clock went back.
-        let free = min(nextFree, last.advanced(by: spacing))
-        let first = max(now, free, pausedUntil)
+        let last = now.advanced(by: min(max(horizon, .zero), Self.maxHorizon))
+        // After a clock was set back, the slots taken before lie within the longest horizon from now in real time:
+        // going on one spacing after it neither crowds them nor waits as long as the clock went back.
+        nextFree = min(nextFree, now.advanced(by: Self.maxHorizon + spacing))
+        let first = max(now, nextFree, pausedUntil)
         guard first <= last else { return .none(until: first) }
         let room = Int(last.duration(since: first).microseconds / spacing.microseconds) + 1
         let block = SlotBlock(first: first, spacing: spacing, count: min(max(limit, 1), room))

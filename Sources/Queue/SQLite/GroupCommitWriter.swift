@@ -44,6 +44,8 @@ final class GroupCommitWriter: Sendable {
         self.random = Mutex(random)
     }
 
+    /// How many operations wait for their transaction.
+    var pendingCount: Int { state.withLock { $0.pending.count } }
     /// How many transactions were committed.
     var transactionCount: Int { state.withLock { $0.transactions } }
 

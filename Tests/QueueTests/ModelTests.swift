@@ -1,0 +1,101 @@
+import Domain
+import Queue
+import TestSupport
+import Testing
+
+struct ModelTests {
+    /// Both stores do the same random things and must show the same after each.
+    @Test(arguments: UInt64(0)..<12)
+    func `memory and SQLite behave alike`(seed: UInt64) async throws {
+        try await withTemporaryFolder { folder in
+            let clock = ManualClock()
+            let memory = MemoryJobStore(maxDepth: 30, clock: clock, random: SeededGenerator(seed: seed))
+            let sqlite = try SQLiteJobStore.open(
+                at: folder + "/queue.sqlite", configuration: JobStoreConfiguration(maxDepth: 30), clock: clock,
+                random: SeededGenerator(seed: seed))
+            var script = RandomScript(seed: seed, clock: clock)
+            for _ in 0..<120 {
+                let step = script.next()
+                let expected = try await step.run(memory)
+                let found = try await step.run(sqlite)
+                #expect(expected == found, "seed \(seed), \(step)")
+                guard expected == found else { return }
+                script.learn(from: expected)
+            }
+            #expect(try await view(of: memory) == view(of: sqlite), "seed \(seed)")
+        }
+    }
+
+    private func view(of store: any JobStore) async throws -> [String] {
+        var lines: [String] = []
+        for tenant in [nil] + RandomScript.tenants.map(Optional.some) {
+            for state in [nil] + JobState.allCases.map(Optional.some) {
+                let page = try await store.list(JobQuery(tenant: tenant, state: state, limit: 1000))
+                lines.append("\(page)")
+                for job in page.jobs {
+                    lines.append("\(try await store.attempts(of: job.id))")
+                    lines.append("\(String(describing: try await store.result(of: job.id, tenant: tenant)))")
+                }
+            }
+            let counts = try await store.counts(of: tenant)
+            lines.append("\(JobState.allCases.map { counts[$0] ?? -1 })")
+        }
+        let deliveries = try await store.deliveryCounts()
+        lines.append("\(DeliveryState.allCases.map { deliveries[$0] ?? -1 })")
+        return lines
+    }
+}
+
+/// One call of a store, to be made of several.
+enum Step: Sendable {
+    case submit([NewJob])
+    case claim(Int, at: Timestamp)
+    case renew([Lease], at: Timestamp)
+    case settle(Settlement)
+    case reap(at: Timestamp)
+    case cancel(JobID, TenantID, at: Timestamp)
+    case addEndpoint(WebhookEndpoint)
+    case removeEndpoint(String, TenantID)
+    case claimDeliveries(at: Timestamp)
+    case settleDelivery(String, Int, DeliveryOutcome)
+
+    enum Answer: Hashable, Sendable {
+        case done
+        case failed(JobStoreError)
+        case outcomes([SubmitOutcome])
+        case claims([Claim])
+        case renewals([LeaseRenewal])
+        case count(Int)
+        case cancel(CancelOutcome?)
+        case existed(Bool)
+        case deliveries([Delivery])
+    }
+
+    func run(_ store: any JobStore) async throws -> Answer {
+        do {
+            return try await call(store)
+        } catch let error as JobStoreError {
+            return .failed(error)
+        }
+    }
+
+    private func call(_ store: any JobStore) async throws -> Answer {
+        switch self {
+        case .submit(let jobs): return .outcomes(try await store.submit(jobs))
+        case .claim(let limit, let now):
+            return .claims(try await store.claim(limit: limit, by: "w", at: now, for: .seconds(5)))
+        case .renew(let leases, let now):
+            return .renewals(try await store.renew(leases, at: now, for: .seconds(5)))
+        case .settle(let settlement): try await store.settle(settlement)
+        case .reap(let now): return .count(try await store.reap(limit: 3, maxAttempts: 2, at: now))
+        case .cancel(let id, let tenant, let now): return .cancel(try await store.cancel(id, of: tenant, at: now))
+        case .addEndpoint(let endpoint): try await store.addEndpoint(endpoint)
+        case .removeEndpoint(let id, let tenant): return .existed(try await store.removeEndpoint(id, of: tenant))
+        case .claimDeliveries(let now):
+            return .deliveries(try await store.claimDeliveries(limit: 3, at: now, for: .seconds(5)))
+        case .settleDelivery(let id, let attempt, let outcome):
+            try await store.settleDelivery(id, attempt: attempt, as: outcome)
+        }
+        return .done
+    }
+}

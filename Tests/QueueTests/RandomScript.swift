@@ -1,0 +1,103 @@
+import Domain
+import Queue
+import TestSupport
+
+/// Draws steps that often meet: few tenants, few keys, leases both fresh and stale.
+struct RandomScript {
+    static let tenants: [TenantID] = [.sample("a"), .sample("b")]
+
+    private var random: SeededGenerator
+    private let clock: ManualClock
+    private var jobs: [NewJob] = []
+    private var leases: [Lease] = []
+    private var deliveries: [Delivery] = []
+    private var endpointCount = 0
+
+    init(seed: UInt64, clock: ManualClock) {
+        self.random = SeededGenerator(seed: seed)
+        self.clock = clock
+    }
+
+    mutating func learn(from answer: Step.Answer) {
+        if case .claims(let claims) = answer { leases += claims.map(\.lease) }
+        if case .deliveries(let claimed) = answer { deliveries += claimed }
+    }
+
+    mutating func next() -> Step {
+        if chance(3) { clock.advance(by: .milliseconds(Int.random(in: 0...3000, using: &random))) }
+        let now = clock.timestamp
+        switch Int.random(in: 0..<12, using: &random) {
+        case 0...2: return .submit(makeJobs(at: now))
+        case 3, 4: return .claim(Int.random(in: 0...4, using: &random), at: now)
+        case 5: return .renew(leases.suffix(4), at: now)
+        case 6, 7: return makeSettlement(at: now).map(Step.settle) ?? .reap(at: now)
+        case 8: return .reap(at: now)
+        case 9:
+            guard let job = jobs.randomElement(using: &random) else { return .reap(at: now) }
+            return .cancel(job.id, pickTenant(), at: now)
+        case 10: return changeEndpoints(at: now)
+        default: return deliver(at: now)
+        }
+    }
+
+    private mutating func makeJobs(at now: Timestamp) -> [NewJob] {
+        let batch = (0..<Int.random(in: 1...4, using: &random)).map { _ in makeJob(at: now) }
+        jobs += batch
+        return batch
+    }
+
+    private mutating func makeJob(at now: Timestamp) -> NewJob {
+        let key = IdempotencyKey(
+            key: "k\(Int.random(in: 0..<6, using: &random))", fingerprint: [UInt8.random(in: 0...1, using: &random)],
+            expiresAt: now.advanced(by: .seconds(4)))
+        let webhooks: [WebhookTarget?] = [nil, .url("https://example.com"), .endpoint("whe_0"), .endpoint("whe_1")]
+        return NewJob(
+            id: .make(at: now, using: &random), tenant: pickTenant(), body: [UInt8.random(in: 0...255, using: &random)],
+            headers: [], model: "m", priority: Priority(Int.random(in: 4...6, using: &random)) ?? .normal,
+            createdAt: now, runAt: now.advanced(by: .seconds(chance(4) ? 2 : 0)),
+            deadline: chance(4) ? now.advanced(by: .seconds(6)) : nil,
+            webhook: webhooks.randomElement(using: &random) ?? nil, idempotency: chance(2) ? key : nil)
+    }
+
+    private mutating func makeSettlement(at now: Timestamp) -> Settlement? {
+        guard let lease = leases.suffix(6).randomElement(using: &random) else { return nil }
+        let outcomes: [Settlement.Outcome] = [
+            .ended(.succeeded, .sample()), .ended(.errored, .sample(status: 400)), .ended(.canceled, .sample()),
+            .retry(at: now.advanced(by: .seconds(1))),
+        ]
+        let outcome = outcomes.randomElement(using: &random) ?? .retry(at: now)
+        return Settlement(lease: lease, outcome: outcome, attempt: .sample(lease, at: now))
+    }
+
+    private mutating func changeEndpoints(at now: Timestamp) -> Step {
+        if endpointCount > 0, chance(3) {
+            return .removeEndpoint("whe_\(Int.random(in: 0..<endpointCount, using: &random))", pickTenant())
+        }
+        defer { endpointCount += 1 }
+        return .addEndpoint(
+            WebhookEndpoint(
+                id: "whe_\(endpointCount)", tenant: pickTenant(), url: "https://example.com/\(endpointCount)",
+                events: Set(WebhookEvent.allCases.filter { _ in chance(2) }), sealedSecret: [1], createdAt: now))
+    }
+
+    private mutating func deliver(at now: Timestamp) -> Step {
+        guard let delivery = deliveries.suffix(4).randomElement(using: &random), chance(2) else {
+            return .claimDeliveries(at: now)
+        }
+        let outcomes: [DeliveryOutcome] = [
+            .delivered(at: now, status: 200), .failed(at: now, error: "gone"),
+            .retry(at: now.advanced(by: .seconds(1)), error: "busy"),
+        ]
+        let outcome = outcomes.randomElement(using: &random) ?? .failed(at: now, error: "")
+        return .settleDelivery(delivery.id, delivery.attempt, outcome)
+    }
+
+    private mutating func pickTenant() -> TenantID {
+        Self.tenants.randomElement(using: &random) ?? .sample()
+    }
+
+    /// True once in `times`.
+    private mutating func chance(_ times: Int) -> Bool {
+        Int.random(in: 0..<times, using: &random) == 0
+    }
+}

@@ -1,0 +1,207 @@
+import Dispatch
+import Domain
+import GRDB
+@testable import Queue
+import TestSupport
+import Testing
+
+struct SQLiteStoreTests {
+    @Test func `a reopened file holds everything`() async throws {
+        try await withTemporaryFolder { folder in
+            let clock = ManualClock()
+            let path = folder + "/queue.sqlite"
+            let first = World(store: try SQLiteJobStore.open(at: path, clock: clock), clock: clock)
+            _ = try await first.addEndpoint("whe_1")
+            let ended = try await first.submit()
+            try await first.finish(try await first.claimOne())
+            let queued = try await first.submit()
+
+            let second = World(store: try SQLiteJobStore.open(at: path, clock: clock), clock: clock)
+            #expect(try await second.store.result(of: ended, tenant: nil) == .sample())
+            #expect(try await second.store.attempts(of: ended).count == 1)
+            #expect(try await second.store.counts(of: nil)[.succeeded] == 1)
+            #expect(try await second.claim(5).map(\.lease.job) == [queued])
+            #expect(try await second.claimDeliveries().map(\.job.id) == [ended])
+        }
+    }
+
+    @Test func `the file is synced at every commit`() async throws {
+        try await withTemporaryFolder { folder in
+            let store = try SQLiteJobStore.open(at: folder + "/queue.sqlite", clock: ManualClock())
+            let (synchronous, journal) = try await store.pool.writeWithoutTransaction { database in
+                (
+                    try Int.fetchOne(database, sql: "PRAGMA synchronous"),
+                    try String.fetchOne(database, sql: "PRAGMA journal_mode")
+                )
+            }
+            #expect(synchronous == 2 && journal == "wal")
+        }
+    }
+
+    @Test func `stores opened at the same moment share one file and claim disjointly`() async throws {
+        try await withTemporaryFolder { folder in
+            let clock = ManualClock()
+            let now = clock.timestamp
+            let stores = try await withThrowingTaskGroup { group in
+                for _ in 0..<4 {
+                    group.addTask { try SQLiteJobStore.open(at: folder + "/queue.sqlite", clock: clock) }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            _ = try await stores[0].submit((0..<200).map { _ in .sample(at: now) })
+            let claims = try await withThrowingTaskGroup { group in
+                for (index, store) in stores.enumerated() {
+                    group.addTask {
+                        var mine: [Claim] = []
+                        while true {
+                            let more = try await store.claim(limit: 7, by: "w\(index)", at: now, for: .seconds(30))
+                            if more.isEmpty { return mine }
+                            mine += more
+                        }
+                    }
+                }
+                return try await group.reduce(into: []) { $0 += $1 }
+            }
+            #expect(claims.count == 200 && Set(claims.map(\.lease.job)).count == 200)
+        }
+    }
+
+    @Test func `a newer file and another program's file are refused unchanged`() async throws {
+        try await withTemporaryFolder { folder in
+            let path = folder + "/queue.sqlite"
+            _ = try SQLiteJobStore.open(at: path, clock: ManualClock())
+            try await DatabaseQueue(path: path).write { try $0.execute(sql: "PRAGMA user_version = 99") }
+            let newer = #expect(throws: JobStoreError.self) { try SQLiteJobStore.open(at: path, clock: ManualClock()) }
+            #expect("\(newer, default: "")".contains("schema version 99"))
+            let foreign = folder + "/foreign.sqlite"
+            try await DatabaseQueue(path: foreign).write { try $0.execute(sql: "CREATE TABLE t (x)") }
+            let other = #expect(throws: JobStoreError.self) {
+                try SQLiteJobStore.open(at: foreign, clock: ManualClock())
+            }
+            #expect("\(other, default: "")".contains("another program"))
+            let journal = try await DatabaseQueue(path: foreign).read {
+                try String.fetchOne($0, sql: "PRAGMA journal_mode")
+            }
+            #expect(journal == "delete")
+        }
+    }
+
+    @Test func `a waiter hears of another process's commit`() async throws {
+        try await withTemporaryFolder { folder in
+            let clock = ManualClock()
+            let path = folder + "/queue.sqlite"
+            let (here, there) = (
+                try SQLiteJobStore.open(at: path, clock: clock), try SQLiteJobStore.open(at: path, clock: clock)
+            )
+            _ = try await here.submit([.sample(at: clock.timestamp)])  // so that it knows the file's version
+            let seen = here.changeCount(.jobs)
+            _ = try await there.submit([.sample(at: clock.timestamp)])
+            await here.waitForChange(.jobs, since: seen, upTo: .seconds(60))
+            #expect(here.changeCount(.jobs) != seen && clock.now.offset == .zero)
+        }
+    }
+
+    @Test func `operations that arrive together share a transaction`() async throws {
+        try await withHeldStore { store, now, release in
+            let before = store.writer.transactionCount
+            let outcomes = try await withThrowingTaskGroup { group in
+                for _ in 0..<40 { group.addTask { try await store.submit([.sample(at: now)])[0] } }
+                while store.writer.pendingCount < 40 { await Task.yield() }
+                release()
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(outcomes.count == 40)
+            #expect(store.writer.transactionCount == before + 1)
+        }
+    }
+
+    @Test func `an operation that fails leaves its neighbours whole`() async throws {
+        try await withHeldStore { store, now, release in
+            let twin = NewJob.sample(at: now)
+            let lost = Lease(job: twin.id, row: 77, attempt: 1, worker: "w")
+            let results = await withTaskGroup { group in
+                for index in 0..<20 {
+                    group.addTask { () -> Bool in
+                        let job = index < 2 ? twin : NewJob.sample(at: now)  // two of one id: the second must fail
+                        return (try? await store.submit([job])) != nil
+                    }
+                }
+                group.addTask {
+                    let settlement = Settlement(
+                        lease: lost, outcome: .retry(at: now), attempt: .sample(lost, at: now))
+                    return (try? await store.settle(settlement)) != nil
+                }
+                while store.writer.pendingCount < 21 { await Task.yield() }
+                release()
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(results.count { $0 } == 19)
+            let counts = try await store.counts(of: nil)
+            #expect(counts[.queued] == 19)
+            #expect(try await store.list(JobQuery(tenant: nil, limit: 100)).jobs.count == 19)
+        }
+    }
+
+    @Test func `a full disk refuses all and half-does nothing, and the store recovers`() async throws {
+        try await withTemporaryFolder { folder in
+            let clock = ManualClock()
+            let now = clock.timestamp
+            let store = try SQLiteJobStore.open(at: folder + "/queue.sqlite", clock: clock)
+            func limitPages(_ count: Int) async throws {
+                try await store.pool.writeWithoutTransaction {
+                    _ = try Int.fetchOne($0, sql: "PRAGMA max_page_count = \(count)")
+                }
+            }
+            try await limitPages(1)  // SQLite takes the present size then
+            let refused = await withTaskGroup { group in
+                for _ in 0..<8 {
+                    group.addTask { () -> Bool in
+                        let big = NewJob.sample(at: now, body: Array(repeating: 0x20, count: 100_000))
+                        do {
+                            _ = try await store.submit([.sample(at: now), big])
+                            return false
+                        } catch {
+                            if case .unavailable = error as? JobStoreError { return true }
+                            return false
+                        }
+                    }
+                }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(refused == Array(repeating: true, count: 8))
+            #expect(try await store.counts(of: nil)[.queued] == 0)
+            #expect(try await store.list(JobQuery(tenant: nil)).jobs.isEmpty)
+            try await limitPages(1_000_000)
+            _ = try await store.submit([.sample(at: now)])
+            #expect(try await store.counts(of: nil)[.queued] == 1)
+        }
+    }
+
+    @Test func `writes beyond the waiting limit are refused`() async throws {
+        try await withHeldStore(JobStoreConfiguration(maxPendingWrites: 2)) { store, now, release in
+            async let first = store.submit([.sample(at: now)])
+            async let second = store.submit([.sample(at: now)])
+            while store.writer.pendingCount < 2 { await Task.yield() }
+            await #expect(throws: JobStoreError.unavailable(detail: "2 writes are waiting already")) {
+                try await store.submit([.sample(at: now)])
+            }
+            release()
+            _ = try await (first, second)
+        }
+    }
+
+    /// Runs `body` with a store whose writer stands still until `release` is called.
+    private func withHeldStore(
+        _ configuration: JobStoreConfiguration = JobStoreConfiguration(),
+        _ body: (SQLiteJobStore, Timestamp, () -> Void) async throws -> Void
+    ) async throws {
+        try await withTemporaryFolder { folder in
+            let clock = ManualClock()
+            let store = try SQLiteJobStore.open(
+                at: folder + "/queue.sqlite", configuration: configuration, clock: clock)
+            let gate = DispatchSemaphore(value: 0)
+            store.pool.asyncWriteWithoutTransaction { _ in gate.wait() }
+            try await body(store, clock.timestamp) { _ = gate.signal() }
+        }
+    }
+}
