@@ -1,0 +1,27 @@
+/// Where the API listens and what it allows.
+package struct APIConfiguration: Sendable {
+    /// A name or address of this machine.
+    package var host = "127.0.0.1"
+    /// 0 picks a free one.
+    package var port = 8787
+    /// Bytes of one Messages body, of one submission, and of one line of a bulk submission.
+    package var bodyLimit = 32 * 1024 * 1024
+    /// Lines of one bulk submission.
+    package var bulkLineLimit = 1_000_000
+    /// The longest `?wait=`; longer ones are cut to it.
+    package var longestWait = Duration.seconds(60)
+    /// How long a synchronous call waits for a permit to be sent.
+    package var patience = Duration.seconds(30)
+    /// Attempts of one synchronous call, the first one included.
+    package var maxAttempts = 3
+    /// How long an `Idempotency-Key` is remembered.
+    package var idempotencyLifetime = Duration.seconds(86_400)
+    /// Whether webhook URLs may be plain `http`.
+    package var allowsHTTPWebhooks = false
+    /// Silence on a stream after which the client gets a ping.
+    package var pingInterval = Duration.seconds(15)
+    /// An idle connection is closed after this long.
+    package var idleTimeout = Duration.seconds(300)
+
+    package init() {}
+}

@@ -1,0 +1,19 @@
+import Domain
+import Logging
+import Queue
+import Upstream
+
+/// What the routes work with.
+struct APIServices: Sendable {
+    let configuration: APIConfiguration
+    let store: any JobStore
+    let gateway: any UpstreamGateway
+    let keyring: any UpstreamKeyring
+    let tokens: any TokenVerifier
+    let webhookSecrets: any WebhookSecrets
+    let wall: any WallClock
+    let clock: any Clock<Duration>
+    let metricsText: @Sendable () -> String
+    let logger: Logger
+    let readiness = Readiness()
+}

@@ -1,0 +1,28 @@
+import Domain
+import HTTPTypes
+
+/// The one place where an error becomes an HTTP answer.
+enum ErrorResponse {
+    static func headers(of error: RelayError, requestID: String) -> HTTPFields {
+        var headers: HTTPFields = [
+            .contentType: "application/json", .requestID: requestID, .relayError: error.code.rawValue,
+        ]
+        if let delay = error.retryAfter { headers[.retryAfter] = String(seconds(delay)) }
+        return headers
+    }
+
+    static func body(of error: RelayError, requestID: String) -> [UInt8] {
+        ErrorEnvelope.render(error, requestID: requestID)
+    }
+
+    /// An event that ends a stream which has already begun.
+    static func event(of error: RelayError, requestID: String) -> [UInt8] {
+        Array("event: error\ndata: ".utf8) + body(of: error, requestID: requestID) + Array("\n\n".utf8)
+    }
+
+    /// Whole seconds, rounded up, at least 1.
+    private static func seconds(_ delay: Duration) -> Int64 {
+        let (seconds, rest) = delay.components
+        return max(1, seconds + (rest > 0 ? 1 : 0))
+    }
+}

@@ -1,0 +1,32 @@
+import Domain
+
+/// How often one synchronous call may be tried: one budget, whatever goes wrong.
+struct InteractiveBudget {
+    /// An overloaded provider is not helped by insistence.
+    private static let overloadRetries = 2
+
+    let policy: RetryPolicy
+    private(set) var attempts = 0
+    private var overloads = 0
+    /// Ways out that have failed this call.
+    private(set) var avoided: Set<String> = []
+
+    init(policy: RetryPolicy) {
+        self.policy = policy
+    }
+
+    /// Counts an attempt that ended with `verdict` over `egress`, and says what follows.
+    mutating func decide(
+        after verdict: Verdict, egress: String, elapsed: Duration, using random: inout some RandomNumberGenerator
+    ) -> RetryPolicy.Decision {
+        attempts += 1
+        switch verdict {
+        case .egressFault, .egressRefused: avoided.insert(egress)
+        case .overloaded:
+            overloads += 1
+            if overloads > Self.overloadRetries { return .giveUp }
+        case .success, .clientFault, .rateLimited, .spendLimited, .keyRefused, .upstreamFault: break
+        }
+        return policy.decide(after: verdict, attempt: attempts, elapsed: elapsed, using: &random)
+    }
+}

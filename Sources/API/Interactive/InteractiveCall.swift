@@ -1,0 +1,102 @@
+import Domain
+import HTTPTypes
+import Upstream
+
+/// One call to the upstream while its client waits: tried again under one budget until something has been sent back.
+struct InteractiveCall: Sendable {
+    let services: APIServices
+    let requestID: String
+    let call: UpstreamCall
+
+    /// The whole answer.
+    func exchange() async throws -> Answer {
+        var attempts = try await Attempts(services)
+        while true {
+            let exchange = await services.gateway.exchange(call, with: attempts.permit, avoiding: attempts.avoided)
+            try Task.checkCancellation()
+            let last = InteractiveOutcome(exchange, requestID: requestID)
+            guard try await attempts.again(after: exchange.verdict, egress: exchange.egress, last) else {
+                return try last.answer()
+            }
+        }
+    }
+
+    /// The answer as it arrives.
+    func stream(to sink: AnswerSink) async throws {
+        var attempts = try await Attempts(services)
+        while true {
+            switch await services.gateway.open(call, with: attempts.permit, avoiding: attempts.avoided) {
+            case .settled(let exchange):
+                try Task.checkCancellation()
+                let last = InteractiveOutcome(exchange, requestID: requestID)
+                guard try await attempts.again(after: exchange.verdict, egress: exchange.egress, last) else {
+                    return try await send(last, to: sink)
+                }
+            case .streaming(let stream):
+                var relay = StreamRelay(services: services, requestID: requestID, stream: stream, sink: sink)
+                guard let early = try await relay.run() else { return }
+                guard try await attempts.again(after: early.verdict, egress: stream.egress, early) else {
+                    return try await send(early, to: sink)
+                }
+            }
+        }
+    }
+
+    private func send(_ outcome: InteractiveOutcome, to sink: AnswerSink) async throws {
+        guard case .full(let status, var headers, let body) = try outcome.answer() else { return }
+        headers[.relayRequestID] = requestID
+        try await sink.send(status: status, headers: headers, body: body, isHead: false)
+    }
+}
+
+/// The permits and the budget of one synchronous call.
+private struct Attempts {
+    private let services: APIServices
+    private let watch: Stopwatch
+    private var budget: InteractiveBudget
+    /// For the attempt that is due.
+    private(set) var permit: Permit
+
+    var avoided: Set<String> { budget.avoided }
+
+    init(_ services: APIServices) async throws {
+        self.services = services
+        watch = Stopwatch(services.clock)
+        let usual = RetryPolicy.interactive
+        budget = InteractiveBudget(
+            policy: RetryPolicy(
+                maxAttempts: services.configuration.maxAttempts, maxElapsed: usual.maxElapsed, backoff: usual.backoff))
+        permit = try await Self.permit(services, within: services.configuration.patience)
+    }
+
+    /// Waits for the next attempt's turn.
+    /// - Returns: false if `last` is the answer: nothing to retry, the budget is spent, or no permit is to be had
+    ///   in what is left of it.
+    mutating func again(after verdict: Verdict, egress: String, _ last: InteractiveOutcome) async throws -> Bool {
+        var random = SystemRandomNumberGenerator()
+        let decision = budget.decide(after: verdict, egress: egress, elapsed: watch.elapsed, using: &random)
+        guard case .retry(let delay) = decision else { return false }
+        try await services.clock.sleep(for: delay)
+        let rest = min(services.configuration.patience, budget.policy.maxElapsed - watch.elapsed)
+        do {
+            permit = try await Self.permit(services, within: max(.zero, rest))
+            return true
+        } catch let error as RelayError where last.hasReply || error.code == .pacingExhausted {
+            return false
+        }
+    }
+
+    private static func permit(_ services: APIServices, within patience: Duration) async throws -> Permit {
+        let permits = try await services.gateway.permits(upTo: 1, within: patience)
+        if Task.isCancelled {
+            await services.gateway.giveBack(permits)
+            throw CancellationError()
+        }
+        guard let permit = permits.first else {
+            throw RelayError(
+                .pacingExhausted, "No permit to send was to be had in time.", remedy: "Retry after the delay.",
+                retryAfter: .seconds(1))
+        }
+        return permit
+    }
+}

@@ -1,0 +1,62 @@
+import Domain
+import HTTPTypes
+import Upstream
+
+/// How the last attempt of a synchronous call ended, and what its client gets to see of that.
+struct InteractiveOutcome: Sendable {
+    /// A client's library should not sleep longer than this on a connection's behalf.
+    private static let longestClientWait = Duration.seconds(60)
+
+    let verdict: Verdict
+    let reply: UpstreamReply?
+    let requestID: String
+
+    init(_ exchange: Exchange, requestID: String) {
+        self.init(verdict: exchange.verdict, reply: exchange.reply, requestID: requestID)
+    }
+
+    init(verdict: Verdict, reply: UpstreamReply?, requestID: String) {
+        self.verdict = verdict
+        self.reply = reply
+        self.requestID = requestID
+    }
+
+    var hasReply: Bool { reply != nil }
+
+    /// The upstream's answer where it concerns the client; the relay's own where it would tell of its keys and paths.
+    /// - Throws: `no_upstream_key` or `upstream_unreachable`.
+    func answer() throws(RelayError) -> Answer {
+        switch verdict {
+        case .keyRefused: throw Self.keysRefused
+        case .egressRefused: throw Self.unreachable("the upstream refused every way out that was tried")
+        case .egressFault(let failure): throw Self.unreachable(failure.kind.rawValue)
+        case .success, .clientFault, .rateLimited, .spendLimited, .overloaded, .upstreamFault: break
+        }
+        guard let reply else { throw Self.unreachable("no answer") }
+        if case .upstreamFault = verdict, (200..<300).contains(reply.status) {
+            throw Self.unreachable("an incomplete answer")
+        }
+        var headers = ForwardedHeaders.toClient(reply.headers)
+        if isHopeless { headers[.shouldRetry] = "false" }
+        return .full(status: reply.status, headers: headers, body: reply.body)
+    }
+
+    /// Whether a client does better not to wait and try again.
+    private var isHopeless: Bool {
+        switch verdict {
+        case .spendLimited: true
+        case .rateLimited(let delay?): delay > Self.longestClientWait
+        default: false
+        }
+    }
+
+    private static let keysRefused = RelayError(
+        .noUpstreamKey, "The upstream refused every key that was tried.",
+        remedy: "Check the upstream keys with relay keys list and relay doctor.")
+
+    static func unreachable(_ reason: String) -> RelayError {
+        RelayError(
+            .upstreamUnreachable, "The upstream gave no usable answer (\(reason)).",
+            remedy: "Retry; the request may have been executed if the connection broke after it was sent.")
+    }
+}

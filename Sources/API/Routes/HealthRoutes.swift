@@ -1,0 +1,34 @@
+import Domain
+import HTTPTypes
+import Queue
+import Upstream
+
+/// `/healthz`, `/readyz` and `/metrics`: for machines that watch the relay, without a credential.
+struct HealthRoutes: Sendable {
+    let services: APIServices
+
+    var all: [Route] {
+        [
+            Route("GET", "/healthz", scope: nil) { _ in .json(Array(#"{"status":"alive"}"#.utf8)) },
+            Route("GET", "/readyz", scope: nil) { _ in try await readiness() },
+            Route("GET", "/metrics", scope: nil) { _ in
+                let type = "text/plain; version=0.0.4; charset=utf-8"
+                return .full(status: 200, headers: [.contentType: type], body: Array(services.metricsText().utf8))
+            },
+        ]
+    }
+
+    private func readiness() async throws -> Answer {
+        guard !services.readiness.isDraining else {
+            throw RelayError(
+                .shuttingDown, "The relay is shutting down.", remedy: "Send requests to another instance.",
+                retryAfter: .seconds(5))
+        }
+        try await services.store.reading { store throws(JobStoreError) in _ = try await store.counts(of: nil) }
+        guard !services.keyring.keys().isEmpty else {
+            throw RelayError(
+                .noUpstreamKey, "The relay has no upstream key.", remedy: "Add one with relay keys add NAME.")
+        }
+        return .json(Array(#"{"status":"ready"}"#.utf8))
+    }
+}

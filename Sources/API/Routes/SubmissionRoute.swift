@@ -1,0 +1,120 @@
+import Domain
+import HTTPTypes
+import Queue
+import Vault
+
+/// `POST /v1/jobs`: one job as JSON, or many as NDJSON.
+struct SubmissionRoute: Sendable {
+    private static let bulkTypes = ["application/x-ndjson", "application/jsonl", "application/ndjson"]
+    let services: APIServices
+
+    var all: [Route] { [Route("POST", "/v1/jobs", scope: .jobs, handler: submit)] }
+
+    private func submit(_ call: Call) async throws -> Answer {
+        let type = call.headers[.contentType]?.split(separator: ";").first.map { $0.lowercased() } ?? ""
+        let draft = JobDraft(
+            tenant: try call.tenant(), headers: ForwardedHeaders.ofJob(call.headers),
+            address: WebhookAddress(allowsHTTP: services.configuration.allowsHTTPWebhooks))
+        return Self.bulkTypes.contains(type) ? try await submitMany(call, draft) : try await submitOne(call, draft)
+    }
+
+    // MARK: One
+
+    private func submitOne(_ call: Call, _ draft: JobDraft) async throws -> Answer {
+        let body = try await call.body.collect(limit: services.configuration.bodyLimit)
+        let now = services.wall.now()
+        let job = try draft.job(body, at: now, idempotency: try idempotency(call, body, at: now))
+        let outcomes = try await services.store.reading { store throws(JobStoreError) in try await store.submit([job]) }
+        switch outcomes.first.map(SubmitAnswer.init) {
+        case .accepted:
+            return .json(JobText.job(JobRecord(accepted: job)), status: 202, headers: location(job.id))
+        case .existing(let id):
+            return try await replay(id, call)
+        case .refused(let error): throw error
+        case nil: throw RelayError(JobStoreError.unavailable(detail: "no outcome"))
+        }
+    }
+
+    private func replay(_ id: JobID, _ call: Call) async throws -> Answer {
+        let tenant = try call.tenant()
+        let first = try await services.store.reading { store throws(JobStoreError) in
+            try await store.job(id, of: tenant)
+        }
+        guard let first else { throw RelayError(JobStoreError.unavailable(detail: "\(id) is gone")) }
+        var headers = location(id)
+        headers[.idempotentReplayed] = "true"
+        return .json(JobText.job(first), headers: headers)
+    }
+
+    private func location(_ id: JobID) -> HTTPFields { [.location: "/v1/jobs/\(id)"] }
+
+    private func idempotency(
+        _ call: Call, _ body: [UInt8], at now: Timestamp
+    ) throws(RelayError) -> IdempotencyKey? {
+        guard let key = call.headers[.idempotencyKey] else { return nil }
+        guard (1...255).contains(key.utf8.count) else {
+            throw RelayError(
+                .headerInvalid, "The Idempotency-Key has \(key.utf8.count) bytes; allowed are 1 to 255.",
+                remedy: "Send a shorter one, such as a UUID.")
+        }
+        return IdempotencyKey(
+            key: key, fingerprint: Digest.sha256(body),
+            expiresAt: now.advanced(by: services.configuration.idempotencyLifetime))
+    }
+
+    // MARK: Many
+
+    private func submitMany(_ call: Call, _ draft: JobDraft) async throws -> Answer {
+        guard call.headers[.idempotencyKey] == nil else {
+            throw RelayError(
+                .headerInvalid, "An Idempotency-Key came with a bulk submission; allowed is one with a single job.",
+                remedy: "Leave it out, or submit the jobs one by one.")
+        }
+        var intake = BulkIntake(draft: draft, store: services.store, wall: services.wall)
+        try await read(call.body, into: &intake)
+        let body = await intake.finish()
+        guard intake.accepted + intake.refused > 0 else {
+            throw RelayError(
+                .bodyNotJSON, "The body holds no line; required is at least one.",
+                remedy: "Send one JSON object a line.")
+        }
+        let headers: HTTPFields = [
+            .contentType: "application/x-ndjson", .relayAccepted: String(intake.accepted),
+            .relayRefused: String(intake.refused),
+        ]
+        let failure = intake.storeFailure?.code.status ?? 400
+        return .full(status: intake.accepted > 0 ? 202 : failure, headers: headers, body: body)
+    }
+
+    /// Stops reading at the limit of lines; what was read before is submitted.
+    private func read(_ body: RequestBytes, into intake: inout BulkIntake) async throws {
+        var splitter = LineSplitter(limit: services.configuration.bodyLimit)
+        var number = 0
+        while let chunk = try await body.next() {
+            for line in splitter.feed(chunk) {
+                number += 1
+                guard await take(line, number, into: &intake) else { return }
+            }
+        }
+        if let last = splitter.finish() { _ = await take(last, number + 1, into: &intake) }
+    }
+
+    /// - Returns: whether more lines are wanted.
+    private func take(_ line: LineSplitter.Line, _ number: Int, into intake: inout BulkIntake) async -> Bool {
+        let limit = services.configuration.bulkLineLimit
+        guard number <= limit else {
+            let error = RelayError(
+                .bulkTooLarge, "The body has more than \(limit) lines; that is the limit of one submission.",
+                remedy: "Send this line and what follows in another submission.")
+            intake.refuse(error, line: number)
+            return false
+        }
+        switch line {
+        case .text(let bytes) where bytes.isEmpty: break
+        case .text(let bytes): await intake.add(bytes, number: number)
+        case .tooLong(let count):
+            intake.refuse(RequestBytes.tooLarge(count, services.configuration.bodyLimit), line: number)
+        }
+        return true
+    }
+}

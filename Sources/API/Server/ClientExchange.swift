@@ -1,0 +1,48 @@
+import HTTPTypes
+import HummingbirdCore
+import NIOCore
+
+/// One request and the way back to its client. Used by one task.
+struct ClientExchange {
+    let id: String
+    let request: Request
+    let body: RequestBytes
+    let sink: AnswerSink
+    var isHead: Bool { request.method == .head }
+
+    init(_ request: Request, _ sink: AnswerSink) {
+        var random = SystemRandomNumberGenerator()
+        id = "req_relay_" + RandomName.make(using: &random)
+        self.request = request
+        self.sink = sink
+        body = RequestBytes(request)
+    }
+
+    /// Lets a client that asked first send its body, unless it announces one that is too large anyway.
+    func inviteBody(limit: Int) async throws {
+        guard request.headers[.expect]?.lowercased() == "100-continue" else { return }
+        if let length = body.announcedLength, length > limit { return }
+        try await sink.inviteBody()
+    }
+
+    /// Reads what the client still sends, so that it gets to read the answer; a client that does not come to an end
+    /// loses its connection.
+    func drain(limit: Int) async throws {
+        var count = 0
+        while let chunk = try await body.next() {
+            count += chunk.readableBytes
+            if count > limit { throw CancellationError() }
+        }
+    }
+}
+
+/// Names for what the relay makes.
+enum RandomName {
+    /// 128 random bits in hexadecimal.
+    static func make(using random: inout some RandomNumberGenerator) -> String {
+        [random.next(), random.next()].map { word in
+            let digits = String(word, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
+}

@@ -1,0 +1,85 @@
+import Domain
+import HTTPTypes
+import HummingbirdCore
+import Logging
+import Metrics
+
+/// Answers every request: finds the route, checks the caller, turns errors into envelopes, counts.
+struct Responder: Sendable {
+    let services: APIServices
+    let routes: RouteTable
+
+    func respond(to request: Request, with writer: consuming ResponseWriter) async throws {
+        let watch = Stopwatch(services.clock)
+        let exchange = ClientExchange(request, AnswerSink(writer))
+        let method = request.method.rawValue
+        do {
+            try await answer(exchange)
+            record(exchange.sink.status ?? 500, method, watch.elapsed)
+            try await exchange.drain(limit: services.configuration.bodyLimit * 2)
+        } catch {
+            // The connection ends with this error: the client is gone, or an answer broke off.
+            if exchange.sink.status == nil { record(499, method, watch.elapsed) }
+            throw error
+        }
+    }
+
+    private func answer(_ exchange: ClientExchange) async throws {
+        do {
+            let call = try await route(exchange)
+            switch try await call.handler(call.call) {
+            case .full(let status, var headers, let body):
+                if headers[.requestID] == nil { headers[.requestID] = exchange.id }
+                headers[.relayRequestID] = exchange.id
+                try await exchange.sink.send(status: status, headers: headers, body: body, isHead: exchange.isHead)
+            case .live(let write):
+                try await write(exchange.sink)
+            }
+        } catch let refusal as RouteRefusal {
+            try await refuse(exchange, refusal.error, allowed: refusal.allowed)
+        } catch let error as RelayError {
+            try await refuse(exchange, error)
+        } catch  where Task.isCancelled || error is CancellationError {
+            throw CancellationError()
+        } catch  where exchange.sink.status == nil {
+            services.logger.error("request failed", metadata: ["request": "\(exchange.id)", "error": "\(error)"])
+            try await refuse(exchange, Self.fault)
+        }
+    }
+
+    private func route(_ exchange: ClientExchange) async throws -> (call: Call, handler: Route.Handler) {
+        let target = exchange.request.head.path ?? "/"
+        let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        let match = try routes.match(exchange.request.method.rawValue, parts.first ?? "/")
+        let headers = exchange.request.headers
+        var caller: Caller?
+        if let scope = match.route.scope {
+            caller = try await Authenticator(tokens: services.tokens).caller(of: headers, needing: scope)
+        }
+        try await exchange.inviteBody(limit: services.configuration.bodyLimit)
+        let call = Call(
+            id: exchange.id, method: exchange.request.method.rawValue, target: target, parameters: match.parameters,
+            query: Query(parts.count > 1 ? parts[1] : ""), headers: headers, body: exchange.body, caller: caller)
+        return (call, match.route.handler)
+    }
+
+    /// - Throws: the error itself if the answer has begun: only a broken connection can tell the client then.
+    private func refuse(_ exchange: ClientExchange, _ error: RelayError, allowed: [String] = []) async throws {
+        guard exchange.sink.status == nil else { throw error }
+        var headers = ErrorResponse.headers(of: error, requestID: exchange.id)
+        if !allowed.isEmpty { headers[.allow] = allowed.joined(separator: ", ") }
+        let body = ErrorResponse.body(of: error, requestID: exchange.id)
+        try await exchange.sink.send(status: error.code.status, headers: headers, body: body, isHead: exchange.isHead)
+    }
+
+    private func record(_ status: Int, _ method: String, _ elapsed: Duration) {
+        Counter(
+            label: "claude_requests_total", dimensions: [("status_code", String(status)), ("method", method)]
+        ).increment()
+        Recorder(label: "claude_response_time").record(elapsed.seconds * 1000)
+    }
+
+    private static let fault = RelayError(
+        .internalFault, "The relay failed at this request.",
+        remedy: "Retry; if it stays, look for the request id in the relay's log.")
+}

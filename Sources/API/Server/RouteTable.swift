@@ -1,0 +1,89 @@
+import Domain
+
+/// Which route answers a method and path.
+struct RouteTable: Sendable {
+    struct Match: Sendable {
+        let route: Route
+        /// The open parts of the path, decoded.
+        let parameters: [String]
+    }
+
+    private let routes: [Route]
+
+    init(_ routes: [Route]) {
+        self.routes = routes
+    }
+
+    /// A HEAD is answered as the GET would be.
+    /// - Parameter path: without the query.
+    /// - Throws: `route_unknown`, or `method_not_allowed` with the methods that the path has.
+    func match(_ method: String, _ path: Substring) throws(RouteRefusal) -> Match {
+        let segments = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+        var allowed: [String] = []
+        for route in routes {
+            guard let parameters = route.parameters(of: segments) else { continue }
+            if route.method == (method == "HEAD" ? "GET" : method) {
+                return Match(route: route, parameters: parameters)
+            }
+            allowed.append(route.method)
+        }
+        if allowed.contains("GET") { allowed.append("HEAD") }
+        throw allowed.isEmpty ? .unknown(method, path) : .wrongMethod(method, allowed: allowed)
+    }
+}
+
+/// One method and path pattern, and what answers it.
+struct Route: Sendable {
+    typealias Handler = @Sendable (Call) async throws -> Answer
+
+    let method: String
+    /// `{}` stands for any one segment that is not empty.
+    private let pattern: [Substring]
+    /// nil: open to everybody.
+    let scope: Caller.Scope?
+    let handler: Handler
+
+    init(_ method: String, _ pattern: String, scope: Caller.Scope?, handler: @escaping Handler) {
+        self.method = method
+        self.pattern = Array(pattern.split(separator: "/"))
+        self.scope = scope
+        self.handler = handler
+    }
+
+    fileprivate func parameters(of segments: ArraySlice<Substring>) -> [String]? {
+        guard segments.count == pattern.count else { return nil }
+        var parameters: [String] = []
+        for (part, segment) in zip(pattern, segments) {
+            if part == "{}", !segment.isEmpty {
+                parameters.append(PercentText.decode(segment))
+            } else if part != segment {
+                return nil
+            }
+        }
+        return parameters
+    }
+}
+
+/// No route answers.
+struct RouteRefusal: Error {
+    let error: RelayError
+    /// What the path does answer.
+    let allowed: [String]
+
+    static func unknown(_ method: String, _ path: Substring) -> RouteRefusal {
+        RouteRefusal(
+            error: RelayError(
+                .routeUnknown, "There is no route \(method.prefix(16)) \(path.prefix(200)).",
+                remedy: "Check the path; the README lists the routes."),
+            allowed: [])
+    }
+
+    static func wrongMethod(_ method: String, allowed: [String]) -> RouteRefusal {
+        let list = allowed.joined(separator: ", ")
+        return RouteRefusal(
+            error: RelayError(
+                .methodNotAllowed, "The method is \(method.prefix(16)); allowed here is \(list).",
+                remedy: "Use an allowed method."),
+            allowed: allowed)
+    }
+}
