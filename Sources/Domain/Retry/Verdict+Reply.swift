@@ -4,7 +4,7 @@ extension Verdict {
     package static func of(_ reply: UpstreamReply, at now: Timestamp) -> Verdict {
         let delay = RetryAfter.read(reply.headers, at: now)
         if (200..<300).contains(reply.status) {
-            return isCompleteDocument(reply.body) ? .success : .upstreamFault(retryAfter: delay)
+            return isComplete(reply) ? .success : .upstreamFault(retryAfter: delay)
         }
         return refusal(reply.status, ErrorSummary(reply.body), retryAfter: delay)
     }
@@ -40,8 +40,11 @@ extension Verdict {
         }
     }
 
-    private static func isCompleteDocument(_ body: [UInt8]) -> Bool {
-        (try? JSONScanner.members(of: body)) != nil
+    /// A compressed body is for the client to open; that it arrived whole is all that is known of it here.
+    private static func isComplete(_ reply: UpstreamReply) -> Bool {
+        let encoding = reply.headers.first("content-encoding")?.lowercased() ?? "identity"
+        guard encoding == "identity" else { return !reply.body.isEmpty }
+        return (try? JSONScanner.members(of: reply.body)) != nil
     }
 }
 

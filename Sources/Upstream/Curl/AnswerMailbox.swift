@@ -61,11 +61,11 @@ final class AnswerMailbox: Sendable {
         if let (waiter, result) = wake.chunk { waiter.resume(returning: result) }
     }
 
-    /// Whether `more` bytes would be too many. If so, the reader will ask to ``Wish/resume`` once it has caught up.
+    /// Whether the unread bytes and `more` would be too many. If so, the reader will ask to ``Wish/resume`` once it has
+    /// caught up. Never while nothing is unread, for then nobody would ask.
     func mustPause(for more: Int) -> Bool {
         state.withLock { state in
-            guard state.unread + more > Self.unreadLimit else { return false }
-            state.isPaused = state.unread > 0
+            if state.unread > 0, state.unread + more > Self.unreadLimit { state.isPaused = true }
             return state.isPaused
         }
     }
@@ -108,15 +108,10 @@ final class AnswerMailbox: Sendable {
 
     /// All unread bytes as one chunk; waits if there are none. nil at the clean end.
     func next() async -> ChunkResult {
-        if let ready = takeReady() { return ready }
+        if let ready = takeChunk(orWait: nil) { return ready }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let ready = state.withLock { state in
-                    let ready = Self.takeChunk(&state)
-                    if ready == nil { state.chunkWaiter = continuation }
-                    return ready
-                }
-                if let ready { continuation.resume(returning: ready) }
+                if let ready = takeChunk(orWait: continuation) { continuation.resume(returning: ready) }
             }
         } onCancel: {
             cancel()
@@ -128,14 +123,15 @@ final class AnswerMailbox: Sendable {
         if state.withLock({ $0.ending == nil }) { onWish(self, .cancel) }
     }
 
-    private func takeReady() -> ChunkResult? {
-        let (ready, wasPaused) = state.withLock { state in
+    /// What is there now; if nothing is, `waiter` gets what comes.
+    private func takeChunk(orWait waiter: CheckedContinuation<ChunkResult, Never>?) -> ChunkResult? {
+        let (ready, mayResume) = state.withLock { state in
             let ready = Self.takeChunk(&state)
-            let wasPaused = state.isPaused && state.unread == 0
-            if wasPaused { state.isPaused = false }
-            return (ready, wasPaused)
+            if ready == nil { state.chunkWaiter = waiter }
+            defer { state.isPaused = false }
+            return (ready, state.isPaused)
         }
-        if wasPaused { onWish(self, .resume) }
+        if mayResume { onWish(self, .resume) }
         return ready
     }
 

@@ -85,8 +85,19 @@ final class CurlEngine: Sendable {
         return isAccepted
     }
 
+    /// Without libcurl (out of memory, or it does not start) every exchange fails at once.
+    private func refuseAll() {
+        let orders = inbox.withLock { inbox in
+            inbox.isStopping = true
+            return inbox.orders
+        }
+        for case .start(_, _, let mailbox) in orders {
+            mailbox.put(head: nil, chunk: [], ending: .failed(Self.stopped(maybeSent: false)))
+        }
+    }
+
     private func run() {
-        guard let multi = CurlMulti(poll: poll) else { return }
+        guard let multi = CurlMulti(poll: poll) else { return refuseAll() }
         var orders: [Order] = []
         var events: [EventPoll.Event] = []
         while true {

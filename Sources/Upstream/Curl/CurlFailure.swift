@@ -28,6 +28,7 @@ extension TransportFailure {
             .tls
         case CURLE_OPERATION_TIMEDOUT: .timeout
         case CURLE_PARTIAL_FILE, CURLE_WEIRD_SERVER_REPLY, CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT,
+            CURLE_LOGIN_DENIED,
             CURLE_TOO_LARGE_HEADERS:
             .malformed
         // A connection that ends inside the body cuts the answer short, whatever layer noticed it.

@@ -94,6 +94,7 @@ extension CurlTransfer {
 
     /// Bytes of the body; false makes libcurl keep them and pause.
     func take(body bytes: UnsafeRawBufferPointer) -> Bool {
+        if chunk.count + bytes.count > AnswerMailbox.unreadLimit { handOver() }
         guard !mailbox.mustPause(for: chunk.count + bytes.count) else {
             clocks.paused()
             return false

@@ -1,0 +1,302 @@
+import Domain
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Upstream
+
+/// Answers from a script; remembers what it was asked.
+private final class FakeTransport: Transport {
+    typealias Script = @Sendable (HTTPRequest, EgressPath) throws(TransportFailure) -> UpstreamReply
+    private let script: Script
+    private let sent = Mutex<[(request: HTTPRequest, path: String)]>([])
+
+    var requests: [(request: HTTPRequest, path: String)] { sent.withLock { $0 } }
+
+    init(_ script: @escaping Script) {
+        self.script = script
+    }
+
+    func send(_ request: HTTPRequest, over path: EgressPath) async throws(TransportFailure) -> HTTPAnswer {
+        sent.withLock { $0.append((request, path.id)) }
+        let reply = try script(request, path)
+        let rest = Mutex<[UInt8]?>(reply.body)
+        return HTTPAnswer(
+            status: reply.status, headers: reply.headers,
+            body: AnswerBody {
+                rest.withLock { rest in
+                    defer { rest = nil }
+                    return rest
+                }
+            })
+    }
+}
+
+/// One slot at a time, `spacing` apart, and pauses.
+private final class FakeLedger: PacingLedger {
+    private let next = Mutex<[PacingScope: Timestamp]>([:])
+    let returned = Mutex<[Int]>([])
+
+    func takeSlots(
+        of scope: PacingScope, limit: Int, rate: PacingRate, at now: Timestamp, horizon: Duration
+    ) async throws -> SlotOffer {
+        next.withLock { next in
+            let start = max(now, next[scope] ?? now)
+            guard start <= now.advanced(by: horizon) else { return .none(until: start) }
+            next[scope] = start.advanced(by: rate.spacing)
+            return .slots(SlotBlock(first: start, spacing: rate.spacing, count: 1))
+        }
+    }
+
+    func returnSlots(_ count: Int, of block: SlotBlock, scope: PacingScope) async throws {
+        returned.withLock { $0.append(count) }
+    }
+
+    func pause(_ scope: PacingScope, until: Timestamp) async throws {
+        next.withLock { $0[scope] = max(until, $0[scope] ?? until) }
+    }
+}
+
+private final class FakeKeyring: UpstreamKeyring {
+    private let held: Mutex<[UpstreamKey]>
+
+    init(_ keys: [UpstreamKey]) {
+        held = Mutex(keys)
+    }
+
+    func keys() -> [UpstreamKey] { held.withLock { $0 } }
+    func replace(_ keys: [UpstreamKey]) { held.withLock { $0 = keys } }
+}
+
+struct GatewayTests {
+    private let clock = ManualClock()
+    private let ledger = FakeLedger()
+    private let call = UpstreamCall(
+        method: "POST", path: "/v1/messages?beta=true",
+        headers: [HeaderField("X-API-Key", "client"), HeaderField("Authorization", "Bearer c"), HeaderField("a", "b")],
+        body: [0x7B, 0x7D])
+
+    private static func key(_ id: String, secret: String = "s", rps: Double? = nil) -> UpstreamKey {
+        UpstreamKey(
+            id: id, organization: "org", secret: Secret(secret),
+            rate: rps.flatMap { PacingRate(requestsPerSecond: $0) })
+    }
+
+    private func gateway(
+        _ keyring: FakeKeyring, paths: [EgressPath] = [.direct], _ transport: FakeTransport
+    ) -> Gateway<ManualClock> {
+        Gateway(
+            configuration: GatewayConfiguration(upstream: "http://up/", egress: paths), transport: transport,
+            ledger: ledger, keyring: keyring, clock: clock, wall: clock.wall)
+    }
+
+    private static func answering(_ status: Int, _ body: String = "{}", _ headers: [HeaderField] = []) -> FakeTransport
+    {
+        FakeTransport { _, _ in UpstreamReply(status: status, headers: headers, body: Array(body.utf8)) }
+    }
+
+    private func once(_ gateway: Gateway<ManualClock>) async throws -> Exchange {
+        let permit = try #require(try await gateway.permits(upTo: 1, within: .zero).first)
+        return await gateway.exchange(call, with: permit, avoiding: [])
+    }
+
+    @Test func `the key's credential replaces the client's`() async throws {
+        let transport = Self.answering(200)
+        let exchange = try await once(gateway(FakeKeyring([Self.key("k", secret: "sk-1")]), transport))
+        #expect(exchange.verdict == .success && exchange.key == "k" && exchange.egress == "direct")
+        let sent = try #require(transport.requests.first?.request)
+        #expect(sent.url == "http://up/v1/messages?beta=true")
+        let expected = [
+            HeaderField("a", "b"), HeaderField("x-api-key", "sk-1"), HeaderField("content-type", "application/json"),
+        ]
+        #expect(sent.headers == expected)
+    }
+
+    @Test func `without keys there is no permit, and the error says what to do`() async throws {
+        let gateway = gateway(FakeKeyring([]), Self.answering(200))
+        do {
+            _ = try await gateway.permits(upTo: 1, within: .seconds(9))
+            Issue.record("a permit without a key")
+        } catch {
+            #expect(error.code == .noUpstreamKey && error.remedy.contains("relay keys add"))
+        }
+    }
+
+    @Test func `unlimited keys take turns`() async throws {
+        let gateway = gateway(FakeKeyring(["a", "b", "c"].map { Self.key($0) }), Self.answering(200))
+        var counts: [String: Int] = [:]
+        for _ in 0..<30 { counts[try await once(gateway).key, default: 0] += 1 }
+        #expect(counts == ["a": 10, "b": 10, "c": 10])
+    }
+
+    @Test func `a spent key makes the call wait for its next slot, within the patience`() async throws {
+        let gateway = gateway(FakeKeyring([Self.key("k", rps: 2)]), Self.answering(200))
+        #expect(try await gateway.permits(upTo: 5, within: .zero).count == 1)
+        do {
+            _ = try await gateway.permits(upTo: 1, within: .zero)
+            Issue.record("a permit too early")
+        } catch {
+            #expect(error.code == .pacingExhausted && error.retryAfter == .milliseconds(500))
+        }
+        async let later = gateway.permits(upTo: 1, within: .seconds(1))
+        await clock.waitForSleepers()
+        clock.advance(by: .milliseconds(500))
+        #expect(try await later.first?.start == clock.timestamp)
+    }
+
+    @Test func `cancelling ends the wait for a permit`() async throws {
+        let gateway = gateway(FakeKeyring([Self.key("k", rps: 1)]), Self.answering(200))
+        _ = try await gateway.permits(upTo: 1, within: .zero)
+        let task = Task { () -> ErrorCode? in
+            do throws(RelayError) {
+                _ = try await gateway.permits(upTo: 1, within: .seconds(60))
+                return nil
+            } catch {
+                return error.code
+            }
+        }
+        await clock.waitForSleepers()
+        task.cancel()
+        #expect(await task.value == .pacingExhausted)
+    }
+
+    @Test func `permits given back go to the ledger, those of unlimited keys nowhere`() async throws {
+        let limited = gateway(FakeKeyring([Self.key("k", rps: 2)]), Self.answering(200))
+        await limited.giveBack(try await limited.permits(upTo: 1, within: .zero))
+        let unlimited = gateway(FakeKeyring([Self.key("k")]), Self.answering(200))
+        await unlimited.giveBack(try await unlimited.permits(upTo: 3, within: .zero))
+        #expect(ledger.returned.withLock { $0 } == [1])
+    }
+
+    @Test(arguments: [nil, 1000.0])
+    func `a 429 pauses the key until retry-after and no longer`(_ rps: Double?) async throws {
+        let transport = Self.answering(429, "{}", [HeaderField("retry-after", "3")])
+        let gateway = gateway(FakeKeyring([Self.key("k", rps: rps)]), transport)
+        #expect(try await once(gateway).verdict == .rateLimited(retryAfter: .seconds(3)))
+        clock.advance(by: .milliseconds(2800))
+        await #expect(throws: RelayError.self) { try await gateway.permits(upTo: 1, within: .zero) }
+        clock.advance(by: .milliseconds(200))
+        #expect(try await gateway.permits(upTo: 1, within: .zero).count == 1)
+    }
+
+    @Test func `a refused key is out, the others go on, and a new secret brings it back`() async throws {
+        let transport = FakeTransport { request, _ in
+            let isBad = request.headers.first("x-api-key") == "bad"
+            return UpstreamReply(status: isBad ? 401 : 200, headers: [], body: Array("{}".utf8))
+        }
+        let keyring = FakeKeyring([Self.key("a", secret: "bad"), Self.key("b", secret: "good")])
+        let gateway = gateway(keyring, transport)
+        for _ in 0..<10 { _ = try await once(gateway) }
+        #expect(transport.requests.filter { $0.request.headers.first("x-api-key") == "bad" }.count == 1)
+        #expect(gateway.status().keys.first?.outage?.reason == .refused)
+        keyring.replace([Self.key("a", secret: "new")])
+        #expect(try await once(gateway).verdict == .success)
+    }
+
+    @Test func `a refused key is tried again after five minutes`() async throws {
+        let gateway = gateway(FakeKeyring([Self.key("k")]), Self.answering(401))
+        _ = try await once(gateway)
+        do {
+            _ = try await gateway.permits(upTo: 1, within: .zero)
+            Issue.record("the key is not out")
+        } catch {
+            #expect(error.code == .noUpstreamKey && error.message.contains("'k' (refused until"))
+            #expect(error.retryAfter == .seconds(300))
+        }
+        clock.advance(by: .seconds(300))
+        #expect(try await gateway.permits(upTo: 1, within: .zero).count == 1)
+    }
+
+    @Test func `a spend limit takes the key out until the first of next month`() async throws {
+        let body = #"{"error":{"type":"rate_limit_error","details":{"error_code":"enforced_spend_limit_reached"}}}"#
+        let gateway = gateway(FakeKeyring([Self.key("k")]), Self.answering(429, body))
+        #expect(try await once(gateway).verdict == .spendLimited)
+        #expect(gateway.status().keys.first?.outage?.until == Timestamp(rfc3339: "2026-02-01T00:00:00Z"))
+    }
+
+    @Test func `an overload rests the provider for a doubling while and blames no key`() async throws {
+        let gateway = gateway(FakeKeyring([Self.key("k")]), Self.answering(529))
+        for rest in [250, 500, 1000, 2000, 4000, 8000, 8000] {
+            _ = try await once(gateway)
+            #expect(gateway.status().overloadedUntil == clock.timestamp.advanced(by: .milliseconds(rest)))
+            #expect(gateway.status().keys.first?.outage == nil)
+            clock.advance(by: .milliseconds(rest))
+        }
+    }
+
+    @Test func `a region refusal takes the path out, and the call goes over another`() async throws {
+        let transport = FakeTransport { _, path in
+            let refusal = #"{"error":{"type":"permission_error","message":"Request not allowed"}}"#
+            let isRefused = path.id == "a"
+            return UpstreamReply(
+                status: isRefused ? 403 : 200, headers: [], body: Array((isRefused ? refusal : "{}").utf8))
+        }
+        let paths = ["a", "b"].map { EgressPath(id: $0, route: .direct) }
+        let keys = (0..<8).map { Self.key("key-\($0)") }
+        let gateway = gateway(FakeKeyring(keys), paths: paths, transport)
+        for _ in 0..<20 { _ = try await once(gateway) }
+        #expect(transport.requests.filter { $0.path == "a" }.count == 1)
+        #expect(gateway.status().paths.map(\.state) == [.out, .passing])
+        #expect(gateway.status().keys.allSatisfy { $0.outage == nil })
+    }
+
+    @Test func `faults trip a path, cancellations and oversized answers do not`() async throws {
+        let kind = Mutex(TransportFailure.Kind.canceled)
+        let transport = FakeTransport { (_, _) throws(TransportFailure) in
+            throw TransportFailure(kind.withLock { $0 }, maybeSent: true, detail: "")
+        }
+        let gateway = gateway(FakeKeyring([Self.key("k")]), transport)
+        for harmless in [TransportFailure.Kind.canceled, .tooLarge] {
+            kind.withLock { $0 = harmless }
+            for _ in 0..<6 { _ = try await once(gateway) }
+            #expect(gateway.status().paths.first?.state == .passing)
+        }
+        kind.withLock { $0 = .timeout }
+        for _ in 0..<5 { _ = try await once(gateway) }
+        #expect(gateway.status().paths.first?.state != .passing)
+        #expect(gateway.status().inFlight == 0)
+    }
+
+    @Test func `a 2xx opens as a stream that counts as in flight until it is booked`() async throws {
+        let gateway = gateway(FakeKeyring([Self.key("k")]), Self.answering(200, "data"))
+        let permit = try #require(try await gateway.permits(upTo: 1, within: .zero).first)
+        guard case .streaming(let stream) = await gateway.open(call, with: permit, avoiding: []) else {
+            Issue.record("settled")
+            return
+        }
+        #expect(try await stream.body.collect(limit: 10) == Array("data".utf8))
+        #expect(gateway.status().inFlight == 1)
+        await gateway.book(.overloaded(retryAfter: nil), of: stream)
+        #expect(gateway.status().inFlight == 0 && gateway.status().overloadedUntil != nil)
+    }
+
+    @Test func `any other answer opens settled`() async throws {
+        let gateway = gateway(FakeKeyring([Self.key("k")]), Self.answering(500))
+        let permit = try #require(try await gateway.permits(upTo: 1, within: .zero).first)
+        guard case .settled(let exchange) = await gateway.open(call, with: permit, avoiding: []) else {
+            Issue.record("streaming")
+            return
+        }
+        #expect(exchange.verdict == .upstreamFault(retryAfter: nil) && exchange.reply?.status == 500)
+    }
+
+    @Test func `a call waits for its permit's start, and cancelling then sends nothing`() async throws {
+        let transport = Self.answering(200)
+        let gateway = gateway(FakeKeyring([Self.key("k")]), transport)
+        let permit = Permit(key: Self.key("k"), start: clock.timestamp.advanced(by: .milliseconds(50)), block: nil)
+        async let exchange = gateway.exchange(call, with: permit, avoiding: [])
+        await clock.waitForSleepers()
+        #expect(transport.requests.isEmpty)
+        clock.advance(by: .milliseconds(50))
+        #expect(await exchange.startedAt == permit.start)
+        let late = Permit(key: permit.key, start: clock.timestamp.advanced(by: .seconds(1)), block: nil)
+        let task = Task { await gateway.exchange(call, with: late, avoiding: []).verdict }
+        await clock.waitForSleepers()
+        task.cancel()
+        guard case .egressFault(let failure) = await task.value else {
+            Issue.record("not a fault")
+            return
+        }
+        #expect(failure.kind == .canceled && !failure.maybeSent && transport.requests.count == 1)
+    }
+}
