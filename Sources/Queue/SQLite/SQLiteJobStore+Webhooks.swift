@@ -125,7 +125,8 @@ extension WriteContext {
     fileprivate func dueDeliveries(limit: Int, at now: Timestamp) throws -> [Row] {
         let statement = try database.cachedStatement(
             sql: """
-                SELECT \(WebhookEndpoint.columns), d.row, d.id, d.attempt, d.job, d.url, d.event, d.created_at, d.endpoint
+                SELECT \(WebhookEndpoint.columns), d.row, d.id, d.attempt, d.job, d.url, d.event, d.created_at,
+                    d.endpoint
                 FROM deliveries d INDEXED BY deliveries_due LEFT JOIN endpoints e ON e.id = d.endpoint
                 WHERE d.state = 0 AND d.due_at <= ? ORDER BY d.due_at, d.row LIMIT ?
                 """)

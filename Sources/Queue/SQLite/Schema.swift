@@ -2,21 +2,23 @@ import GRDB
 
 /// The file format of `queue.sqlite`, version 1. Journal mode WAL, `synchronous=FULL`.
 ///
-/// Who writes: one connection a process (``GroupCommitWriter``), always inside `BEGIN IMMEDIATE`. Times are microseconds
-/// since 1970; names, ids and URLs are text; states and events are the numbers of `StoredCodes.swift`; header lists are
-/// blobs of `FieldCodec.swift`.
+/// Who writes: one connection a process (``GroupCommitWriter``), always inside `BEGIN IMMEDIATE`. Times are
+/// microseconds since 1970; names, ids and URLs are text; states and events are the numbers of `StoredCodes.swift`;
+/// header lists are blobs of `FieldCodec.swift`. No row of a job is ever deleted.
 ///
-/// | Table | Holds | Invariants |
-/// |---|---|---|
-/// | `jobs` | what queries look at, small rows | `lease_until`, `worker`, `claimed_at` are set exactly while running; `ended_at` and `result_status` exactly once ended; `attempt` grows with each claim |
-/// | `payloads` | what the client sent, one row a job, never updated | `body` comes last, so that reading `metadata` does not walk its overflow pages |
-/// | `results` | what an ended job ended with | one row for each ended job, none for others |
-/// | `attempts` | the journal, one row for each ended attempt | |
-/// | `idempotency` | keys in use | rows past `expires_at` count as absent, the reaper removes them |
-/// | `counters` | jobs a state, for each tenant and (`scope` = '') for all; deliveries a state (`scope` = '*') | changed in the transaction that changes what they count |
-/// | `endpoints` | registered webhook receivers | |
-/// | `deliveries` | the webhook outbox | written in the transaction that ends the job; `due_at` of a claimed one is when it shows again; `in_flight` from claim to settlement |
-/// | `keys` | upstream keys, sealed | |
+/// - `jobs`: what queries look at, small rows. `lease_until`, `worker` and `claimed_at` are set exactly while running,
+///   `ended_at` and `result_status` exactly once ended; `attempt` grows with each claim.
+/// - `payloads`: what the client sent, one row a job, never updated. `body` comes last, so that reading `metadata`
+///   does not walk its overflow pages.
+/// - `results`: what an ended job ended with; one row for each ended job, none for others.
+/// - `attempts`: the journal, one row for each ended attempt.
+/// - `idempotency`: keys in use. Rows past `expires_at` count as absent; the reaper removes them.
+/// - `counters`: jobs a state, for each tenant and for all (`scope` is empty); deliveries a state (`scope` is `*`).
+///   Changed in the transaction that changes what they count.
+/// - `endpoints`: registered webhook receivers; `events` has one bit an event.
+/// - `deliveries`: the webhook outbox, written in the transaction that ends the job. `due_at` of a claimed one is when
+///   it shows again; `in_flight` from claim to settlement. Rows of an endpoint that is gone are dropped when met.
+/// - `keys`: upstream keys, sealed.
 enum Schema {
     /// `RLAY`
     static let applicationID = 0x524C_4159
