@@ -97,7 +97,8 @@ struct CurlTransportTests {
         let isAllSent = Gate()
         let server = try LoopbackServer { connection in
             _ = connection.readRequest()
-            connection.answer(Array(repeatElement(block, count: 512).joined()))
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(whole)\r\n\r\n")
+            for _ in 0..<512 { connection.send(block) }
             isAllSent.open()
             connection.waitForClose()
         }
@@ -118,7 +119,8 @@ struct CurlTransportTests {
             guard let request = connection.readRequest() else { return }
             connection.answer(request.body)
         }
-        let body = Array(repeatElement(Array("0123456789".utf8), count: 900_000).joined())
+        var body: [UInt8] = []
+        while body.count < 9_000_000 { body += (0..<1000).map { UInt8(truncatingIfNeeded: $0 * 7) } }
         let reply = try await transport.exchange(request(server.url, body: body), over: .direct, limit: 10_000_000)
         #expect(reply.body == body)
     }

@@ -147,7 +147,8 @@ final class AnswerMailbox: Sendable {
     /// Arrived bytes go before the ending, so that a reader sees all that came before a failure.
     private static func takeChunk(_ state: inout State) -> ChunkResult? {
         if !state.chunks.isEmpty {
-            let chunk = state.chunks.count == 1 ? state.chunks[0] : Array(state.chunks.joined())
+            var chunk = state.chunks[0]
+            for more in state.chunks.dropFirst() { chunk += more }
             state.chunks.removeAll(keepingCapacity: true)
             state.unread = 0
             return .success(chunk)
