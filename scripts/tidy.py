@@ -189,11 +189,11 @@ def requirements(code):
 
 def check_documentation(path, lines, code_lines, witnesses, report):
     """Every `package` type and function says what it is, except what is self-evident: initialisers, witnesses,
-    operators, nested value types, properties, and functions that are one line long, body and all."""
+    operators, nested value types, properties, and functions whose body is one line."""
     enclosing = []  # the lines of the braces that are open
     for number, (line, code) in enumerate(zip(lines, code_lines)):
         match = DECLARATION.match(code)
-        if match and not is_documented(lines, number) and needs_comment(match, code, enclosing, witnesses):
+        if match and not is_documented(lines, number) and needs_comment(match, code_lines, number, enclosing, witnesses):
             name = match["name"] or match["kind"]
             report.error(path, number + 1, f"`package` {match['kind']} {name} has no `///`. Say what it is, in which unit.")
         for character in code:
@@ -203,7 +203,7 @@ def check_documentation(path, lines, code_lines, witnesses, report):
                 enclosing.pop()
 
 
-def needs_comment(match, code, enclosing, witnesses):
+def needs_comment(match, code_lines, number, enclosing, witnesses):
     kind, name = match["kind"], (match["name"] or "").strip("`")
     if kind == "init" or name in witnesses or (kind == "func" and not re.match(r"\w", name)):
         return False
@@ -211,7 +211,8 @@ def needs_comment(match, code, enclosing, witnesses):
         return False  # its owner's comment and its name say it; cases and fields carry their own
     if kind in ("var", "let"):
         return not enclosing  # a property or constant of a type whose comment speaks for it
-    return not (kind == "func" and re.search(r"\{.*\}\s*$", code))  # on one line, the body says it all
+    text = "\n".join(code_lines[number:number + 3])
+    return not (kind == "func" and re.match(r"[^\n]*\{[^\n]*(\n[^\n]*\n\s*)?\}\s*$", text, re.MULTILINE))
 
 
 def is_documented(lines, number):

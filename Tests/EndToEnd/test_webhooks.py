@@ -1,0 +1,80 @@
+"""Callbacks: signed, repeated with the same id, and never to where they must not go."""
+
+import time
+
+import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from world import eventually, job_of, message_body
+
+
+def test_a_registered_endpoint_gets_events_that_its_secret_verifies(world):
+    sim, relay, client = world.serving()
+    receiver = world.receiver()
+    endpoint = client.http.post("/v1/webhooks", json={"url": receiver.url, "events": ["job.succeeded"]}).json()
+    listed = client.http.get("/v1/webhooks").json()["data"]
+    assert [entry["id"] for entry in listed] == [endpoint["id"]]
+    assert "secret" not in listed[0], "the secret is shown once"
+    body = message_body("call me")
+    identifier = client.submit(body)
+    eventually("the callback came", lambda: receiver.deliveries)
+    headers, delivered = receiver.deliveries[0]
+    event = Webhook(endpoint["secret"]).verify(delivered, headers)
+    assert event["type"] == "job.succeeded" and job_of(event) == identifier
+    with pytest.raises(WebhookVerificationError):
+        Webhook(endpoint["secret"]).verify(delivered + b" ", headers)
+
+
+def test_a_failed_delivery_is_repeated_with_the_same_id(world):
+    sim, relay, client = world.serving()
+    receiver = world.receiver()
+    receiver.failing = 1
+    client.http.post("/v1/webhooks", json={"url": receiver.url}).raise_for_status()
+    client.submit(message_body())
+    eventually("it came twice", lambda: len(receiver.deliveries) >= 2, seconds=40)
+    assert len(receiver.ids()) == 1
+
+
+def test_a_job_names_its_own_receiver_and_the_tenants_secret_verifies(world):
+    sim, relay, client = world.serving()
+    receiver = world.receiver()
+    identifier = client.submit(message_body(), webhook=receiver.url)
+    secret = world.cli("webhooks", "secret", "--tenant", "acme").stdout.strip()
+    eventually("the callback came", lambda: receiver.deliveries)
+    headers, delivered = receiver.deliveries[0]
+    assert job_of(Webhook(secret).verify(delivered, headers)) == identifier
+
+
+def test_a_removed_endpoint_hears_no_more(world):
+    sim, relay, client = world.serving()
+    receiver = world.receiver()
+    endpoint = client.http.post("/v1/webhooks", json={"url": receiver.url}).json()["id"]
+    assert client.http.delete(f"/v1/webhooks/{endpoint}").status_code == 200
+    assert client.http.delete(f"/v1/webhooks/{endpoint}").headers["x-relay-error"] == "webhook_unknown"
+    assert client.ended(client.submit(message_body()))["status"] == "succeeded"
+    time.sleep(0.5)
+    assert not receiver.deliveries
+
+
+def test_plain_http_is_refused_by_default(world):
+    world.config.write_text("")
+    world.add_key()
+    client = world.client(world.relay("api"))
+    for answer in [
+        client.http.post("/v1/webhooks", json={"url": "http://example.com/hook"}),
+        client.http.post("/v1/jobs", json={"request": {}, "webhook": "http://example.com/hook"}),
+    ]:
+        assert answer.status_code == 400, answer.text
+    assert client.http.post("/v1/webhooks", json={"url": "http://example.com/hook"}).headers[
+        "x-relay-error"] == "webhook_refused"
+
+
+def test_a_private_address_is_not_called_by_default(world):
+    world.config.write_text("webhooks: {allow_http: true}\n")
+    sim, relay, client = world.serving()
+    receiver = world.receiver()
+    registered = client.http.post("/v1/webhooks", json={"url": receiver.url})
+    assert registered.status_code in (201, 400)
+    assert client.ended(client.submit(message_body()))["status"] == "succeeded"
+    time.sleep(1.5)
+    assert not receiver.deliveries, "loopback was called without allow_networks"
