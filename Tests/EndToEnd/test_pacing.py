@@ -1,0 +1,27 @@
+"""A key's rate holds, whatever processes spend it."""
+
+import time
+
+from world import eventually, job_line, message_body
+
+
+def test_two_workers_and_an_api_share_one_keys_rate(world):
+    sim = world.sim("--rps", "20", "--burst", "20")
+    world.add_key("--rps", "20")
+    client = world.client(world.relay("api"))
+    workers = [world.relay("worker"), world.relay("worker")]
+    started = time.monotonic()
+    client.submit_many([job_line(message_body(f"job {number}")) for number in range(80)])
+    for number in range(20):
+        answer = client.http.post(
+            "/v1/messages", content=message_body(f"call {number}"), headers={"anthropic-version": "2023-06-01"})
+        assert answer.status_code == 200, answer.text
+    eventually("all jobs have succeeded", lambda: client.count("succeeded") == 80, every=0.2)
+    elapsed = time.monotonic() - started
+    stats = sim.stats()
+    (key,) = [entry for entry in stats["keys"] if entry["requests"] >= 100]
+    print(f"used {100 / 20 / elapsed:.0%} of the rate; highest second {key['highest_per_second']}")
+    assert key["highest_per_second"] <= 21
+    assert key["rate_limited"] == 0
+    assert elapsed < 100 / 20 * 1.4, "much of the rate was left unused"
+    assert all(worker.running for worker in workers)
