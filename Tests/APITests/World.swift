@@ -1,0 +1,137 @@
+import API
+import Domain
+import Logging
+import Queue
+import Synchronization
+import TestSupport
+
+/// A relay's API on a port of its own, with a store in memory, a scripted Gateway and a clock that a test moves.
+struct World: Sendable {
+    static let jobBody = #"{"request":{"model":"claude-test","max_tokens":16,"messages":[]}}"#
+    static let messageBody = #"{"model":"claude-test","max_tokens":16,"messages":[]}"#
+    static let streamBody = #"{"model":"claude-test","max_tokens":16,"messages":[],"stream":true}"#
+
+    let port: Int
+    let store: MemoryJobStore
+    let gateway: ScriptedGateway
+    let clock: ManualClock
+
+    static func run(
+        configure: (inout APIConfiguration) -> Void = { _ in }, maxDepth: Int = 1_000_000,
+        _ test: @Sendable (World) async throws -> Void
+    ) async throws {
+        let clock = ManualClock()
+        let store = MemoryJobStore(maxDepth: maxDepth, clock: clock)
+        let gateway = ScriptedGateway()
+        var configuration = APIConfiguration()
+        configuration.port = 0
+        configure(&configuration)
+        let (ports, listening) = AsyncStream<Int>.makeStream()
+        let server = APIServer(
+            configuration: configuration, store: store, gateway: gateway, keyring: gateway, tokens: FixedTokens(),
+            webhookSecrets: FixedSecrets(), wall: clock.wall, clock: clock, metricsText: { "up 1\n" },
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            onListening: { listening.yield($0) })
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await server.run() }
+            for await port in ports {
+                try await test(World(port: port, store: store, gateway: gateway, clock: clock))
+                break
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// One request on a connection of its own.
+    func send(
+        _ method: String, _ target: String, _ body: String? = nil, token: String? = "acme",
+        headers: [(String, String)] = []
+    ) async throws -> LoopbackClient.Reply {
+        try await send(method, target, bytes: body.map { Array($0.utf8) }, token: token, headers: headers)
+    }
+
+    func send(
+        _ method: String, _ target: String, bytes: [UInt8]?, token: String? = "acme",
+        headers: [(String, String)] = []
+    ) async throws -> LoopbackClient.Reply {
+        try await LoopbackClient.connect(to: port) { client in
+            let credential = token.map { [("x-api-key", $0)] } ?? []
+            return try await client.request(method, target, headers: credential + headers, body: bytes)
+        }
+    }
+
+    func submit(_ body: String = World.jobBody, token: String = "acme") async throws -> String {
+        let reply = try await send("POST", "/v1/jobs", body, token: token)
+        return reply.field("id")
+    }
+
+    /// Works one due job to its end.
+    func finishJob(_ result: JobResult = .sample()) async throws {
+        let now = clock.timestamp
+        guard let claim = try await store.claim(limit: 1, by: "w", at: now, for: .seconds(30)).first else { return }
+        try await store.settle(
+            Settlement(
+                lease: claim.lease, outcome: .ended(.succeeded, result), attempt: .sample(claim.lease, at: now)))
+    }
+
+    /// Advances the clock whenever somebody sleeps, until `task` is done.
+    func advancing<Value: Sendable>(
+        by step: Duration = .seconds(1), _ work: @Sendable () async throws -> Value
+    ) async throws -> Value {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [clock] in
+                while !Task.isCancelled {
+                    if clock.sleeperCount > 0 { clock.advance(by: step) }
+                    await Task.yield()
+                }
+            }
+            defer { group.cancelAll() }
+            return try await work()
+        }
+    }
+}
+
+extension LoopbackClient.Reply {
+    /// A string field of the top-level object; empty if there is none.
+    func field(_ name: String) -> String {
+        guard let fields = try? JSONFields(body), let member = fields.member(name) else { return "" }
+        return fields.string(member) ?? String(decoding: fields.bytes(member), as: UTF8.self)
+    }
+
+    /// The envelope's stable code, if everything around it is as it must be too.
+    var errorCode: String? {
+        guard let fields = try? JSONFields(body), let error = fields.member("error"),
+            let inner = try? JSONFields(body, in: error.value), let details = inner.member("details"),
+            let codes = try? JSONFields(body, in: details.value), let code = codes.member("error_code"),
+            let text = codes.string(code), let known = ErrorCode(rawValue: text),
+            field("type") == "error", known.status == status, headers["x-relay-error"] == text,
+            inner.member("type").flatMap(inner.string) == known.anthropicType,
+            headers["request-id"]?.hasPrefix("req_relay_") == true, field("request_id") == headers["request-id"]
+        else { return nil }
+        return text
+    }
+}
+
+/// The token is the tenant's name, with the scopes after a colon; `expired` has expired, `bad…` is refused.
+private struct FixedTokens: TokenVerifier {
+    func verify(_ token: String) async throws(RelayError) -> Caller {
+        let parts = token.split(separator: ":")
+        guard let name = parts.first, !token.hasPrefix("bad"), let tenant = TenantID(name) else {
+            throw RelayError(.tokenInvalid, "The token is not valid.", remedy: "Use another.")
+        }
+        if token == "expired" { throw RelayError(.tokenExpired, "The token has expired.", remedy: "Renew it.") }
+        let scopes =
+            parts.count > 1
+            ? parts[1].split(separator: "+").compactMap { Caller.Scope(rawValue: String($0)) } : [.jobs, .messages]
+        return Caller(tenant: tenant, scopes: Set(scopes))
+    }
+}
+
+private struct FixedSecrets: WebhookSecrets {
+    func issue(endpoint id: String) throws(RelayError) -> (secret: Secret, sealed: [UInt8]) {
+        (Secret("whsec_\(id)"), Array(id.utf8))
+    }
+
+    func open(_ sealed: [UInt8], endpoint id: String) throws(RelayError) -> Secret { Secret("whsec_\(id)") }
+    func shared(by tenant: TenantID) -> Secret { Secret("whsec_shared") }
+}
