@@ -9,7 +9,7 @@ import anthropic
 import httpx
 import pytest
 
-from world import UPSTREAM_SECRET, VERSION, eventually, message_body
+from world import UPSTREAM_SECRET, VERSION, message_body
 
 # What differs from call to call: names and times that the simulator makes up.
 VARYING = re.compile(rb'"(?:msg|req|toolu)_[^"]*"')
