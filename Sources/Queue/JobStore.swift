@@ -21,6 +21,9 @@ package protocol JobStore: Sendable {
         limit: Int, by worker: String, at now: Timestamp, for duration: Duration
     ) async throws(JobStoreError) -> [Claim]
 
+    /// Whether a claim at `now` would probably find something. Costs little; a worker asks before it takes permits.
+    func hasDueJobs(at now: Timestamp) async throws(JobStoreError) -> Bool
+
     /// Prolongs `leases` to `now + duration`. Returns one answer a lease, in order.
     func renew(_ leases: [Lease], at now: Timestamp, for duration: Duration) async throws(JobStoreError)
         -> [LeaseRenewal]

@@ -2,15 +2,6 @@ import Domain
 
 // What the relay itself writes down when no answer of the upstream can be.
 
-extension JobResult {
-    /// The relay's envelope in place of an answer.
-    init(_ error: RelayError) {
-        self.init(
-            status: error.code.status, headers: [HeaderField("content-type", "application/json")],
-            body: ErrorEnvelope.render(error, requestID: nil))
-    }
-}
-
 extension AttemptRecord {
     /// The journal line of an attempt whose worker vanished: nobody knows whether it was sent.
     static func leaseExpired(attempt: Int, claimedAt: Timestamp, at now: Timestamp) -> AttemptRecord {

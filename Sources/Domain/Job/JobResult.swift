@@ -10,4 +10,11 @@ package struct JobResult: Hashable, Sendable {
         self.headers = headers
         self.body = body
     }
+
+    /// The relay's envelope in place of an answer.
+    package init(_ error: RelayError) {
+        self.init(
+            status: error.code.status, headers: [HeaderField("content-type", "application/json")],
+            body: ErrorEnvelope.render(error, requestID: nil))
+    }
 }

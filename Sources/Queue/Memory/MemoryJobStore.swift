@@ -43,6 +43,10 @@ package final class MemoryJobStore: JobStore, KeyStore {
         try change { $0.claim(limit: limit, by: worker, at: now, until: now.advanced(by: duration)) }
     }
 
+    package func hasDueJobs(at now: Timestamp) async throws(JobStoreError) -> Bool {
+        model.withLock { model in model.jobs.contains { $0.isDue(at: now) } }
+    }
+
     package func renew(
         _ leases: [Lease], at now: Timestamp, for duration: Duration
     ) async throws(JobStoreError) -> [LeaseRenewal] {

@@ -28,6 +28,10 @@ struct MemoryModel: Sendable {
                 isCancelRequested: isCancelRequested)
         }
 
+        func isDue(at now: Timestamp) -> Bool {
+            state == .queued && runAt <= now && (new.deadline.map { $0 > now } ?? true)
+        }
+
         func isVisible(to tenant: TenantID?) -> Bool {
             tenant == nil || tenant == new.tenant
         }
@@ -106,10 +110,7 @@ struct MemoryModel: Sendable {
     // MARK: Work
 
     mutating func claim(limit: Int, by worker: String, at now: Timestamp, until end: Timestamp) -> [Claim] {
-        let due = jobs.indices.filter { index in
-            let job = jobs[index]
-            return job.state == .queued && job.runAt <= now && (job.new.deadline.map { $0 > now } ?? true)
-        }
+        let due = jobs.indices.filter { jobs[$0].isDue(at: now) }
         let order = due.sorted { left, right in
             (-jobs[left].new.priority.value, jobs[left].runAt, jobs[left].row)
                 < (-jobs[right].new.priority.value, jobs[right].runAt, jobs[right].row)

@@ -19,6 +19,20 @@ extension SQLiteJobStore {
         }
     }
 
+    package func hasDueJobs(at now: Timestamp) async throws(JobStoreError) -> Bool {
+        try await read { database in
+            let statement = try database.cachedStatement(
+                sql: """
+                    SELECT EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_due
+                        WHERE state = 0 AND priority = ? AND run_at <= ? AND (deadline IS NULL OR deadline > ?))
+                    """)
+            return try Priority.range.contains { priority in
+                let arguments: StatementArguments = [priority, now.microseconds, now.microseconds]
+                return try Bool.fetchOne(statement, arguments: arguments) == true
+            }
+        }
+    }
+
     package func renew(
         _ leases: [Lease], at now: Timestamp, for duration: Duration
     ) async throws(JobStoreError) -> [LeaseRenewal] {

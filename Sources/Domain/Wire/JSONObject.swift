@@ -1,44 +1,45 @@
-import Domain
+/// Writes one JSON object, field by field, in order. nil is written as null.
+package struct JSONObject {
+    private var bytes: [UInt8] = [UInt8(ascii: "{")]
 
-/// Writes one JSON object, field by field, in order.
-struct JSONObject {
-    private(set) var bytes: [UInt8] = [UInt8(ascii: "{")]
+    package init() {}
 
-    mutating func set(_ name: String, _ text: String?) {
+    package mutating func set(_ name: String, _ text: String?) {
         guard let text else { return setRaw(name, nil) }
         key(name)
         JSONText.append(text, to: &bytes)
     }
 
-    mutating func set(_ name: String, _ number: Int?) {
+    package mutating func set(_ name: String, _ number: Int?) {
         setRaw(name, number.map { Array(String($0).utf8) })
     }
 
-    mutating func set(_ name: String, _ flag: Bool) {
+    package mutating func set(_ name: String, _ flag: Bool) {
         setRaw(name, Array((flag ? "true" : "false").utf8))
     }
 
-    mutating func set(_ name: String, _ time: Timestamp?) {
+    package mutating func set(_ name: String, _ time: Timestamp?) {
         set(name, time?.rfc3339)
     }
 
-    mutating func set(_ name: String, _ texts: [String]) {
+    package mutating func set(_ name: String, _ texts: [String]) {
         setRaw(name, Self.array(texts.map { JSONText.quoted($0) }))
     }
 
     /// - Parameter json: a complete JSON value; nil for null.
-    mutating func setRaw(_ name: String, _ json: [UInt8]?) {
+    package mutating func setRaw(_ name: String, _ json: [UInt8]?) {
         key(name)
         bytes += json ?? Array("null".utf8)
     }
 
     /// The whole object.
-    consuming func closed() -> [UInt8] {
+    package consuming func closed() -> [UInt8] {
         bytes.append(UInt8(ascii: "}"))
         return bytes
     }
 
-    static func array(_ elements: some Sequence<[UInt8]>) -> [UInt8] {
+    /// The JSON array of `elements`, each a complete JSON value.
+    package static func array(_ elements: some Sequence<[UInt8]>) -> [UInt8] {
         [UInt8(ascii: "[")] + elements.joined(separator: [UInt8(ascii: ",")]) + [UInt8(ascii: "]")]
     }
 
