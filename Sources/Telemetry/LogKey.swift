@@ -1,0 +1,12 @@
+/// The metadata keys of log lines, so that a search finds all of a kind.
+package enum LogKey {
+    package static let attempt = "attempt"
+    package static let count = "count"
+    package static let delivery = "delivery"
+    package static let error = "error"
+    package static let job = "job"
+    package static let key = "key"
+    package static let requestID = "request_id"
+    package static let route = "route"
+    package static let status = "status"
+}

@@ -1,0 +1,34 @@
+/// The metrics that the relay keeps. `docs/operations.md` says what each tells.
+package enum MetricName {
+    /// Counter: calls answered, by HTTP status and method.
+    package static let requests = "claude_requests_total"
+    /// Histogram, ms: from a call's head to its answer's end.
+    package static let responseTime = "claude_response_time"
+    /// Counter: attempts at jobs that were settled, by verdict.
+    package static let jobAttempts = "relay_job_attempts_total"
+    /// Counter: attempts whose lease another worker had taken when they ended.
+    package static let leasesLost = "relay_leases_lost_total"
+    /// Counter: webhook deliveries tried, by outcome.
+    package static let deliveries = "relay_deliveries_total"
+
+    /// What `# HELP` says of each.
+    static let help = [
+        requests: "Calls answered, by HTTP status and method.",
+        responseTime: "Milliseconds from a call's head to its answer's end.",
+        jobAttempts: "Attempts at jobs, by verdict.",
+        leasesLost: "Attempts whose lease another worker had taken when they ended.",
+        deliveries: "Webhook deliveries tried, by outcome.",
+    ]
+
+    /// The upper bounds of each histogram's buckets; ``defaultBuckets`` for any other.
+    static let buckets: [String: [Double]] = [responseTime: [50, 100, 200, 500, 1000]]
+    static let defaultBuckets: [Double] = [1, 5, 10, 50, 100, 500, 1000, 5000, 10_000, 60_000]
+}
+
+/// The labels of metrics. Values come from closed sets: a label never holds an id.
+package enum MetricLabel {
+    package static let method = "method"
+    package static let outcome = "outcome"
+    package static let statusCode = "status_code"
+    package static let verdict = "verdict"
+}

@@ -1,0 +1,45 @@
+import Domain
+import Queue
+
+/// The body of a callback. The same bytes at every attempt, for all it is made of has ended.
+struct DeliveryPayload {
+    let inlineLimit: Int
+    let publicURL: String
+
+    func bytes(of delivery: Delivery) -> [UInt8] {
+        let job = delivery.job
+        var data = JSONObject()
+        data.set("id", job.id.text)
+        data.set("status", job.state.rawValue)
+        data.set("model", job.model)
+        data.set("attempts", job.attempts)
+        data.set("created_at", job.createdAt)
+        data.set("ended_at", job.endedAt)
+        data.setRaw("metadata", job.metadata)
+        if let result = delivery.result {
+            data.setRaw("result", self.result(result))
+            data.set("result_url", "\(publicURL)/v1/jobs/\(job.id)/result")
+        }
+        var payload = JSONObject()
+        payload.set("type", delivery.event.rawValue)
+        payload.set("timestamp", delivery.createdAt)
+        payload.setRaw("data", data.closed())
+        return payload.closed()
+    }
+
+    /// The answer's status and body, the body as it is if it is JSON, as a string otherwise; null in place of a body
+    /// that is over the limit.
+    private func result(_ result: JobResult) -> [UInt8] {
+        var json = JSONObject()
+        json.set("status", result.status)
+        json.set("request_id", result.headers.first("request-id"))
+        if result.body.count > inlineLimit {
+            json.setRaw("body", nil)
+        } else if (try? JSONScanner.members(of: result.body)) != nil {
+            json.setRaw("body", result.body)
+        } else {
+            json.set("body", String(decoding: result.body, as: UTF8.self))
+        }
+        return json.closed()
+    }
+}

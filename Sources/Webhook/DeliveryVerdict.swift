@@ -1,0 +1,31 @@
+import Domain
+import Queue
+
+/// What a receiver's answer, or its absence, means for a delivery. Pure.
+struct DeliveryVerdict {
+    let schedule: DeliverySchedule
+
+    /// - Parameter result: the answer's status and headers, or why there is none.
+    func outcome(
+        of result: Result<UpstreamReply, TransportFailure>, attempt: Int, at now: Timestamp,
+        using random: inout some RandomNumberGenerator
+    ) -> DeliveryOutcome {
+        let error: String
+        var floor: Duration?
+        switch result {
+        case .success(let answer) where (200...299).contains(answer.status):
+            return .delivered(at: now, status: answer.status)
+        case .success(let answer) where answer.status == 410:
+            return .failed(at: now, error: "HTTP 410: the receiver wants no more of it")
+        case .success(let answer):
+            error = "HTTP \(answer.status)" + ((300...399).contains(answer.status) ? "; redirects are not followed" : "")
+            floor = RetryAfter.read(answer.headers, at: now)
+        case .failure(let failure):
+            error = "\(failure.kind.rawValue): \(failure.detail)"
+        }
+        guard let delay = schedule.delay(afterAttempt: attempt, floor: floor, using: &random) else {
+            return .failed(at: now, error: error)
+        }
+        return .retry(at: now.advanced(by: delay), error: error)
+    }
+}

@@ -1,0 +1,98 @@
+import Domain
+import Synchronization
+
+/// The attempts under way in this process: what the renewer renews and what a shutdown waits for.
+final class AttemptRegistry: Sendable {
+    /// Why an attempt is told to stop before its answer.
+    enum StopReason: Hashable, Sendable {
+        /// Another worker owns the job now: settle nothing.
+        case leaseLost
+        /// The job's owner cancelled it.
+        case canceled
+        /// The process ends: the job goes back.
+        case shutdown
+    }
+
+    private struct Entry {
+        var task: Task<Void, Never>?
+        var reason: StopReason?
+    }
+
+    private struct State {
+        var entries: [Lease: Entry] = [:]
+        /// An attempt has ended and nobody has been told.
+        var hasNews = false
+        var waiter: CheckedContinuation<Void, Never>?
+    }
+
+    private let state = Mutex(State())
+
+    var count: Int { state.withLock { $0.entries.count } }
+    var leases: [Lease] { state.withLock { Array($0.entries.keys) } }
+
+    /// Runs `body` as a task of its own, so that it can be told to stop by itself; it is registered until it returns.
+    func start(_ lease: Lease, _ body: @escaping @Sendable () async -> Void) {
+        state.withLock { $0.entries[lease] = Entry() }
+        let task = Task {  // not a child: lost leases and cancelled jobs stop one attempt, not its siblings
+            await body()
+            self.end(lease)
+        }
+        let reason = state.withLock { state in
+            state.entries[lease]?.task = task
+            return state.entries[lease]?.reason
+        }
+        if reason != nil { task.cancel() }
+    }
+
+    /// Tells one attempt to stop. The first reason counts.
+    func stop(_ lease: Lease, because reason: StopReason) {
+        let task = state.withLock { state -> Task<Void, Never>? in
+            guard state.entries[lease] != nil, state.entries[lease]?.reason == nil else { return nil }
+            state.entries[lease]?.reason = reason
+            return state.entries[lease]?.task
+        }
+        task?.cancel()
+    }
+
+    /// Why the attempt was told to stop; nil if it was not.
+    func stopReason(of lease: Lease) -> StopReason? {
+        state.withLock { $0.entries[lease]?.reason }
+    }
+
+    /// Returns when an attempt has ended since the last call, or at once when the task is cancelled. For one caller.
+    func waitForEnd() async {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isNow = state.withLock { state in
+                    if state.hasNews || Task.isCancelled {
+                        state.hasNews = false
+                        return true
+                    }
+                    state.waiter = continuation
+                    return false
+                }
+                if isNow { continuation.resume() }
+            }
+        } onCancel: {
+            takeWaiter()?.resume()
+        }
+    }
+
+    private func takeWaiter() -> CheckedContinuation<Void, Never>? {
+        state.withLock { state in
+            defer { state.waiter = nil }
+            return state.waiter
+        }
+    }
+
+    private func end(_ lease: Lease) {
+        let waiter = state.withLock { state in
+            state.entries.removeValue(forKey: lease)
+            let waiter = state.waiter
+            state.waiter = nil
+            state.hasNews = waiter == nil
+            return waiter
+        }
+        waiter?.resume()
+    }
+}

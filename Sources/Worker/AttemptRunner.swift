@@ -1,0 +1,91 @@
+import Domain
+import Logging
+import Metrics
+import Queue
+import Synchronization
+import Telemetry
+import Upstream
+
+/// Works one claimed job: sends it, decides what the answer means, settles.
+struct AttemptRunner: Sendable {
+    let services: WorkerServices
+    let registry: AttemptRegistry
+
+    func run(_ claim: Claim, with permit: Permit) async {
+        let decision = SettlementDecision(claim: claim, policy: services.configuration.retry)
+        if let deadline = claim.deadline, deadline <= max(permit.start, services.wall.now()) {
+            await services.gateway.giveBack([permit])
+            let expired = Settlement.Outcome.ended(.expired, JobResult(.jobDeadlinePassed))
+            return await settle(decision.unsent(expired, verdict: "deadline_passed", exchange: nil, at: services.wall.now()))
+        }
+        let exchange = await services.gateway.exchange(call(for: claim), with: permit, avoiding: [])
+        let now = services.wall.now()
+        switch registry.stopReason(of: claim.lease) {
+        case .leaseLost: logLost(claim.lease)
+        case .canceled where exchange.verdict.isCanceled:
+            let outcome = Settlement.Outcome.ended(.canceled, JobResult(.jobCanceled))
+            await settle(decision.unsent(outcome, verdict: "canceled", exchange: exchange, at: now))
+        case .shutdown where exchange.verdict.isCanceled:
+            await settle(decision.unsent(.retry(at: now), verdict: "shutdown", exchange: exchange, at: now))
+        case .canceled, .shutdown, nil:
+            let settlement = services.random.withLock { decision.settlement(after: exchange, at: now, using: &$0) }
+            await settle(settlement)
+        }
+    }
+
+    private func call(for claim: Claim) -> UpstreamCall {
+        let contentType = HeaderField("content-type", "application/json")
+        return UpstreamCall(
+            method: "POST", path: "/v1/messages", headers: claim.headers + [contentType], body: claim.body)
+    }
+
+    /// Settles, and tries again while the lease lives: an answer may have been paid for.
+    private func settle(_ settlement: Settlement) async {
+        let giveUpAt = services.wall.now().advanced(by: services.configuration.lease)
+        var tries = 0
+        while true {
+            do throws(JobStoreError) {
+                try await services.store.settle(settlement)
+                return count(settlement)
+            } catch {
+                if case .leaseLost(let lease) = error { return logLost(lease) }
+                tries += 1
+                let backoff = services.random.withLock { Self.settleBackoff.delay(afterAttempt: tries, using: &$0) }
+                guard services.wall.now().advanced(by: backoff) < giveUpAt else {
+                    return logUnsettled(settlement, error)
+                }
+                // Cancellation must not end the wait: the answer would be lost by it.
+                await Task { [services] in await services.sleep(backoff) }.value
+            }
+        }
+    }
+
+    private static let settleBackoff = Backoff(base: .milliseconds(100), cap: .seconds(5))
+
+    private func count(_ settlement: Settlement) {
+        Counter(label: MetricName.jobAttempts, dimensions: [(MetricLabel.verdict, settlement.attempt.verdict)]).increment()
+    }
+
+    private func logLost(_ lease: Lease) {
+        Counter(label: MetricName.leasesLost).increment()
+        services.logger.warning("lease lost; the attempt's outcome is dropped", metadata: Self.metadata(lease))
+    }
+
+    private func logUnsettled(_ settlement: Settlement, _ error: JobStoreError) {
+        var metadata = Self.metadata(settlement.lease)
+        metadata[LogKey.error] = "\(error)"
+        services.logger.error("outcome not recorded; the job runs again when its lease expires", metadata: metadata)
+    }
+
+    private static func metadata(_ lease: Lease) -> Logger.Metadata {
+        [LogKey.job: "\(lease.job)", LogKey.attempt: "\(lease.attempt)"]
+    }
+}
+
+extension Verdict {
+    /// Whether we closed the call ourselves before its answer was complete.
+    fileprivate var isCanceled: Bool {
+        guard case .egressFault(let failure) = self else { return false }
+        return failure.kind == .canceled
+    }
+}

@@ -1,0 +1,85 @@
+import Domain
+import Logging
+import Queue
+import ServiceLifecycle
+import Telemetry
+import Upstream
+
+/// Drains the queue: permit, claim, send, settle, as many at once as the worker's concurrency allows.
+///
+/// Permits come before claims, so that what is claimed can be sent at once. A shutdown stops the claiming, gives the
+/// attempts under way their drain time, then closes them and gives their jobs back.
+struct DrainLoop: Service {
+    private let services: WorkerServices
+    private let registry: AttemptRegistry
+
+    init(services: WorkerServices, registry: AttemptRegistry) {
+        self.services = services
+        self.registry = registry
+    }
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await claimUntilCancelled() }
+        await finishAttempts()
+    }
+
+    private func claimUntilCancelled() async {
+        while !Task.isCancelled {
+            let seen = services.store.changeCount(.jobs)
+            let room = services.configuration.concurrency - registry.count
+            if room <= 0 {
+                await registry.waitForEnd()
+            } else if await !startJobs(upTo: min(room, services.configuration.claimLimit)) {
+                await services.store.waitForChange(.jobs, since: seen, upTo: services.configuration.idle)
+            }
+        }
+    }
+
+    /// - Returns: whether there may be more to start at once.
+    private func startJobs(upTo limit: Int) async -> Bool {
+        do {
+            guard try await services.store.hasDueJobs(at: services.wall.now()) else { return false }
+            let permits = try await services.gateway.permits(upTo: limit, within: .seconds(1))
+            let claims = try await claim(permits.count, orGiveBack: permits)
+            let unused = Array(permits.dropFirst(claims.count))
+            if !unused.isEmpty { await services.gateway.giveBack(unused) }
+            let runner = AttemptRunner(services: services, registry: registry)
+            for (claim, permit) in zip(claims, permits) {
+                registry.start(claim.lease) { await runner.run(claim, with: permit) }
+            }
+            return !claims.isEmpty
+        } catch let error as RelayError where error.code == .pacingExhausted {
+            return true  // the wait for the permit is over; look again whether there is work
+        } catch {
+            services.logger.error("cannot take up work", metadata: [LogKey.error: "\(error)"])
+            await services.sleep(.seconds(1))
+            return true
+        }
+    }
+
+    private func claim(_ count: Int, orGiveBack permits: [Permit]) async throws -> [Claim] {
+        do {
+            return try await services.store.claim(
+                limit: count, by: services.configuration.name, at: services.wall.now(),
+                for: services.configuration.lease)
+        } catch {
+            await services.gateway.giveBack(permits)
+            throw error
+        }
+    }
+
+    /// Waits for the attempts under way: for their answers until the drain time is over or the process is to end at
+    /// once, then for their end.
+    private func finishAttempts() async {
+        guard registry.count > 0 else { return }
+        services.logger.info("draining", metadata: [LogKey.count: "\(registry.count)"])
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await services.sleep(services.configuration.drain)
+                for lease in registry.leases { registry.stop(lease, because: .shutdown) }
+            }
+            while registry.count > 0, !Task.isCancelled { await registry.waitForEnd() }
+            group.cancelAll()
+        }
+    }
+}

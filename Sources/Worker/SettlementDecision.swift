@@ -1,0 +1,63 @@
+import Domain
+import Upstream
+
+/// What one exchange makes of its job. Pure: time and randomness come in.
+struct SettlementDecision {
+    let claim: Claim
+    let policy: RetryPolicy
+
+    /// - Parameter now: after the exchange.
+    func settlement(after exchange: Exchange, at now: Timestamp, using random: inout some RandomNumberGenerator)
+        -> Settlement
+    {
+        let elapsed = now.duration(since: claim.firstClaimedAt)
+        let decision = policy.decide(
+            after: exchange.verdict, attempt: claim.lease.attempt, elapsed: elapsed, using: &random)
+        return Settlement(lease: claim.lease, outcome: outcome(decision, exchange, now), attempt: record(exchange))
+    }
+
+    private func outcome(_ decision: RetryPolicy.Decision, _ exchange: Exchange, _ now: Timestamp)
+        -> Settlement.Outcome
+    {
+        switch decision {
+        case .retry(let delay): .retry(at: now.advanced(by: delay))
+        case .finish where exchange.verdict == .success: .ended(.succeeded, result(exchange))
+        case .finish, .giveUp: .ended(.errored, result(exchange))
+        }
+    }
+
+    /// The upstream's answer as it came; the relay's own envelope if there was none.
+    private func result(_ exchange: Exchange) -> JobResult {
+        guard let reply = exchange.reply else {
+            return JobResult(
+                RelayError(
+                    .retriesExhausted,
+                    "No answer after \(claim.lease.attempt) attempts; the last ended with \(exchange.verdict.code).",
+                    remedy: "Submit the job again when the upstream can be reached."))
+        }
+        return JobResult(status: reply.status, headers: reply.headers.filter(Self.isKept), body: reply.body)
+    }
+
+    /// The settlement of a job that was not sent, or whose call was closed by us.
+    func unsent(_ outcome: Settlement.Outcome, verdict: String, exchange: Exchange?, at now: Timestamp) -> Settlement {
+        Settlement(
+            lease: claim.lease, outcome: outcome,
+            attempt: AttemptRecord(
+                attempt: claim.lease.attempt, key: exchange?.key, egress: exchange?.egress,
+                startedAt: exchange?.startedAt ?? now, endedAt: now, status: nil, requestID: nil, verdict: verdict,
+                maybeBilled: exchange?.verdict.isMaybeBilled ?? false))
+    }
+
+    private func record(_ exchange: Exchange) -> AttemptRecord {
+        AttemptRecord(
+            attempt: claim.lease.attempt, key: exchange.key, egress: exchange.egress, startedAt: exchange.startedAt,
+            endedAt: exchange.endedAt, status: exchange.reply?.status, requestID: exchange.reply?.requestID,
+            verdict: exchange.verdict.code, maybeBilled: exchange.verdict.isMaybeBilled)
+    }
+
+    /// What of an answer's headers is worth storing; the rest concerned the connection.
+    private static func isKept(_ field: HeaderField) -> Bool {
+        let name = field.name.lowercased()
+        return name.hasPrefix("anthropic-") || ["content-type", "request-id", "retry-after"].contains(name)
+    }
+}

@@ -1,0 +1,13 @@
+package import ServiceLifecycle
+
+/// The services of one worker process, in the order in which a shutdown must end them: the last one first.
+package enum WorkerPool {
+    package static func services(_ services: WorkerServices) -> [any Service] {
+        let registry = AttemptRegistry()
+        return [
+            LeaseReaper(services: services),
+            LeaseRenewer(services: services, registry: registry),
+            DrainLoop(services: services, registry: registry),
+        ]
+    }
+}
