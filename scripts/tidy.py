@@ -38,7 +38,8 @@ BANNED_IN_COMMENTS = {r"\b(TODO|FIXME)\b"}
 
 # Names that protocols of the language or of a library give: they are documented there.
 WITNESSES = {"description", "debugDescription", "customMirror", "hash", "body", "run", "encode", "makeIterator",
-             "makeAsyncIterator", "next", "errorDescription", "allCases", "id", "rawValue", "configuration"}
+             "makeAsyncIterator", "next", "errorDescription", "allCases", "id", "rawValue", "configuration",
+             "makeCounter", "makeMeter", "makeRecorder", "makeTimer", "destroyCounter"}
 DECLARATION = re.compile(
     r"^\s*(?:@\w+(?:\([^)]*\))?\s+)*package\s+(?:(?:static|final|indirect|mutating|nonisolated|override|lazy)\s+)*"
     r"(?P<kind>struct|class|enum|actor|protocol|func|typealias|var|let|subscript|init)\b\s*(?P<name>[\w]+|[^\s(<]+)?")

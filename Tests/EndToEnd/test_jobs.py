@@ -1,13 +1,11 @@
 """The main job: what is submitted is answered, once, by its own answer; and owners can follow it."""
 
-import json
 import random
 import threading
 import time
 from collections import Counter
 
 import httpx
-import pytest
 from standardwebhooks import Webhook
 
 from world import VERSION, eventually, job_line, job_of, message_body
@@ -64,8 +62,9 @@ def test_a_job_can_be_listed_waited_for_and_fetched_byte_for_byte(world):
     assert job["status"] == "succeeded" and time.monotonic() - started < 5, "a long poll returns when the job ends"
     assert job["metadata"] == {"ref": "A-1"} and job["priority"] == 9 and job["attempts"] == 1
     result = client.result(identifier)
-    direct = httpx.post(sim.base + "/v1/messages", content=body, headers={**VERSION, "x-api-key": "direct"})
-    assert json.loads(result.content)["content"] == direct.json()["content"]
+    reference = world.sim()  # a fresh one, for what it answers depends on how often it was asked
+    direct = httpx.post(reference.base + "/v1/messages", content=body, headers={**VERSION, "x-api-key": "direct"})
+    assert result.content == direct.content
     assert result.headers["request-id"].startswith("req_")
     assert client.result_matches(identifier, body)
     assert [job["id"] for job in client.http.get("/v1/jobs?status=succeeded").json()["data"]] == [identifier]
@@ -127,12 +126,14 @@ def test_a_tenants_jobs_do_not_exist_for_another(world):
 
 def test_a_client_fault_ends_a_job_at_once_with_the_upstreams_answer(world):
     client = world.serving()[2]
-    identifier = client.submit(message_body(max_tokens=-1))
+    line = job_line(message_body(temperature=0.5))  # refused by this version of the API, not by the relay
+    identifier = client.http.post(
+        "/v1/jobs", content=line, headers={**VERSION, "anthropic-version": "2026-10-21"}).json()["id"]
     job = client.ended(identifier)
-    if job["status"] == "succeeded":
-        pytest.skip("claude-sim accepts max_tokens -1")
     assert job["status"] == "errored" and job["attempts"] == 1
-    assert client.result(identifier).json()["error"]["type"] == "invalid_request_error"
+    result = client.result(identifier)
+    assert result.status_code == 400 and result.json()["error"]["type"] == "invalid_request_error"
+    assert result.headers["request-id"] == result.json()["request_id"]
 
 
 def test_queued_jobs_go_on_after_a_restart_on_the_same_folder(world):
@@ -192,7 +193,7 @@ def test_kill_9_of_workers_and_of_the_api_loses_nothing_acknowledged(world):
         finished.set()
     assert len(acknowledged) == 400
     client = current["client"]
-    eventually("all acknowledged jobs have succeeded", lambda: client.count("succeeded") >= 400, 60, every=0.5)
+    eventually("all jobs have ended", lambda: client.count("queued") + client.count("running") == 0, 60, every=0.5)
     for identifier, body in acknowledged.items():
         assert client.job(identifier)["status"] == "succeeded"
         assert client.result_matches(identifier, body)
