@@ -48,9 +48,11 @@ let package = Package(
             dependencies: [
                 "Domain", "Queue", "Telemetry", "Upstream", "Vault",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
-                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
         ),
@@ -59,6 +61,7 @@ let package = Package(
             dependencies: [
                 "Domain", "Queue", "Telemetry", "Upstream",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
         ),
@@ -67,12 +70,14 @@ let package = Package(
             dependencies: [
                 "Domain", "Queue", "Telemetry", "Upstream", "Vault",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
         ),
         .executableTarget(
             name: "ClaudeSim",
             dependencies: [
+                "Domain",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -87,9 +92,29 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ]
         ),
+        .target(name: "TestSupport", dependencies: ["Domain"], path: "Tests/TestSupport"),
+        .testTarget(
+            name: "APITests",
+            dependencies: [
+                "API", "Domain", "Queue", "TestSupport", "Upstream", "Vault",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]
+        ),
+        .testTarget(name: "ClaudeSimTests", dependencies: ["ClaudeSim", "Domain"]),
+        .testTarget(name: "DomainTests", dependencies: ["Domain", "TestSupport"]),
+        .testTarget(
+            name: "QueueTests",
+            dependencies: ["Domain", "Queue", "TestSupport", .product(name: "GRDB", package: "GRDB.swift")]
+        ),
+        .testTarget(name: "RelayTests", dependencies: ["Domain", "Relay", "TestSupport"]),
+        .testTarget(name: "UpstreamTests", dependencies: ["Domain", "TestSupport", "Upstream"]),
+        .testTarget(name: "VaultTests", dependencies: ["Domain", "TestSupport", "Vault"]),
     ]
 )
 

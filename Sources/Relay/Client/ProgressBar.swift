@@ -1,4 +1,4 @@
-import Glibc
+import Domain
 import Synchronization
 
 /// A bar on standard error: redrawn in place at a terminal, a line every tenth of the way elsewhere.
@@ -6,7 +6,7 @@ final class ProgressBar: Sendable {
     private static let width = 32
     private let label: String
     private let total: Int
-    private let isTerminal = isatty(STDERR_FILENO) == 1
+    private let isTerminal = StandardError.isTerminal
     private let state = Mutex(State())
     private let started = ContinuousClock.now
 
@@ -51,6 +51,6 @@ final class ProgressBar: Sendable {
         let failures = state.failed > 0 ? ", \(state.failed) failed" : ""
         let line = "\(label) \(bar) \(state.done)/\(total) (\(rate)/s\(failures))"
         let isLast = state.done == total
-        fputs(isTerminal ? "\r\u{1B}[K\(line)\(isLast ? "\n" : "")" : "\(line)\n", stderr)
+        StandardError.write(isTerminal ? "\r\u{1B}[K\(line)\(isLast ? "\n" : "")" : "\(line)\n")
     }
 }

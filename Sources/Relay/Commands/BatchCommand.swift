@@ -1,7 +1,6 @@
 import ArgumentParser
 import Domain
 import FoundationEssentials
-import Glibc
 import Vault
 
 struct BatchCommand: AsyncParsableCommand {
@@ -36,7 +35,7 @@ struct BatchCommand: AsyncParsableCommand {
             let batch = BatchSubmission(client: client)
             let (accepted, refused) = try await batch.submit(file)
             print("\(accepted.count) jobs accepted, \(refused.count) refused.")
-            for line in refused { fputs("\(file):\(line.line): \(line.message)\n", stderr) }
+            for line in refused { StandardError.line("\(file):\(line.line): \(line.message)") }
             if wait {
                 try await collect(accepted, of: batch)
             } else {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Domain
 
 struct ConfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -7,9 +7,9 @@ enum SecretInput {
 
     static func read(prompt: String) throws(RelayError) -> Secret {
         let isTerminal = isatty(STDIN_FILENO) == 1
-        if isTerminal { fputs(prompt, stderr) }
+        if isTerminal { StandardError.write(prompt) }
         let line = isTerminal ? withoutEcho { readLine() } : readLine()
-        if isTerminal { fputs("\n", stderr) }
+        if isTerminal { StandardError.line("") }
         let text = (line ?? "").trimmingWhitespace()
         guard !text.isEmpty else {
             throw RelayError(

@@ -1,3 +1,5 @@
+import Domain
+
 /// Durations as people write them: a number and `us`, `ms`, `s`, `m`, `h` or `d`.
 enum DurationText {
     private static let units: [(name: String, length: Duration)] = [

@@ -3,12 +3,12 @@ import Domain
 /// One configuration key: its name in the file, its kind and range, and where its value goes.
 struct Setting: Sendable {
     enum Kind: Sendable {
-        case text(WritableKeyPath<Settings, String> & Sendable)
-        case flag(WritableKeyPath<Settings, Bool> & Sendable)
-        case count(WritableKeyPath<Settings, Int> & Sendable, ClosedRange<Int>)
-        case size(WritableKeyPath<Settings, Int> & Sendable, ClosedRange<Int>)
-        case duration(WritableKeyPath<Settings, Duration> & Sendable, ClosedRange<Duration>)
-        case list(WritableKeyPath<Settings, [String]> & Sendable)
+        case text(any WritableKeyPath<Settings, String> & Sendable)
+        case flag(any WritableKeyPath<Settings, Bool> & Sendable)
+        case count(any WritableKeyPath<Settings, Int> & Sendable, ClosedRange<Int>)
+        case size(any WritableKeyPath<Settings, Int> & Sendable, ClosedRange<Int>)
+        case duration(any WritableKeyPath<Settings, Duration> & Sendable, ClosedRange<Duration>)
+        case list(any WritableKeyPath<Settings, [String]> & Sendable)
     }
 
     /// As in the file, groups joined by dots: `worker.lease`.

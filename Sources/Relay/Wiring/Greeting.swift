@@ -1,5 +1,3 @@
-import Glibc
-
 /// What a relay that has just started prints: its address on standard output, and what to do next on standard error.
 struct Greeting {
     let settings: Settings
@@ -14,7 +12,7 @@ struct Greeting {
             hasKey
             ? "It has an upstream key."
             : "It has no upstream key yet; jobs wait until it does:\n  printf %s \"$ANTHROPIC_API_KEY\" | relay keys add default --rps 5\(data)"
-        fputs(
+        StandardError.write(
             """
             Data in \(settings.data), upstream \(settings.upstream). \(key)
             Next, give your programs a token and the address:
@@ -22,6 +20,6 @@ struct Greeting {
               relay batch submit examples/batch.jsonl --wait --relay \(url)\(data)
             Ctrl-C drains and stops.
 
-            """, stderr)
+            """)
     }
 }

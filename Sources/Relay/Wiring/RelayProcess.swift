@@ -6,6 +6,7 @@ import Metrics
 import Queue
 import ServiceLifecycle
 import Telemetry
+import UnixSignals
 import Upstream
 import Vault
 import Webhook
@@ -39,7 +40,7 @@ struct RelayProcess {
         try await keys.refresh()
         let transport = try CurlTransport()
         defer { transport.shutdown() }
-        let gateway = try self.gateway(transport: transport, ledger: folder.openLedger(), keys: keys)
+        let gateway = self.gateway(transport: transport, ledger: try folder.openLedger(), keys: keys)
         let node = RelayNode(
             settings: settings, store: store, gateway: gateway, transport: transport,
             secrets: WebhookSecretVault(master: master), rules: policy, logger: logger)
@@ -49,7 +50,9 @@ struct RelayProcess {
         if duties.contains(.api) {
             let authority = TokenAuthority(master: master, clock: SystemClock())
             let greeting = Greeting(settings: settings, hasKey: !keys.keys().isEmpty)
-            services.append(node.server(at: address, verifier: authority, metrics: metrics, onListening: greeting.show))
+            services.append(
+                node.server(
+                    at: address, keys: keys, tokens: authority, metrics: metrics, onListening: greeting.show))
         } else {
             StandardOutput.line("relay worker draining \(settings.data)")
         }
@@ -58,7 +61,7 @@ struct RelayProcess {
 
     private func gateway(
         transport: CurlTransport, ledger: SQLitePacingLedger, keys: KeyDirectory
-    ) throws(RelayError) -> Gateway {
+    ) -> Gateway<ContinuousClock> {
         let timeouts = Timeouts(
             connect: settings.connectTimeout, firstByte: settings.firstByteTimeout, idle: settings.idleTimeout,
             total: settings.totalTimeout)
@@ -66,7 +69,7 @@ struct RelayProcess {
             configuration: GatewayConfiguration(
                 upstream: settings.upstream, timeouts: timeouts,
                 egress: settings.egress.isEmpty ? [.direct] : settings.egress),
-            transport: transport, ledger: ledger, keyring: keys, clock: ContinuousClock(), wallClock: SystemClock())
+            transport: transport, ledger: ledger, keyring: keys, clock: ContinuousClock(), wall: SystemClock())
     }
 
     /// Runs `services`; SIGTERM and SIGINT stop them from the last to the first, each draining before the next.

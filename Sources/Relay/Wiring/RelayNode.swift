@@ -1,0 +1,67 @@
+import API
+import Domain
+import Logging
+import Queue
+import ServiceLifecycle
+import Telemetry
+import Upstream
+import Vault
+import Webhook
+import Worker
+
+/// Makes a process's services from what it has opened.
+struct RelayNode {
+    let settings: Settings
+    let store: SQLiteJobStore
+    let gateway: any UpstreamGateway
+    let transport: CurlTransport
+    let secrets: WebhookSecretVault
+    let rules: WebhookRules
+    let logger: Logger
+
+    /// The services that drain the queue and the outbox, in the order in which a shutdown must end them: last first.
+    func workers() -> [any Service] {
+        var worker = WorkerConfiguration(name: ProcessName.unique)
+        worker.concurrency = settings.concurrency
+        worker.lease = settings.lease
+        worker.drain = settings.drain
+        worker.retry = RetryPolicy(
+            maxAttempts: settings.retryAttempts, maxElapsed: settings.retryElapsed,
+            backoff: Backoff(base: settings.retryBase, cap: settings.retryCap))
+        let services = WorkerServices(
+            configuration: worker, store: store, gateway: gateway, clock: ContinuousClock(), wall: SystemClock(),
+            logger: logger)
+        return [deliveries()] + WorkerPool.services(services)
+    }
+
+    private func deliveries() -> DeliveryLoop {
+        var webhook = WebhookConfiguration()
+        webhook.addresses = rules.addresses
+        webhook.timeout = settings.webhookTimeout
+        webhook.inlineLimit = settings.webhookInlineLimit
+        webhook.publicURL = settings.publicURL
+        webhook.concurrency = settings.webhookConcurrency
+        return DeliveryLoop(
+            configuration: webhook, store: store, transport: transport, secrets: secrets, wall: SystemClock(),
+            logger: logger)
+    }
+
+    func server(
+        at address: ListenAddress, keys: KeyDirectory, tokens: TokenAuthority, metrics: PrometheusRegistry,
+        onListening: @escaping @Sendable (Int) -> Void
+    ) -> APIServer {
+        var api = APIConfiguration()
+        api.host = address.host
+        api.port = address.port
+        api.bodyLimit = settings.bodyLimit
+        api.bulkLineLimit = settings.bulkLines
+        api.longestWait = settings.longestWait
+        api.patience = settings.syncPatience
+        api.maxAttempts = settings.syncAttempts
+        api.allowsHTTPWebhooks = settings.webhookAllowHTTP
+        return APIServer(
+            configuration: api, store: store, gateway: gateway, keyring: keys, tokens: tokens,
+            webhookSecrets: secrets, wall: SystemClock(), clock: ContinuousClock(),
+            metricsText: { metrics.renderText() }, logger: logger, onListening: onListening)
+    }
+}
