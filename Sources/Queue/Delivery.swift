@@ -48,6 +48,7 @@ package enum WebhookEvent: String, Hashable, Sendable, CaseIterable {
     }
 }
 
+/// Where a delivery stands. The raw value is what operators read.
 package enum DeliveryState: String, Hashable, Sendable, CaseIterable {
     /// Due, or claimed for an attempt.
     case pending
@@ -56,6 +57,7 @@ package enum DeliveryState: String, Hashable, Sendable, CaseIterable {
     case failed
 }
 
+/// How one delivery attempt ended.
 package enum DeliveryOutcome: Hashable, Sendable {
     case delivered(at: Timestamp, status: Int)
     case retry(at: Timestamp, error: String)

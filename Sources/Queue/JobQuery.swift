@@ -20,6 +20,7 @@ package struct JobQuery: Hashable, Sendable {
     }
 }
 
+/// A part of a list, newest first.
 package struct JobPage: Hashable, Sendable {
     package let jobs: [JobRecord]
     /// Whether an older job exists that the query would list too.

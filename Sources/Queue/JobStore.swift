@@ -89,6 +89,7 @@ package enum ChangeTopic: Int, Hashable, Sendable, CaseIterable {
     case deliveries
 }
 
+/// Why the store did not do what it was asked.
 package enum JobStoreError: Error, Hashable, Sendable {
     /// The lease is no longer current: another attempt owns the job, or it has ended.
     case leaseLost(Lease)
@@ -99,6 +100,7 @@ package enum JobStoreError: Error, Hashable, Sendable {
     case unavailable(detail: String)
 }
 
+/// What became of one submitted job.
 package enum SubmitOutcome: Hashable, Sendable {
     case accepted(JobID)
     /// The idempotency key was used for the same submission before: its job.
@@ -109,6 +111,7 @@ package enum SubmitOutcome: Hashable, Sendable {
     case unknownEndpoint(String)
 }
 
+/// What a worker learns when it renews a lease.
 package enum LeaseRenewal: Hashable, Sendable {
     case renewed
     /// Renewed, and the owner asked for cancellation: cancel the upstream call, then settle.
@@ -117,6 +120,7 @@ package enum LeaseRenewal: Hashable, Sendable {
     case lost
 }
 
+/// What became of a cancellation.
 package enum CancelOutcome: Hashable, Sendable {
     /// It was queued and has ended as canceled.
     case canceled

@@ -18,6 +18,7 @@ extension Transport {
     }
 }
 
+/// One request as it goes on the wire.
 package struct HTTPRequest: Sendable {
     /// In capitals.
     package let method: String
@@ -66,6 +67,7 @@ package struct Timeouts: Hashable, Sendable {
         connect: .seconds(10), firstByte: .seconds(600), idle: .seconds(300), total: .seconds(3600))
 }
 
+/// The head of an answer, and its body as it arrives.
 package struct HTTPAnswer: Sendable {
     package let status: Int
     package let headers: [HeaderField]

@@ -77,6 +77,7 @@ package struct Exchange: Hashable, Sendable {
     }
 }
 
+/// What came of sending a call whose answer may stream.
 package enum OpenedExchange: Sendable {
     case streaming(StreamedExchange)
     case settled(Exchange)

@@ -78,7 +78,8 @@ package final class DeliveryLoop: Service {
         let outcome = await sender.send(delivery)
         Counter(label: MetricName.deliveries, dimensions: [(MetricLabel.outcome, outcome.word)]).increment()
         if case .failed(_, let error) = outcome {
-            logger.warning("delivery given up", metadata: [LogKey.delivery: "\(delivery.id)", LogKey.error: "\(error)"])
+            logger.warning(
+                "delivery given up", metadata: [LogKey.delivery: "\(delivery.id)", LogKey.error: "\(error)"])
         }
         do {
             try await store.settleDelivery(delivery.id, attempt: delivery.attempt, as: outcome)

@@ -18,7 +18,8 @@ struct DeliveryVerdict {
         case .success(let answer) where answer.status == 410:
             return .failed(at: now, error: "HTTP 410: the receiver wants no more of it")
         case .success(let answer):
-            error = "HTTP \(answer.status)" + ((300...399).contains(answer.status) ? "; redirects are not followed" : "")
+            let isRedirect = (300...399).contains(answer.status)
+            error = "HTTP \(answer.status)" + (isRedirect ? "; redirects are not followed" : "")
             floor = RetryAfter.read(answer.headers, at: now)
         case .failure(let failure):
             error = "\(failure.kind.rawValue): \(failure.detail)"

@@ -16,7 +16,8 @@ struct AttemptRunner: Sendable {
         if let deadline = claim.deadline, deadline <= max(permit.start, services.wall.now()) {
             await services.gateway.giveBack([permit])
             let expired = Settlement.Outcome.ended(.expired, JobResult(.jobDeadlinePassed))
-            return await settle(decision.unsent(expired, verdict: "deadline_passed", exchange: nil, at: services.wall.now()))
+            return await settle(
+                decision.unsent(expired, verdict: "deadline_passed", exchange: nil, at: services.wall.now()))
         }
         let exchange = await services.gateway.exchange(call(for: claim), with: permit, avoiding: [])
         let now = services.wall.now()
@@ -63,7 +64,8 @@ struct AttemptRunner: Sendable {
     private static let settleBackoff = Backoff(base: .milliseconds(100), cap: .seconds(5))
 
     private func count(_ settlement: Settlement) {
-        Counter(label: MetricName.jobAttempts, dimensions: [(MetricLabel.verdict, settlement.attempt.verdict)]).increment()
+        let dimensions = [(MetricLabel.verdict, settlement.attempt.verdict)]
+        Counter(label: MetricName.jobAttempts, dimensions: dimensions).increment()
     }
 
     private func logLost(_ lease: Lease) {

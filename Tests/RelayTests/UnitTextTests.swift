@@ -25,7 +25,9 @@ import Testing
         #expect(DurationText.parse(DurationText.print(duration)) == duration)
     }
 
-    @Test(arguments: [("0", 0), ("512", 512), ("1B", 1), ("4KiB", 4096), ("32MiB", 33_554_432), ("1GiB", 1_073_741_824)])
+    @Test(arguments: [
+        ("0", 0), ("512", 512), ("1B", 1), ("4KiB", 4096), ("32MiB", 33_554_432), ("1GiB", 1_073_741_824),
+    ])
     func `sizes are read with their units`(text: String, size: Int) {
         #expect(SizeText.parse(text) == size)
     }

@@ -15,7 +15,8 @@ import Vault
         }
     }
 
-    @Test func `a sealed value opens neither for another owner, nor with another master key, nor when changed`() throws {
+    @Test func `a sealed value opens neither for another owner, nor with another master key, nor when changed`() throws
+    {
         try withTemporaryFolder { folder in
             let sealer = try SecretSealer(master: .load(orCreateAt: folder + "/a.key"))
             let stranger = try SecretSealer(master: .load(orCreateAt: folder + "/b.key"))

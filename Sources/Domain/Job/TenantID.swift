@@ -16,6 +16,7 @@ package enum Identifier {
     /// What is allowed, for messages to people.
     package static let rule = "1 to 64 characters of a-z, A-Z, 0-9, '-', '_' and '.', starting with a letter or digit"
 
+    /// Whether `text` obeys ``rule``.
     package static func isValid(_ text: some StringProtocol) -> Bool {
         guard let first = text.utf8.first, text.utf8.count <= 64, isAlphanumeric(first) else { return false }
         return text.utf8.allSatisfy { isAlphanumeric($0) || $0 == 0x2D || $0 == 0x5F || $0 == 0x2E }

@@ -70,6 +70,7 @@ package struct JSONFields: Sendable {
         JSONScanner.string(document, at: member.value)
     }
 
+    /// nil unless it is a string of at least one character.
     package func nonEmptyString(_ member: JSONMember) -> String? {
         guard let text = string(member), !text.isEmpty else { return nil }
         return text
@@ -79,6 +80,7 @@ package struct JSONFields: Sendable {
         JSONScanner.integer(document, at: member.value)
     }
 
+    /// nil unless it is a whole number of at least 1.
     package func positiveInteger(_ member: JSONMember) -> Int? {
         guard let number = integer(member), number > 0 else { return nil }
         return number

@@ -4,24 +4,29 @@ package struct JSONObject {
 
     package init() {}
 
+    /// Appends a member; the name must not have been set before.
     package mutating func set(_ name: String, _ text: String?) {
         guard let text else { return setRaw(name, nil) }
         key(name)
         JSONText.append(text, to: &bytes)
     }
 
+    /// Appends a whole number.
     package mutating func set(_ name: String, _ number: Int?) {
         setRaw(name, number.map { Array(String($0).utf8) })
     }
 
+    /// Appends true or false.
     package mutating func set(_ name: String, _ flag: Bool) {
         setRaw(name, Array((flag ? "true" : "false").utf8))
     }
 
+    /// Appends a time as RFC 3339.
     package mutating func set(_ name: String, _ time: Timestamp?) {
         set(name, time?.rfc3339)
     }
 
+    /// Appends an array of strings.
     package mutating func set(_ name: String, _ texts: [String]) {
         setRaw(name, Self.array(texts.map { JSONText.quoted($0) }))
     }
