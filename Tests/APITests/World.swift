@@ -2,6 +2,7 @@ import API
 import Domain
 import Logging
 import Queue
+import ServiceLifecycle
 import Synchronization
 import TestSupport
 
@@ -15,6 +16,7 @@ struct World: Sendable {
     let store: MemoryJobStore
     let gateway: ScriptedGateway
     let clock: ManualClock
+    private let services: ServiceGroup
 
     static func run(
         configure: (inout APIConfiguration) -> Void = { _ in }, maxDepth: Int = 1_000_000,
@@ -32,13 +34,17 @@ struct World: Sendable {
             webhookSecrets: FixedSecrets(), wall: clock.wall, clock: clock, metricsText: { "up 1\n" },
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             onListening: { listening.yield($0) })
+        let services = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [.init(service: server)], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await server.run() }
+            group.addTask { try await services.run() }
             for await port in ports {
-                try await test(World(port: port, store: store, gateway: gateway, clock: clock))
+                try await test(World(port: port, store: store, gateway: gateway, clock: clock, services: services))
                 break
             }
             group.cancelAll()
+            while case .failure? = await group.nextResult() {}
         }
     }
 
@@ -72,6 +78,17 @@ struct World: Sendable {
         try await store.settle(
             Settlement(
                 lease: claim.lease, outcome: .ended(.succeeded, result), attempt: .sample(claim.lease, at: now)))
+    }
+
+    /// Begins a graceful shutdown, as SIGTERM does.
+    func shutdown() async {
+        await services.triggerGracefulShutdown()
+    }
+
+    /// The verdicts on streams, once there are `count` of them: they are booked after the client has its answer.
+    func booked(_ count: Int) async -> [Verdict] {
+        while gateway.record.booked.count < count { await Task.yield() }
+        return gateway.record.booked
     }
 
     /// Advances the clock whenever somebody sleeps, until `task` is done.
