@@ -1,0 +1,30 @@
+/// What an answer is about; everything in it follows from these.
+struct MessageFacts: Hashable, Sendable {
+    let fingerprint: Fingerprint
+    let attempt: UInt64
+    let modelLiteral: String
+    let inputTokens: Int
+    /// How many words the answer has, the echo included.
+    let outputTokens: Int
+    let stopReason: String
+
+    /// - Parameter fullLength: the output tokens of an answer that `max_tokens` does not cut.
+    init(fields: RequestFields, fingerprint: Fingerprint, attempt: UInt64, bodyBytes: Int, fullLength: Int) {
+        self.fingerprint = fingerprint
+        self.attempt = attempt
+        modelLiteral = fields.modelLiteral
+        inputTokens = Self.tokens(bodyBytes: bodyBytes)
+        let allowed = fields.maxTokens ?? fullLength
+        outputTokens = min(allowed, fullLength)
+        stopReason = allowed < fullLength ? "max_tokens" : "end_turn"
+    }
+
+    /// Four bytes a token, at least one: 2048 bytes are 512 tokens.
+    static func tokens(bodyBytes: Int) -> Int {
+        max(1, bodyBytes / 4)
+    }
+
+    var messageID: String {
+        "msg_sim" + Fingerprint.hex(SeededGenerator.mix(fingerprint.value &+ attempt))
+    }
+}

@@ -1,0 +1,62 @@
+/// What the simulator needs to know of a Messages body.
+struct RequestFields: Hashable, Sendable {
+    /// Why a body is refused with 400; the text goes into the envelope.
+    struct Refusal: Error, Hashable {
+        let message: String
+    }
+
+    /// The JSON text of the model's name, quotes included: it goes into the answer as it came.
+    private(set) var modelLiteral = ""
+    private(set) var isStream = false
+    private(set) var maxTokens: Int?
+    /// Sampling parameters present at the top level; refused by newer versions of the API.
+    private(set) var samplingKeys: [String] = []
+    private var hasMessages = false
+
+    /// - Parameter needsMaxTokens: false for token counting.
+    init(body: [UInt8], needsMaxTokens: Bool) throws(Refusal) {
+        do throws(JSONReader.Malformed) {
+            try read(body)
+        } catch {
+            throw Refusal(message: "The request body is not valid JSON: unexpected byte or end at \(error.offset).")
+        }
+        guard !modelLiteral.isEmpty else { throw Refusal(message: "model: Field required, a string.") }
+        guard hasMessages else { throw Refusal(message: "messages: Field required, at least one message.") }
+        if needsMaxTokens {
+            guard let maxTokens else { throw Refusal(message: "max_tokens: Field required, a whole number.") }
+            guard maxTokens >= 0 else {
+                throw Refusal(message: "max_tokens: \(maxTokens) is too small; at least 0 is allowed.")
+            }
+        }
+    }
+
+    private mutating func read(_ body: [UInt8]) throws(JSONReader.Malformed) {
+        guard String(validating: body, as: UTF8.self) != nil else { throw JSONReader.Malformed(offset: 0) }
+        var reader = JSONReader(body)
+        try reader.object { (reader, key) throws(JSONReader.Malformed) in
+            let value = try reader.skipValue()
+            self.note(key: body[key], value: body[value])
+        }
+        try reader.finish()
+    }
+
+    private mutating func note(key: ArraySlice<UInt8>, value: ArraySlice<UInt8>) {
+        switch key.count {
+        case 5 where Self.matches(key, "model"):
+            let isText = value.first == UInt8(ascii: "\"") && value.count > 2
+            modelLiteral = isText ? String(decoding: value, as: UTF8.self) : ""
+        case 6 where Self.matches(key, "stream"): isStream = value.first == UInt8(ascii: "t")
+        case 10 where Self.matches(key, "max_tokens"): maxTokens = Int(String(decoding: value, as: UTF8.self))
+        case 8 where Self.matches(key, "messages"):
+            hasMessages = value.first == UInt8(ascii: "[") && value.contains(UInt8(ascii: "{"))
+        case 11 where Self.matches(key, "temperature"): samplingKeys.append("temperature")
+        case 5 where Self.matches(key, "top_p"): samplingKeys.append("top_p")
+        case 5 where Self.matches(key, "top_k"): samplingKeys.append("top_k")
+        default: break
+        }
+    }
+
+    private static func matches(_ key: ArraySlice<UInt8>, _ name: StaticString) -> Bool {
+        key.elementsEqual(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+    }
+}
