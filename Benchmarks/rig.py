@@ -24,7 +24,7 @@ def clean_environment(**more):
 def job(size=2048, number=0):
     """A job of about `size` bytes, as JSON text."""
     text = f"{number} "
-    request = {"model": "claude-sonnet-4-5", "max_tokens": 64, "messages": [{"role": "user", "content": text}]}
+    request = {"model": "claude-sonnet-5", "max_tokens": 64, "messages": [{"role": "user", "content": text}]}
     missing = size - len(json.dumps({"request": request}, separators=(",", ":")))
     request["messages"][0]["content"] = text + ("lorem ipsum " * (missing // 12 + 1))[:max(0, missing)]
     return json.dumps({"request": request}, separators=(",", ":"))

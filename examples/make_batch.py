@@ -9,7 +9,7 @@ import json
 import random
 import sys
 
-MODELS = ["claude-haiku-4-5", "claude-sonnet-4-5", "claude-sonnet-4-5-20250929", "claude-opus-4-1-20250805"]
+MODELS = ["claude-haiku-4-5", "claude-sonnet-5", "claude-sonnet-4-6", "claude-opus-5"]
 CUSTOMERS = ["Ana Lindström", "Jörg Müller", "王小明", "Fatima Al-Sayed", "Tom O'Brien", "Zoë Çelik", "María Peña"]
 PRODUCTS = ["Nimbus router", "Atlas drill", "Orion desk lamp", "Vega espresso machine", "Kestrel bicycle"]
 COMPLAINTS = [
@@ -54,7 +54,7 @@ def message(text):
 def classify(rng, number):
     text = f"Ticket {40000 + number} from {rng.choice(CUSTOMERS)}: the {rng.choice(PRODUCTS)} {rng.choice(COMPLAINTS)}."
     system = "Answer with one word: delivery, defect, billing, praise or other."
-    request = {"model": MODELS[0], "max_tokens": 8, "temperature": 0, "system": system, "messages": message(text)}
+    request = {"model": MODELS[0], "max_tokens": 8, "system": system, "messages": message(text)}
     return job(request, "classify", number, priority=7)
 
 

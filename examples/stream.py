@@ -7,7 +7,7 @@ import anthropic
 
 client = anthropic.Anthropic(base_url=os.environ["RELAY_URL"], api_key=os.environ["RELAY_TOKEN"])
 with client.messages.stream(
-    model="claude-sonnet-4-5",
+    model="claude-sonnet-5",
     max_tokens=200,
     messages=[{"role": "user", "content": "Tell a very short story about a relay race."}],
 ) as stream:

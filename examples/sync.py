@@ -7,7 +7,7 @@ import anthropic
 
 client = anthropic.Anthropic(base_url=os.environ["RELAY_URL"], api_key=os.environ["RELAY_TOKEN"])
 answer = client.messages.create(
-    model="claude-sonnet-4-5",
+    model="claude-sonnet-5",
     max_tokens=200,
     messages=[{"role": "user", "content": "Name three uses of a durable queue."}],
 )

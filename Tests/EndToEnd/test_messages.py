@@ -46,7 +46,7 @@ def test_answers_are_the_upstreams_bytes(world, stream):
 def test_the_sdk_works_unchanged_with_either_credential(world, credential):
     sim, relay, client = world.serving()
     claude = sdk(client, **{credential: client.token})
-    request = {"model": "claude-sonnet-4-5", "max_tokens": 64, "messages": [{"role": "user", "content": "Hi"}]}
+    request = {"model": "claude-sonnet-5", "max_tokens": 64, "messages": [{"role": "user", "content": "Hi"}]}
     answer = claude.messages.create(**request)
     assert answer.content[0].text and answer.usage.output_tokens > 0 and answer._request_id.startswith("req_")
     with claude.messages.stream(**request) as stream:
@@ -69,7 +69,7 @@ def fault_for(client, kind):
 def test_the_sdk_raises_what_it_would_raise_at_the_source(world):
     world.config.write_text("sync: {max_attempts: 1}\n")
     sim, relay, client = world.serving()
-    request = {"model": "claude-sonnet-4-5", "max_tokens": 8, "messages": [{"role": "user", "content": "Hi"}]}
+    request = {"model": "claude-sonnet-5", "max_tokens": 8, "messages": [{"role": "user", "content": "Hi"}]}
     with pytest.raises(anthropic.AuthenticationError) as bad_token:
         sdk(client, api_key="not-a-token").messages.create(**request)
     assert bad_token.value.request_id.startswith("req_relay_")

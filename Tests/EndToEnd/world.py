@@ -45,7 +45,7 @@ def fnv1a(data):
 
 def message_body(text="Hello", **more):
     """A Messages body, as bytes: what is compared is bytes, so it is encoded once."""
-    body = {"model": "claude-sonnet-4-5", "max_tokens": 64, "messages": [{"role": "user", "content": text}], **more}
+    body = {"model": "claude-sonnet-5", "max_tokens": 64, "messages": [{"role": "user", "content": text}], **more}
     return json.dumps(body, ensure_ascii=False).encode()
 
 
