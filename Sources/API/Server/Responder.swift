@@ -3,6 +3,7 @@ import HTTPTypes
 import HummingbirdCore
 import Logging
 import Metrics
+import Telemetry
 
 /// Answers every request: finds the route, checks the caller, turns errors into envelopes, counts.
 struct Responder: Sendable {
@@ -15,13 +16,13 @@ struct Responder: Sendable {
         let method = request.method.rawValue
         do {
             try await answer(exchange)
-            record(exchange.sink.status ?? 500, method, watch.elapsed)
-            try await exchange.drain(limit: services.configuration.bodyLimit * 2)
         } catch {
             // The connection ends with this error: the client is gone, or an answer broke off.
-            if exchange.sink.status == nil { record(499, method, watch.elapsed) }
+            record(exchange.sink.status ?? Self.clientGone, method, watch.elapsed)
             throw error
         }
+        record(exchange.sink.status ?? 500, method, watch.elapsed)
+        try await exchange.drain(limit: services.configuration.bodyLimit * 2)
     }
 
     private func answer(_ exchange: ClientExchange) async throws {
@@ -73,12 +74,17 @@ struct Responder: Sendable {
     }
 
     private func record(_ status: Int, _ method: String, _ elapsed: Duration) {
-        Counter(
-            label: "claude_requests_total", dimensions: [("status_code", String(status)), ("method", method)]
-        ).increment()
-        Recorder(label: "claude_response_time").record(elapsed.seconds * 1000)
+        let labels = [
+            (MetricLabel.statusCode, String(status)),
+            (MetricLabel.method, Self.countedMethods.contains(method) ? method : "other"),
+        ]
+        Counter(label: MetricName.requests, dimensions: labels).increment()
+        Recorder(label: MetricName.responseTime).record(elapsed.seconds * 1000)
     }
 
+    /// For the count alone: nobody was there to get a status.
+    private static let clientGone = 499
+    private static let countedMethods: Set<String> = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     private static let fault = RelayError(
         .internalFault, "The relay failed at this request.",
         remedy: "Retry; if it stays, look for the request id in the relay's log.")
