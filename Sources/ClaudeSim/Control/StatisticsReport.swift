@@ -15,6 +15,7 @@ struct StatisticsReport: Encodable, Sendable {
     struct Key: Encodable, Sendable {
         let requests: Int
         let executed: Int
+        let overLimit: Int
         let statuses: [String: Int]
         let faults: [String: Int]
         let peakPerSecond: Window
@@ -23,6 +24,7 @@ struct StatisticsReport: Encodable, Sendable {
         init(_ key: KeyStatistics) {
             requests = key.requests
             executed = key.executed
+            overLimit = key.overLimit
             statuses = named(key.statuses) { String($0) }
             faults = named(key.faults, \.rawValue)
             peakPerSecond = Window(key.arrivals)

@@ -115,19 +115,25 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private func end(context: ChannelHandlerContext) {
         release()
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-        if isDiscarding {
-            context.close(mode: .output, promise: nil)
-            timer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.lingering) { context.close(promise: nil) }
-        } else if !isKeptAlive {
-            context.close(promise: nil)
+        guard isDiscarding || !isKeptAlive else {
+            return context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         }
+        let isLingering = isDiscarding
+        context.writeAndFlush(wrapOutboundOut(.end(nil))).assumeIsolated().whenComplete { _ in
+            if isLingering { self.linger(context: context) } else { context.close(promise: nil) }
+        }
+    }
+
+    /// Closes our side only: a full close with unread input would reset the connection and the refusal could be lost.
+    private func linger(context: ChannelHandlerContext) {
+        context.close(mode: .output, promise: nil)
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.lingering) { context.close(promise: nil) }
     }
 
     private func reset(context: ChannelHandlerContext) {
         release()
         guard let socket = context.channel as? any SocketOptionProvider else { return context.close(promise: nil) }
-        socket.setSoLinger(linger(l_onoff: 1, l_linger: 0)).assumeIsolated().whenComplete { _ in
+        socket.setSoLinger(Glibc.linger(l_onoff: 1, l_linger: 0)).assumeIsolated().whenComplete { _ in
             context.close(promise: nil)
         }
     }

@@ -43,6 +43,7 @@ struct Statistics: Sendable {
 extension KeyStatistics {
     fileprivate mutating func refused(at now: Duration) {
         requests += 1
+        overLimit += 1
         statuses[429, default: 0] += 1
         arrivals.record(at: now)
     }
