@@ -39,6 +39,7 @@ struct Setting: Sendable {
         Setting("retry.cap", .duration(\.retryCap, .milliseconds(1) ... .seconds(3600))),
         Setting("sync.patience", .duration(\.syncPatience, .zero ... .seconds(600))),
         Setting("sync.max_attempts", .count(\.syncAttempts, 1...20)),
+        Setting("sync.drain", .duration(\.syncDrain, .zero ... .seconds(3600))),
         Setting("webhooks.allow_http", .flag(\.webhookAllowHTTP)),
         Setting("webhooks.allow_networks", .list(\.webhookAllowNetworks)),
         Setting("webhooks.timeout", .duration(\.webhookTimeout, .seconds(1) ... .seconds(120))),

@@ -24,6 +24,7 @@ struct Settings: Sendable {
 
     var syncPatience = Duration.seconds(30)
     var syncAttempts = 3
+    var syncDrain = Duration.seconds(600)
 
     var webhookAllowHTTP = false
     var webhookAllowNetworks: [String] = []

@@ -1,5 +1,6 @@
 import Domain
 import FoundationEssentials
+import Glibc
 import Queue
 import Vault
 
@@ -10,6 +11,7 @@ struct DataFolder: Sendable {
     /// Makes the folder if there is none, for its owner only.
     init(preparing path: String) throws(RelayError) {
         self.path = path
+        umask(0o077)  // SQLite makes its files by it
         do {
             try FileManager.default.createDirectory(
                 atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])

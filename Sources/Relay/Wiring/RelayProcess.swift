@@ -56,7 +56,7 @@ struct RelayProcess {
         } else {
             StandardOutput.line("relay worker draining \(settings.data)")
         }
-        try await Self.runUntilSignalled(services, logger: logger)
+        try await runUntilSignalled(services, logger: logger)
     }
 
     private func gateway(
@@ -72,15 +72,14 @@ struct RelayProcess {
             transport: transport, ledger: ledger, keyring: keys, clock: ContinuousClock(), wall: SystemClock())
     }
 
-    /// Runs `services`; SIGTERM and SIGINT stop them from the last to the first, each draining before the next.
-    private static func runUntilSignalled(_ services: [any Service], logger: Logger) async throws {
-        let group = ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: services.map {
-                    .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
-                },
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-        try await group.run()
+    /// Runs `services`; SIGTERM and SIGINT stop them from the last to the first, each draining before the next. What
+    /// has not ended when both drain times are over is cut off.
+    private func runUntilSignalled(_ services: [any Service], logger: Logger) async throws {
+        var configuration = ServiceGroupConfiguration(
+            services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        configuration.maximumGracefulShutdownDuration = settings.syncDrain + settings.drain + .seconds(1)
+        try await ServiceGroup(configuration: configuration).run()
     }
 
     private static func logger(level: String) throws(RelayError) -> Logger {
