@@ -101,10 +101,19 @@ extension JSONReader {
                 return start..<(offset - 1)
             case UInt8(ascii: "\\"): try escape()
             case 0..<0x20: throw Malformed(offset: offset)
-            default: offset += 1
+            default: skipPlainText()
             }
         }
         throw Malformed(offset: offset)
+    }
+
+    /// Almost all bytes of a body pass here, so the loop keeps its place in a local.
+    private mutating func skipPlainText() {
+        offset = bytes.withUnsafeBufferPointer { [offset] bytes in
+            bytes[offset...].firstIndex {
+                $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") || $0 < 0x20
+            } ?? bytes.count
+        }
     }
 
     private mutating func escape() throws(Malformed) {
