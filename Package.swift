@@ -107,7 +107,14 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
         ),
-        .testTarget(name: "ClaudeSimTests", dependencies: ["ClaudeSim", "Domain"]),
+        .testTarget(
+            name: "ClaudeSimTests",
+            dependencies: [
+                "ClaudeSim",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]
+        ),
         .testTarget(name: "DomainTests", dependencies: ["Domain", "TestSupport"]),
         .testTarget(
             name: "QueueTests",
