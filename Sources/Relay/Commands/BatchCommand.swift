@@ -34,12 +34,12 @@ struct BatchCommand: AsyncParsableCommand {
             defer { client.shutdown() }
             let batch = BatchSubmission(client: client)
             let (accepted, refused) = try await batch.submit(file)
-            print("\(accepted.count) jobs accepted, \(refused.count) refused.")
+            StandardOutput.line("\(accepted.count) jobs accepted, \(refused.count) refused.")
             for line in refused { StandardError.line("\(file):\(line.line): \(line.message)") }
             if wait {
                 try await collect(accepted, of: batch)
             } else {
-                for job in accepted { print(job.id) }
+                for job in accepted { StandardOutput.line(job.id) }
             }
             if !refused.isEmpty { throw ExitCode(2) }
         }
@@ -51,7 +51,7 @@ struct BatchCommand: AsyncParsableCommand {
             let progress = ProgressBar("Results", total: jobs.count)
             let succeeded = try await batch.collect(jobs, progress: progress) { try output.write($0) }
             try output.close()
-            print("\(succeeded) of \(jobs.count) jobs succeeded. Results: \(path)")
+            StandardOutput.line("\(succeeded) of \(jobs.count) jobs succeeded. Results: \(path)")
             if succeeded < jobs.count { throw ExitCode(1) }
         }
 
