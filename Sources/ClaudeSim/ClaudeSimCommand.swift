@@ -42,7 +42,7 @@ struct ClaudeSimCommand: AsyncParsableCommand {
     var slow = "5s"
 
     @Option(help: "Words, which are tokens here, of an answer that max_tokens does not cut; 1 to 100000.")
-    var outputTokens = 32
+    var outputTokens = 40
 
     @Option(help: "Seed of all chance. Equal seeds treat the n-th attempt of a body equally.")
     var seed: UInt64 = 1

@@ -9,6 +9,7 @@ enum HelpText {
         digits, the 64-bit FNV-1a hash of the request body's bytes, so that a test
         can prove that an answer belongs to its request. Filler words follow up to
         --output-tokens or max_tokens; one word is one token, the echo is the first.
+        Equal bodies get equal answers, byte for byte; only headers differ.
 
         LIMITS hold for POST /v1/messages, for each key by itself. A request over a
         limit is answered 429 with retry-after and is neither attempted nor executed.

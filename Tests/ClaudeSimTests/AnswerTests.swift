@@ -37,7 +37,7 @@ struct AnswerTests {
             #"{"model":"m \" ✓","max_tokens":\#(maxTokens),"messages":[{"role":"user","content":"x"}]}"#.utf8
         )
         return MessageFacts(
-            fields: try RequestFields(body: body, needsMaxTokens: true), fingerprint: Fingerprint(of: body), attempt: 1,
+            fields: try RequestFields(body: body, needsMaxTokens: true), fingerprint: Fingerprint(of: body),
             bodyBytes: body.count, fullLength: Self.filler.count
         )
     }

@@ -5,6 +5,30 @@ import Testing
 
 @testable import ClaudeSim
 
+/// `GET /sim/stats` as its readers see it.
+private struct WrittenStatistics: Decodable {
+    struct Key: Decodable, Equatable {
+        let requests: Int
+        let executed: Int
+        let statuses: [String: Int]
+        let faults: [String: Int]
+        let peak_1s: Int
+        let peak_accepted_1s: Int
+    }
+
+    struct Executions: Decodable, Equatable {
+        let bodies: Int
+        let max: Int
+        let histogram: [String: Int]
+        let tracked_limit: Int
+    }
+
+    let uptime_seconds: Double
+    let requests: Int
+    let keys: [String: Key]
+    let executions: Executions
+}
+
 struct SimulatorTests {
     private static let headers: HTTPHeaders = [
         "x-api-key": "k1", "anthropic-version": "2023-06-01", "content-type": "application/json",
@@ -84,7 +108,7 @@ struct SimulatorTests {
         #expect((90...100).contains(wait))
         let key = try #require(simulator.report().keys["k1"])
         #expect(key.requests == 3 && key.executed == 2 && key.overLimit == 1)
-        #expect(key.peakPerSecond.peak == 3 && key.peakAcceptedPerSecond.peak == 2)
+        #expect(key.peak == 3 && key.peakAccepted == 2)
     }
 
     @Test func `requests in flight are limited until they finish`() throws {
@@ -96,6 +120,33 @@ struct SimulatorTests {
         #expect(second.status == 429 && second.headers.first(name: "retry-after") == "1")
         simulator.finish(account: try #require(first.account))
         #expect(try answer(simulator.reply(to: request(.POST, "/v1/messages"))).status == 200)
+    }
+
+    @Test(arguments: ["true", "false"])
+    func `equal bodies get equal answers, byte for byte, and others do not`(isStream: String) throws {
+        let simulator = Simulator(SimulatorSettings())
+        func answer(_ content: Int) throws -> String {
+            let messages = #"[{"role":"user","content":"\#(content)"}]"#
+            let body = #"{"model":"m","max_tokens":4,"stream":\#(isStream),"messages":\#(messages)}"#
+            return try self.answer(simulator.reply(to: request(.POST, "/v1/messages", body: body))).body
+        }
+        #expect(try answer(1) == answer(1))
+        #expect(try answer(1) != answer(2))
+    }
+
+    @Test func `statistics are written as documented`() throws {
+        let simulator = Simulator(SimulatorSettings())
+        for fault in ["529", "ok", "ok"] {
+            _ = simulator.reply(to: request(.POST, "/v1/messages", adding: [("x-sim-fault", fault)]))
+        }
+        let text = try answer(simulator.reply(to: request(.GET, "/sim/stats"))).body
+        let written = try JSONDecoder().decode(WrittenStatistics.self, from: Data(text.utf8))
+        let key = WrittenStatistics.Key(
+            requests: 3, executed: 2, statuses: ["200": 2, "529": 1], faults: ["529": 1], peak_1s: 3,
+            peak_accepted_1s: 3
+        )
+        #expect(written.requests == 3 && written.keys == ["k1": key] && written.uptime_seconds >= 0)
+        #expect(written.executions == .init(bodies: 1, max: 2, histogram: ["2": 1], tracked_limit: 2_000_000))
     }
 
     @Test func `a script follows the body, and executions are counted for each`() throws {
@@ -124,7 +175,7 @@ struct SimulatorTests {
         #expect(statuses == [200, 429])
         _ = simulator.reply(to: request(.POST, "/sim/reset", body: ""))
         let report = simulator.report()
-        #expect(report.requests == 0 && report.keys.isEmpty && report.executions.distinctBodies == 0)
+        #expect(report.requests == 0 && report.keys.isEmpty && report.executions.bodies == 0)
     }
 
     @Test func `chance is the same whatever the order of arrival`() throws {
@@ -151,7 +202,7 @@ struct SimulatorTests {
             _ = table.recordAttempt(of: body)
             table.recordExecution(of: body)
         }
-        #expect(table.distinctBodies == 2 && table.untracked == 2)
+        #expect(table.distinctExecuted == 2 && table.untracked == 2)
         #expect(table.histogram == [2: 2] && table.maxExecutions == 2)
         #expect(table.counts(of: bodies[2]) == nil)
     }

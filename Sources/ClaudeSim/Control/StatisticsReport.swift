@@ -1,25 +1,27 @@
 /// What `GET /sim/stats` answers.
 struct StatisticsReport: Encodable, Sendable {
-    struct Window: Encodable, Sendable {
-        /// Most events in any half-open span of one second.
-        let peak: Int
-        /// True when the ring was full and the true peak may be higher.
-        let saturated: Bool
-
-        init(_ window: WindowPeak) {
-            peak = window.peak
-            saturated = window.isSaturated
-        }
-    }
-
     struct Key: Encodable, Sendable {
         let requests: Int
         let executed: Int
         let overLimit: Int
         let statuses: [String: Int]
         let faults: [String: Int]
-        let peakPerSecond: Window
-        let peakAcceptedPerSecond: Window
+        /// Most arrivals in any half-open span of one second.
+        let peak: Int
+        /// The same of those that the limits let pass.
+        let peakAccepted: Int
+        /// True when a ring was full: the true peaks may be higher.
+        let isSaturated: Bool
+        /// The peak under an older name, for readers that know it.
+        let peakPerSecond: [String: Int]
+
+        private enum CodingKeys: String, CodingKey {
+            case requests, executed, statuses, faults, peakPerSecond
+            case overLimit = "over_limit"
+            case peak = "peak_1s"
+            case peakAccepted = "peak_accepted_1s"
+            case isSaturated = "peaks_saturated"
+        }
 
         init(_ key: KeyStatistics) {
             requests = key.requests
@@ -27,25 +29,34 @@ struct StatisticsReport: Encodable, Sendable {
             overLimit = key.overLimit
             statuses = named(key.statuses) { String($0) }
             faults = named(key.faults, \.rawValue)
-            peakPerSecond = Window(key.arrivals)
-            peakAcceptedPerSecond = Window(key.accepted)
+            peak = key.arrivals.peak
+            peakAccepted = key.accepted.peak
+            isSaturated = key.arrivals.isSaturated
+            peakPerSecond = ["peak": peak]
         }
     }
 
     struct Executions: Encodable, Sendable {
-        let distinctBodies: Int
-        let distinctExecuted: Int
-        let maxPerBody: UInt32
+        /// Those executed at least once.
+        let bodies: Int
+        /// Most executions of one body.
+        let max: UInt32
+        /// How many bodies were executed how often.
         let histogram: [String: Int]
-        let maxTracked: Int
+        let trackedLimit: Int
+        /// Attempts left out because the table was full.
         let untracked: Int
 
+        private enum CodingKeys: String, CodingKey {
+            case bodies, max, histogram, untracked
+            case trackedLimit = "tracked_limit"
+        }
+
         init(_ table: ExecutionTable) {
-            distinctBodies = table.distinctBodies
-            distinctExecuted = table.distinctExecuted
-            maxPerBody = table.maxExecutions
+            bodies = table.distinctExecuted
+            max = table.maxExecutions
             histogram = named(table.histogram) { String($0) }
-            maxTracked = table.capacity
+            trackedLimit = table.capacity
             untracked = table.untracked
         }
     }
@@ -59,6 +70,14 @@ struct StatisticsReport: Encodable, Sendable {
     let keys: [String: Key]
     let executions: Executions
     let faultPlan: [String: Double]
+
+    private enum CodingKeys: String, CodingKey {
+        case requests, executed, statuses, keys, executions
+        case uptimeSeconds = "uptime_seconds"
+        case sinceResetSeconds = "since_reset_seconds"
+        case inFlight = "in_flight"
+        case faultPlan = "fault_plan"
+    }
 
     init(_ state: SimulatorState, at now: Duration) {
         let statistics = state.statistics

@@ -1,7 +1,6 @@
 /// What an answer is about; everything in it follows from these.
 struct MessageFacts: Hashable, Sendable {
     let fingerprint: Fingerprint
-    let attempt: UInt64
     let modelLiteral: String
     let inputTokens: Int
     /// How many words the answer has, the echo included.
@@ -9,9 +8,8 @@ struct MessageFacts: Hashable, Sendable {
     let stopReason: String
 
     /// - Parameter fullLength: the output tokens of an answer that `max_tokens` does not cut.
-    init(fields: RequestFields, fingerprint: Fingerprint, attempt: UInt64, bodyBytes: Int, fullLength: Int) {
+    init(fields: RequestFields, fingerprint: Fingerprint, bodyBytes: Int, fullLength: Int) {
         self.fingerprint = fingerprint
-        self.attempt = attempt
         modelLiteral = fields.modelLiteral
         inputTokens = Self.tokens(bodyBytes: bodyBytes)
         let allowed = fields.maxTokens ?? fullLength
@@ -24,7 +22,8 @@ struct MessageFacts: Hashable, Sendable {
         max(1, bodyBytes / 4)
     }
 
+    /// The same for the same body: two answers to it do not differ in a byte.
     var messageID: String {
-        "msg_sim" + Fingerprint.hex(SeededGenerator.mix(fingerprint.value &+ attempt))
+        "msg_sim" + Fingerprint.hex(SeededGenerator.mix(fingerprint.value))
     }
 }

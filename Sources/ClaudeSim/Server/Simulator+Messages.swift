@@ -131,11 +131,10 @@ extension Simulator {
             return Reply(
                 steps: ReplyComposer.steps(for: .rateLimited(message), requestID: requestID, headers: headers)
             )
-        case .accepted(let fault, let attempt, var generator, let rate):
+        case .accepted(let fault, var generator, let rate):
             rate?.write(into: &headers, wallSeconds: WallTime.seconds)
             let facts = MessageFacts(
-                fields: fields, fingerprint: fingerprint, attempt: attempt, bodyBytes: body.count,
-                fullLength: settings.outputTokens
+                fields: fields, fingerprint: fingerprint, bodyBytes: body.count, fullLength: settings.outputTokens
             )
             let steps = composer.steps(
                 for: facts, isStream: fields.isStream, fault: fault, requestID: requestID, headers: headers,

@@ -10,7 +10,7 @@ struct SimulatorSettings: Sendable {
     /// The delay of `slow-first-byte`.
     var slowness = Duration.seconds(5)
     /// Length of an answer that `max_tokens` does not cut, at least 1.
-    var outputTokens = 32
+    var outputTokens = 40
     /// Distinct bodies whose executions are counted, at least 1.
     var maxTracked = 2_000_000
     var organization = "5e1f0000-0000-4000-8000-00000000c1a0"

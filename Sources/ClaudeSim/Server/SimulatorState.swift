@@ -62,8 +62,7 @@ struct SimulatorState: Sendable {
         let chosen = script.map { $0.fault(atAttempt: attempt) } ?? plan.draw(using: &generator)
         let fault = chosen?.fitted(toStream: isStream)
         statistics.recordAccepted(key: account, body: body, fault: fault, at: now)
-        let rate = reading(gauge, at: now)
-        return .accepted(fault: fault, attempt: attempt, generator: generator, rate: rate)
+        return .accepted(fault: fault, generator: generator, rate: reading(gauge, at: now))
     }
 
     mutating func finish(account: String) {

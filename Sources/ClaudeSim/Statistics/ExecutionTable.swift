@@ -17,7 +17,7 @@ struct ExecutionTable: Sendable {
         self.capacity = max(1, capacity)
     }
 
-    var distinctBodies: Int { table.count }
+    /// Distinct bodies that were executed at least once.
     var distinctExecuted: Int { histogram.values.reduce(0, +) }
     var maxExecutions: UInt32 { histogram.keys.max() ?? 0 }
 
