@@ -21,12 +21,12 @@ struct MetricSeries: Hashable, Comparable {
 
     private static func escaped(_ value: String) -> String {
         var text = ""
-        for character in value {
-            switch character {
+        for scalar in value.unicodeScalars {  // a Character may be a line break or a quote with more in it
+            switch scalar {
             case "\\": text += #"\\"#
             case "\"": text += #"\""#
             case "\n": text += #"\n"#
-            default: text.append(character)
+            default: text.unicodeScalars.append(scalar)
             }
         }
         return text
