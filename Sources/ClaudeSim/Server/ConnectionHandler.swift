@@ -9,6 +9,8 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     /// How long a client may take to notice a refusal while its body is thrown away.
     private static let lingering = TimeAmount.seconds(2)
+    /// A buffer up to this many bytes serves the connection's next body, too.
+    private static let keptCapacity = 65_536
 
     private let simulator: Simulator
     private var head: HTTPRequestHead?
@@ -29,8 +31,6 @@ final class ConnectionHandler: ChannelInboundHandler {
         case .body(var part) where !isDiscarding:
             if body.readableBytes + part.readableBytes > Simulator.maxBodyBytes {
                 refuseTooLarge(context: context)
-            } else if body.readableBytes == 0 {
-                body = part
             } else {
                 body.writeBuffer(&part)
             }
@@ -52,7 +52,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private func begin(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
         self.head = head
-        body = ByteBuffer()
+        if body.capacity > Self.keptCapacity { body = ByteBuffer() } else { body.clear() }
         let length = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
         if length > Simulator.maxBodyBytes { return refuseTooLarge(context: context) }
         if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
@@ -72,7 +72,6 @@ final class ConnectionHandler: ChannelInboundHandler {
         guard let head else { return }
         isKeptAlive = head.isKeepAlive
         let request = SimulatorRequest(method: head.method, uri: head.uri, headers: head.headers, body: body)
-        body = ByteBuffer()
         start(simulator.reply(to: request), context: context)
     }
 
