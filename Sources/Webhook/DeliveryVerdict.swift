@@ -21,6 +21,8 @@ struct DeliveryVerdict {
             let isRedirect = (300...399).contains(answer.status)
             error = "HTTP \(answer.status)" + (isRedirect ? "; redirects are not followed" : "")
             floor = RetryAfter.read(answer.headers, at: now)
+        case .failure(let failure) where failure.kind == .canceled:  // by us: says nothing about the receiver
+            return .retry(at: now, error: "the relay ended during the attempt")
         case .failure(let failure):
             error = "\(failure.kind.rawValue): \(failure.detail)"
         }

@@ -1,0 +1,34 @@
+import Domain
+import Queue
+import TestSupport
+import Testing
+
+extension Timestamp {
+    /// 2026-01-01T00:00:00Z, where manual clocks begin.
+    static let start = Timestamp(microseconds: 1_767_225_600_000_000)
+}
+
+extension Delivery {
+    static func sample(
+        attempt: Int = 1, endpoint: WebhookEndpoint? = nil, metadata: [UInt8]? = nil,
+        result: JobResult? = .sample(body: #"{"text":"Grüße"}"#), state: JobState = .succeeded
+    ) throws -> Delivery {
+        let job = JobRecord(
+            id: try #require(JobID("job_01jgfjjz00000000000000000a")), tenant: .sample(), state: state,
+            model: "claude-test", priority: .normal, attempts: 2, createdAt: .start, runAt: .start, deadline: nil,
+            endedAt: Timestamp.start.advanced(by: .milliseconds(1500)), resultStatus: result?.status,
+            metadata: metadata, isCancelRequested: false)
+        return Delivery(
+            id: "evt_0123456789abcdef0123456789abcdef", attempt: attempt, url: "https://receiver.test/hook",
+            endpoint: endpoint, event: try #require(WebhookEvent(endedAs: state)),
+            createdAt: Timestamp.start.advanced(by: .seconds(2)), job: job, result: result)
+    }
+}
+
+extension WebhookEndpoint {
+    static func sample(sealed: [UInt8] = [1]) -> WebhookEndpoint {
+        WebhookEndpoint(
+            id: "whe_1", tenant: .sample(), url: "https://receiver.test/hook", events: [.jobSucceeded],
+            sealedSecret: sealed, createdAt: .start)
+    }
+}
