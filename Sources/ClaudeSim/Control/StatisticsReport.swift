@@ -12,11 +12,9 @@ struct StatisticsReport: Encodable, Sendable {
         let peakAccepted: Int
         /// True when a ring was full: the true peaks may be higher.
         let isSaturated: Bool
-        /// The peak under an older name, for readers that know it.
-        let peakPerSecond: [String: Int]
 
         private enum CodingKeys: String, CodingKey {
-            case requests, executed, statuses, faults, peakPerSecond
+            case requests, executed, statuses, faults
             case overLimit = "over_limit"
             case peak = "peak_1s"
             case peakAccepted = "peak_accepted_1s"
@@ -32,7 +30,6 @@ struct StatisticsReport: Encodable, Sendable {
             peak = key.arrivals.peak
             peakAccepted = key.accepted.peak
             isSaturated = key.arrivals.isSaturated
-            peakPerSecond = ["peak": peak]
         }
     }
 
