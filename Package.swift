@@ -77,7 +77,6 @@ let package = Package(
         .executableTarget(
             name: "ClaudeSim",
             dependencies: [
-                "Domain",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
