@@ -40,7 +40,8 @@ struct AttemptRunner: Sendable {
             method: "POST", path: "/v1/messages", headers: claim.headers + [contentType], body: claim.body)
     }
 
-    /// Settles, and tries again while the lease lives: an answer may have been paid for.
+    /// Settles, and tries again until the store takes it or knows another owner: an answer may have been paid for.
+    /// Only when the process is to end is it given up, a lease's time after the first try.
     private func settle(_ settlement: Settlement) async {
         let giveUpAt = services.wall.now().advanced(by: services.configuration.lease)
         var tries = 0
@@ -52,7 +53,8 @@ struct AttemptRunner: Sendable {
                 if case .leaseLost(let lease) = error { return logLost(lease) }
                 tries += 1
                 let backoff = services.random.withLock { Self.settleBackoff.delay(afterAttempt: tries, using: &$0) }
-                guard services.wall.now().advanced(by: backoff) < giveUpAt else {
+                let isEnding = registry.stopReason(of: settlement.lease) == .shutdown
+                guard !isEnding || services.wall.now().advanced(by: backoff) < giveUpAt else {
                     return logUnsettled(settlement, error)
                 }
                 // Cancellation must not end the wait: the answer would be lost by it.

@@ -41,12 +41,12 @@ struct DrainLoop: Service {
             guard try await services.store.hasDueJobs(at: services.wall.now()) else { return false }
             let permits = try await services.gateway.permits(upTo: limit, within: .seconds(1))
             let claims = try await claim(permits.count, orGiveBack: permits)
-            let unused = Array(permits.dropFirst(claims.count))
-            if !unused.isEmpty { await services.gateway.giveBack(unused) }
             let runner = AttemptRunner(services: services, registry: registry)
             for (claim, permit) in zip(claims, permits) {
                 registry.start(claim.lease) { await runner.run(claim, with: permit) }
             }
+            let unused = Array(permits.dropFirst(claims.count))
+            if !unused.isEmpty { await services.gateway.giveBack(unused) }
             return !claims.isEmpty
         } catch let error as RelayError where error.code == .pacingExhausted {
             return true  // the wait for the permit is over; look again whether there is work
@@ -81,5 +81,8 @@ struct DrainLoop: Service {
             while registry.count > 0, !Task.isCancelled { await registry.waitForEnd() }
             group.cancelAll()
         }
+        // If the process is to end at once, this task is cancelled and cannot wait; the outcomes are recorded all the
+        // same. The attempts' calls are closed, so it does not take long.
+        await Task { while registry.count > 0 { await registry.waitForEnd() } }.value
     }
 }

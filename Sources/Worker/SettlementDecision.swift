@@ -58,6 +58,7 @@ struct SettlementDecision {
     /// What of an answer's headers is worth storing; the rest concerned the connection.
     private static func isKept(_ field: HeaderField) -> Bool {
         let name = field.name.lowercased()
-        return name.hasPrefix("anthropic-") || ["content-type", "request-id", "retry-after"].contains(name)
+        return name.hasPrefix("anthropic-")
+            || ["content-type", "content-encoding", "request-id", "retry-after"].contains(name)
     }
 }

@@ -1,0 +1,130 @@
+import Domain
+import Queue
+import Synchronization
+
+/// A store whose disk refuses as often as it is told.
+final class FaultyStore: JobStore {
+    private struct State {
+        var settleFaults = 0
+        var claimFaults = 0
+        var looks = 0
+    }
+
+    private let base: any JobStore
+    private let state = Mutex(State())
+
+    /// How often it was asked whether jobs are due.
+    var looks: Int { state.withLock { $0.looks } }
+
+    init(_ base: any JobStore) {
+        self.base = base
+    }
+
+    /// The next `settles` and `claims` fail.
+    func fail(settles: Int = 0, claims: Int = 0) {
+        state.withLock { state in
+            state.settleFaults = settles
+            state.claimFaults = claims
+        }
+    }
+
+    /// Refuses if `faults` are left.
+    private static func meet(_ faults: inout Int) throws(JobStoreError) {
+        guard faults > 0 else { return }
+        faults -= 1
+        throw .unavailable(detail: "disk full")
+    }
+
+    func settle(_ settlement: Settlement) async throws(JobStoreError) {
+        try state.withLock { state throws(JobStoreError) in try Self.meet(&state.settleFaults) }
+        try await base.settle(settlement)
+    }
+
+    func claim(
+        limit: Int, by worker: String, at now: Timestamp, for duration: Duration
+    ) async throws(JobStoreError) -> [Claim] {
+        try state.withLock { state throws(JobStoreError) in try Self.meet(&state.claimFaults) }
+        return try await base.claim(limit: limit, by: worker, at: now, for: duration)
+    }
+
+    func hasDueJobs(at now: Timestamp) async throws(JobStoreError) -> Bool {
+        state.withLock { $0.looks += 1 }
+        return try await base.hasDueJobs(at: now)
+    }
+}
+
+// MARK: As the store has it
+
+extension FaultyStore {
+    func submit(_ jobs: [NewJob]) async throws(JobStoreError) -> [SubmitOutcome] {
+        try await base.submit(jobs)
+    }
+
+    func renew(_ leases: [Lease], at now: Timestamp, for duration: Duration) async throws(JobStoreError)
+        -> [LeaseRenewal]
+    {
+        try await base.renew(leases, at: now, for: duration)
+    }
+
+    func reap(limit: Int, maxAttempts: Int, at now: Timestamp) async throws(JobStoreError) -> Int {
+        try await base.reap(limit: limit, maxAttempts: maxAttempts, at: now)
+    }
+
+    func cancel(_ id: JobID, of tenant: TenantID, at now: Timestamp) async throws(JobStoreError) -> CancelOutcome? {
+        try await base.cancel(id, of: tenant, at: now)
+    }
+
+    func job(_ id: JobID, of tenant: TenantID?) async throws(JobStoreError) -> JobRecord? {
+        try await base.job(id, of: tenant)
+    }
+
+    func result(of id: JobID, tenant: TenantID?) async throws(JobStoreError) -> JobResult? {
+        try await base.result(of: id, tenant: tenant)
+    }
+
+    func attempts(of id: JobID) async throws(JobStoreError) -> [AttemptRecord] {
+        try await base.attempts(of: id)
+    }
+
+    func list(_ query: JobQuery) async throws(JobStoreError) -> JobPage {
+        try await base.list(query)
+    }
+
+    func counts(of tenant: TenantID?) async throws(JobStoreError) -> [JobState: Int] {
+        try await base.counts(of: tenant)
+    }
+
+    func addEndpoint(_ endpoint: WebhookEndpoint) async throws(JobStoreError) {
+        try await base.addEndpoint(endpoint)
+    }
+
+    func endpoints(of tenant: TenantID) async throws(JobStoreError) -> [WebhookEndpoint] {
+        try await base.endpoints(of: tenant)
+    }
+
+    func removeEndpoint(_ id: String, of tenant: TenantID) async throws(JobStoreError) -> Bool {
+        try await base.removeEndpoint(id, of: tenant)
+    }
+
+    func claimDeliveries(limit: Int, at now: Timestamp, for duration: Duration) async throws(JobStoreError)
+        -> [Delivery]
+    {
+        try await base.claimDeliveries(limit: limit, at: now, for: duration)
+    }
+
+    func settleDelivery(_ id: String, attempt: Int, as outcome: DeliveryOutcome) async throws(JobStoreError) {
+        try await base.settleDelivery(id, attempt: attempt, as: outcome)
+    }
+
+    func deliveryCounts() async throws(JobStoreError) -> [DeliveryState: Int] {
+        try await base.deliveryCounts()
+    }
+
+    func changeCount(_ topic: ChangeTopic) -> UInt64 {
+        base.changeCount(topic)
+    }
+
+    func waitForChange(_ topic: ChangeTopic, since seen: UInt64, upTo limit: Duration) async {
+        await base.waitForChange(topic, since: seen, upTo: limit)
+    }
+}
