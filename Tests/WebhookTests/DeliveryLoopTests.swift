@@ -64,8 +64,10 @@ struct DeliveryLoopTests {
     }
 
     @Test func `Ten attempts carry the same id and bytes, then it is given up`() async throws {
+        var world = self
+        world.configuration.timeout = .seconds(100 * 86_400)  // an attempt is not hidden for less time than it takes
         let receiver = FakeReceiver { _ in .status(500) }
-        let group = group(receiver)
+        let group = world.group(receiver)
         try await announce("https://a.test/")
         async let run: Void = group.run()
         try await until {
@@ -121,7 +123,9 @@ struct DeliveryLoopTests {
         try await announce("https://slow.test/", "https://next.test/")
         async let run: Void = group.run()
         try await until { receiver.waitingCount == 1 }
+        await clock.waitForSleepers()
         await group.triggerGracefulShutdown()
+        try await until { clock.sleeperCount == 0 }  // it has heard of the shutdown
         receiver.release("https://slow.test/")
         try await run
         #expect(try await count(.delivered) == 1)
