@@ -120,8 +120,32 @@ let package = Package(
             dependencies: ["Domain", "Queue", "TestSupport", .product(name: "GRDB", package: "GRDB.swift")]
         ),
         .testTarget(name: "RelayTests", dependencies: ["Domain", "Relay", "TestSupport"]),
+        .testTarget(
+            name: "TelemetryTests",
+            dependencies: [
+                "Telemetry",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Metrics", package: "swift-metrics"),
+            ]
+        ),
         .testTarget(name: "UpstreamTests", dependencies: ["Domain", "TestSupport", "Upstream"]),
         .testTarget(name: "VaultTests", dependencies: ["Domain", "TestSupport", "Vault"]),
+        .testTarget(
+            name: "WebhookTests",
+            dependencies: [
+                "Domain", "Queue", "TestSupport", "Upstream", "Vault", "Webhook",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]
+        ),
+        .testTarget(
+            name: "WorkerTests",
+            dependencies: [
+                "Domain", "Queue", "TestSupport", "Upstream", "Worker",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]
+        ),
     ]
 )
 

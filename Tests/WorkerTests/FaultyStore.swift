@@ -8,6 +8,7 @@ final class FaultyStore: JobStore {
         var settleFaults = 0
         var claimFaults = 0
         var looks = 0
+        var settles = 0
     }
 
     private let base: any JobStore
@@ -15,6 +16,8 @@ final class FaultyStore: JobStore {
 
     /// How often it was asked whether jobs are due.
     var looks: Int { state.withLock { $0.looks } }
+    /// How often it was asked to settle.
+    var settles: Int { state.withLock { $0.settles } }
 
     init(_ base: any JobStore) {
         self.base = base
@@ -36,7 +39,10 @@ final class FaultyStore: JobStore {
     }
 
     func settle(_ settlement: Settlement) async throws(JobStoreError) {
-        try state.withLock { state throws(JobStoreError) in try Self.meet(&state.settleFaults) }
+        try state.withLock { state throws(JobStoreError) in
+            state.settles += 1
+            try Self.meet(&state.settleFaults)
+        }
         try await base.settle(settlement)
     }
 

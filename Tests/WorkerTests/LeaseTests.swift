@@ -26,6 +26,7 @@ struct LeaseTests {
         if !closesCalls { world.gateway.release() }  // the answer comes all the same
         try await world.until { world.registry.count == 0 }
         #expect(other.lease.attempt == 2)
+        #expect(world.store.settles == 0)
         #expect(try await world.job(id).state == .running)
         #expect(try await world.journal(id).map(\.verdict) == ["lease_expired"])
     }

@@ -44,7 +44,7 @@ package final class MemoryJobStore: JobStore, KeyStore {
     }
 
     package func hasDueJobs(at now: Timestamp) async throws(JobStoreError) -> Bool {
-        model.withLock { model in model.jobs.contains { $0.isDue(at: now) } }
+        model.withLock { model in model.jobs.contains { $0.life.isDue(at: now) } }
     }
 
     package func renew(
@@ -92,7 +92,7 @@ package final class MemoryJobStore: JobStore, KeyStore {
             jobs.removeSubrange((index ?? 0)...)
         }
         let found = jobs.reversed().filter {
-            $0.isVisible(to: query.tenant) && (query.state == nil || query.state == $0.state)
+            $0.isVisible(to: query.tenant) && (query.state == nil || query.state == $0.life.state)
         }
         return JobPage(jobs: found.prefix(query.limit).map(\.record), hasMore: found.count > query.limit)
     }
@@ -100,7 +100,7 @@ package final class MemoryJobStore: JobStore, KeyStore {
     package func counts(of tenant: TenantID?) async throws(JobStoreError) -> [JobState: Int] {
         model.withLock { model in
             let none = Dictionary(uniqueKeysWithValues: JobState.allCases.map { ($0, 0) })
-            return model.jobs.filter { $0.isVisible(to: tenant) }.reduce(into: none) { $0[$1.state, default: 0] += 1 }
+            return model.jobs.filter { $0.isVisible(to: tenant) }.reduce(into: none) { $0[$1.life.state, default: 0] += 1 }
         }
     }
 

@@ -5,31 +5,22 @@ struct MemoryModel: Sendable {
     struct Job: Sendable {
         let new: NewJob
         let row: Int64
-        var state: JobState = .queued
-        var runAt: Timestamp
-        var attempts = 0
-        var lease: (worker: String, until: Timestamp, claimedAt: Timestamp)?
-        var firstClaimedAt: Timestamp?
-        var isCancelRequested = false
+        var life: JobLifecycle
         var ended: (at: Timestamp, result: JobResult)?
         var journal: [AttemptRecord] = []
 
         init(_ new: NewJob, row: Int64) {
             self.new = new
             self.row = row
-            self.runAt = new.runAt
+            self.life = JobLifecycle(runAt: new.runAt, deadline: new.deadline)
         }
 
         var record: JobRecord {
             JobRecord(
-                id: new.id, tenant: new.tenant, state: state, model: new.model, priority: new.priority,
-                attempts: attempts, createdAt: new.createdAt, runAt: runAt, deadline: new.deadline,
+                id: new.id, tenant: new.tenant, state: life.state, model: new.model, priority: new.priority,
+                attempts: life.attempt, createdAt: new.createdAt, runAt: life.runAt, deadline: new.deadline,
                 endedAt: ended?.at, resultStatus: ended?.result.status, metadata: new.metadata,
-                isCancelRequested: isCancelRequested)
-        }
-
-        func isDue(at now: Timestamp) -> Bool {
-            state == .queued && runAt <= now && (new.deadline.map { $0 > now } ?? true)
+                isCancelRequested: life.isCancelRequested)
         }
 
         func isVisible(to tenant: TenantID?) -> Bool {
@@ -78,7 +69,7 @@ struct MemoryModel: Sendable {
         var used = usedKeys
         let outcomes = batch.map { judge($0, &used) }
         let accepted = zip(batch, outcomes).filter { $1 == .accepted($0.id) }.map(\.0)
-        let depth = jobs.count { !$0.state.isTerminal }
+        let depth = jobs.count { !$0.life.state.isTerminal }
         guard accepted.isEmpty || depth + accepted.count <= maxDepth else {
             throw .full(depth: depth, limit: maxDepth)
         }
@@ -110,103 +101,103 @@ struct MemoryModel: Sendable {
     // MARK: Work
 
     mutating func claim(limit: Int, by worker: String, at now: Timestamp, until end: Timestamp) -> [Claim] {
-        let due = jobs.indices.filter { jobs[$0].isDue(at: now) }
+        let due = jobs.indices.filter { jobs[$0].life.isDue(at: now) }
         let order = due.sorted { left, right in
-            (-jobs[left].new.priority.value, jobs[left].runAt, jobs[left].row)
-                < (-jobs[right].new.priority.value, jobs[right].runAt, jobs[right].row)
+            (-jobs[left].new.priority.value, jobs[left].life.runAt, jobs[left].row)
+                < (-jobs[right].new.priority.value, jobs[right].life.runAt, jobs[right].row)
         }
-        return order.prefix(min(max(limit, 0), 1000)).map { claim(at: $0, by: worker, at: now, until: end) }
+        return order.prefix(min(max(limit, 0), 1000)).map { index in
+            jobs[index].life.claim(at: now, until: end)
+            return jobs[index].claim(by: worker, at: now)
+        }
     }
 
-    private mutating func claim(at index: Int, by worker: String, at now: Timestamp, until end: Timestamp) -> Claim {
-        jobs[index].state = .running
-        jobs[index].attempts += 1
-        jobs[index].lease = (worker, end, now)
-        let firstClaimedAt = jobs[index].firstClaimedAt ?? now
-        jobs[index].firstClaimedAt = firstClaimedAt
-        let job = jobs[index]
-        return Claim(
-            lease: Lease(job: job.new.id, row: job.row, attempt: job.attempts, worker: worker),
-            tenant: job.new.tenant, body: job.new.body, headers: job.new.headers, model: job.new.model,
-            createdAt: job.new.createdAt, deadline: job.new.deadline, firstClaimedAt: firstClaimedAt)
-    }
-
-    /// Where the job is that `lease` is current for.
+    /// Where the job is that `lease` belongs to.
     private func index(of lease: Lease) -> Int? {
-        guard let index = rows[lease.job] else { return nil }
-        let job = jobs[index]
-        return job.state == .running && job.attempts == lease.attempt && job.row == lease.row ? index : nil
+        rows[lease.job].flatMap { jobs[$0].row == lease.row ? $0 : nil }
     }
 
     mutating func renew(_ lease: Lease, until end: Timestamp) -> LeaseRenewal {
         guard let index = index(of: lease) else { return .lost }
-        jobs[index].lease?.until = end
-        return jobs[index].isCancelRequested ? .cancelRequested : .renewed
+        switch jobs[index].life.renew(lease.attempt, until: end) {
+        case .renewed: return .renewed
+        case .cancelRequested: return .cancelRequested
+        case .lost: return .lost
+        }
     }
 
     mutating func settle(_ settlement: Settlement) throws(JobStoreError) {
-        guard let index = index(of: settlement.lease) else { throw .leaseLost(settlement.lease) }
+        let lease = settlement.lease
+        guard let index = index(of: lease), jobs[index].life.isRunning(lease.attempt) else { throw .leaseLost(lease) }
         let now = settlement.attempt.endedAt
         jobs[index].journal.append(settlement.attempt)
         switch settlement.outcome {
-        case .ended(let state, let result): end(index, as: state, with: result, at: now)
-        case .retry where jobs[index].isCancelRequested:
-            end(index, as: .canceled, with: JobResult(.jobCanceled), at: now)
-        case .retry(let runAt): requeue(index, at: runAt)
+        case .ended(let state, let result):
+            follow(jobs[index].life.finish(lease.attempt, as: state), of: index, with: result, at: now)
+        case .retry(let runAt):
+            follow(jobs[index].life.retry(lease.attempt, at: runAt), of: index, with: JobResult(.jobCanceled), at: now)
         }
     }
 
     mutating func reap(limit: Int, maxAttempts: Int, at now: Timestamp) -> Int {
-        let overdue = jobs.indices
-            .filter { jobs[$0].state == .queued && jobs[$0].new.deadline.map { $0 <= now } ?? false }
+        let overdue = jobs.indices.filter { jobs[$0].life.isOverdue(at: now) }
             .sorted { (jobs[$0].new.deadline ?? now, $0) < (jobs[$1].new.deadline ?? now, $1) }.prefix(max(limit, 0))
-        let abandoned = jobs.indices.filter { jobs[$0].lease.map { $0.until <= now } ?? false }
-            .sorted { (jobs[$0].lease?.until ?? now, $0) < (jobs[$1].lease?.until ?? now, $1) }.prefix(max(limit, 0))
-        for index in overdue { end(index, as: .expired, with: JobResult(.jobDeadlinePassed), at: now) }
-        for index in abandoned { recover(index, maxAttempts: maxAttempts, at: now) }
+        let abandoned = jobs.indices.filter { jobs[$0].life.isAbandoned(at: now) }
+            .sorted { (jobs[$0].life.lease?.until ?? now, $0) < (jobs[$1].life.lease?.until ?? now, $1) }
+            .prefix(max(limit, 0))
+        for index in overdue + abandoned { reap(index, maxAttempts: maxAttempts, at: now) }
         usedKeys = usedKeys.filter { $0.value.key.expiresAt > now }
         return overdue.count + abandoned.count
     }
 
-    private mutating func recover(_ index: Int, maxAttempts: Int, at now: Timestamp) {
-        let attempts = jobs[index].attempts
-        let claimedAt = jobs[index].lease?.claimedAt ?? now
-        jobs[index].journal.append(.leaseExpired(attempt: attempts, claimedAt: claimedAt, at: now))
-        if jobs[index].isCancelRequested {
-            end(index, as: .canceled, with: JobResult(.jobCanceled), at: now)
-        } else if attempts >= maxAttempts {
-            end(index, as: .errored, with: JobResult(.jobAttemptsExhausted(attempts)), at: now)
-        } else {
-            requeue(index, at: jobs[index].runAt)
+    private mutating func reap(_ index: Int, maxAttempts: Int, at now: Timestamp) {
+        let before = jobs[index].life
+        if let lease = before.lease {
+            jobs[index].journal.append(
+                .leaseExpired(attempt: before.attempt, claimedAt: lease.claimedAt, at: now))
         }
+        let transition = jobs[index].life.reap(at: now, maxAttempts: maxAttempts)
+        let envelope: RelayError =
+            switch transition {
+            case .ended(.expired): .jobDeadlinePassed
+            case .ended(.errored): .jobAttemptsExhausted(before.attempt)
+            default: .jobCanceled
+            }
+        follow(transition, of: index, with: JobResult(envelope), at: now)
     }
 
     mutating func cancel(_ id: JobID, of tenant: TenantID, at now: Timestamp) -> CancelOutcome? {
         guard let index = rows[id], jobs[index].isVisible(to: tenant) else { return nil }
-        switch jobs[index].state {
-        case .queued:
-            end(index, as: .canceled, with: JobResult(.jobCanceled), at: now)
+        switch jobs[index].life.cancel() {
+        case .canceled:
+            follow(.ended(.canceled), of: index, with: JobResult(.jobCanceled), at: now)
             return .canceled
-        case .running:
-            jobs[index].isCancelRequested = true
-            return .requested
-        case .succeeded, .errored, .canceled, .expired:
-            return .alreadyEnded(jobs[index].state)
+        case .requested: return .requested
+        case .alreadyEnded(let state): return .alreadyEnded(state)
         }
     }
 
-    private mutating func requeue(_ index: Int, at runAt: Timestamp) {
-        jobs[index].state = .queued
-        jobs[index].runAt = runAt
-        jobs[index].lease = nil
-        topics.insert(.jobs)
+    /// Does what a transition brings with it: wakes whom it concerns, keeps the result of a job that has ended.
+    private mutating func follow(
+        _ transition: JobLifecycle.Transition?, of index: Int, with result: JobResult, at now: Timestamp
+    ) {
+        switch transition {
+        case nil: break
+        case .queued: topics.insert(.jobs)
+        case .ended(let state):
+            jobs[index].ended = (now, result)
+            topics.insert(.results)
+            announce(jobs[index].new, endedAs: state, at: now)
+        }
     }
+}
 
-    private mutating func end(_ index: Int, as state: JobState, with result: JobResult, at now: Timestamp) {
-        jobs[index].state = state
-        jobs[index].lease = nil
-        jobs[index].ended = (now, result)
-        topics.insert(.results)
-        announce(jobs[index].new, endedAs: state, at: now)
+extension MemoryModel.Job {
+    /// What the worker gets that has just claimed it.
+    fileprivate func claim(by worker: String, at now: Timestamp) -> Claim {
+        Claim(
+            lease: Lease(job: new.id, row: row, attempt: life.attempt, worker: worker), tenant: new.tenant,
+            body: new.body, headers: new.headers, model: new.model, createdAt: new.createdAt, deadline: new.deadline,
+            firstClaimedAt: life.firstClaimedAt ?? now)
     }
 }
