@@ -23,7 +23,7 @@ struct DrainLoopTests {
         try await world.submit(50)
         let group = world.pool
         let run = start(group)
-        try await world.until { world.gateway.heldCount == 4 }
+        try await world.until { world.gateway.heldCount >= 4 }
         for _ in 1...1000 { await Task.yield() }
         #expect(world.gateway.calls.count == 4)
         world.gateway.release()
