@@ -33,8 +33,9 @@ package protocol JobStore: Sendable {
     /// - Throws: `.leaseLost` if the lease is no longer the job's current one; nothing has changed then.
     func settle(_ settlement: Settlement) async throws(JobStoreError)
 
-    /// Puts up to `limit` jobs with expired leases back into the queue (or ends them as errored after `maxAttempts`
-    /// claims, as canceled if that was asked for) and expires up to `limit` queued jobs whose deadline has passed.
+    /// Puts up to `limit` jobs with expired leases back into the queue, or ends them: as canceled if that was asked for,
+    /// as errored after `maxAttempts` attempts that may have been executed (this one counts: nobody knows). Expires up
+    /// to `limit` queued jobs whose deadline has passed.
     /// - Returns: how many jobs changed.
     func reap(limit: Int, maxAttempts: Int, at now: Timestamp) async throws(JobStoreError) -> Int
 

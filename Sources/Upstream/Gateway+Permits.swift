@@ -35,8 +35,11 @@ extension Gateway {
         let blocks = Dictionary(grouping: permits.filter { $0.block != nil }) { Taken(block: $0.block, key: $0.key.id) }
         for (taken, permits) in blocks {
             guard let block = taken.block else { continue }
+            // Only the end of a block can be given back: slots before it may be in use.
+            let starts = Set(permits.map(\.start))
+            let count = (0..<block.count).reversed().prefix { starts.contains(block.start(of: $0)) }.count
             // A slot that is not given back is only spent for nothing.
-            try? await ledger.returnSlots(permits.count, of: block, scope: .key(taken.key))
+            if count > 0 { try? await ledger.returnSlots(count, of: block, scope: .key(taken.key)) }
         }
     }
 
@@ -53,7 +56,10 @@ extension Gateway {
     private func ask(for limit: Int) async throws(RelayError) -> Round {
         let now = wall.now()
         let keys = keyring.keys()
-        let (usable, rest) = state.withLock { ($0.roster.usable(of: keys, at: now), $0.brake.rests(at: now)) }
+        let (usable, rest, isCutOff) = state.withLock { state in
+            (state.roster.usable(of: keys, at: now), state.brake.rests(at: now), state.egress.isExhausted)
+        }
+        guard !isCutOff else { throw .noEgressPath }
         guard !usable.isEmpty else { throw noKey(keys, at: now) }
         if let rest { return .wait(until: rest) }
         var permits: [Permit] = []
@@ -106,6 +112,10 @@ extension Gateway {
 }
 
 extension RelayError {
+    fileprivate static let noEgressPath = RelayError(
+        .noEgressPath, "The upstream refused this region over every egress path.",
+        remedy: "Add a path through a supported region (egress), then restart the relay.")
+
     fileprivate static func pacingExhausted(_ wait: Duration) -> RelayError {
         RelayError(
             .pacingExhausted, "No upstream key may send another request within the time allowed for waiting.",

@@ -13,6 +13,8 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
         /// Until when rate-limited keys rest, by id; a key with a rate rests in the ledger too, for all processes.
         var pauses: [String: Timestamp] = [:]
         var inFlight = 0
+        /// When each key last started a call, by id.
+        var lastStarts: [String: Timestamp] = [:]
     }
 
     let configuration: GatewayConfiguration
@@ -98,8 +100,7 @@ extension Gateway {
     private func begin(
         _ call: UpstreamCall, with permit: Permit, avoiding avoided: Set<String>
     ) async -> Beginning {
-        let wait = permit.start.duration(since: wall.now())
-        if wait > .zero { try? await clock.sleep(for: wait) }  // canceled: the check below tells
+        await waitForStart(of: permit)
         let startedAt = wall.now()
         let path = state.withLock { state in
             state.inFlight += 1
@@ -117,6 +118,28 @@ extension Gateway {
         } catch {
             return .failure(await end(.egressFault(error), nil, permit.key, path.id, startedAt))
         }
+    }
+
+    /// Sleeps until the permit's start. Calls of a key that wake late, together, are spread out again; a little faster
+    /// than the rate, so that the delay does not add up. Canceled: returns at once.
+    private func waitForStart(of permit: Permit) async {
+        await sleep(until: permit.start)
+        guard let spacing = permit.block?.spacing else { return }
+        let start = state.withLock { state in
+            let now = wall.now()
+            let earliest = state.lastStarts[permit.key.id]?.advanced(by: spacing * 49 / 50) ?? now
+            // Further ahead than any bunch reaches: the clock was set back.
+            let isPlausible = earliest <= now.advanced(by: max(.seconds(2), spacing * 2))
+            let start = isPlausible ? max(now, earliest) : now
+            state.lastStarts[permit.key.id] = start
+            return start
+        }
+        await sleep(until: start)
+    }
+
+    private func sleep(until instant: Timestamp) async {
+        let wait = instant.duration(since: wall.now())
+        if wait > .zero { try? await clock.sleep(for: wait) }
     }
 
     private func settle(_ answer: Answer) async -> Exchange {

@@ -12,10 +12,12 @@ import Upstream
 struct DrainLoop: Service {
     private let services: WorkerServices
     private let registry: AttemptRegistry
+    private let trouble: TroubleLog
 
     init(services: WorkerServices, registry: AttemptRegistry) {
         self.services = services
         self.registry = registry
+        self.trouble = TroubleLog(logger: services.logger)
     }
 
     func run() async throws {
@@ -40,6 +42,7 @@ struct DrainLoop: Service {
         do {
             guard try await services.store.hasDueJobs(at: services.wall.now()) else { return false }
             let permits = try await services.gateway.permits(upTo: limit, within: .seconds(1))
+            trouble.over()
             let claims = try await claim(permits.count, orGiveBack: permits)
             let runner = AttemptRunner(services: services, registry: registry)
             for (claim, permit) in zip(claims, permits) {
@@ -51,7 +54,7 @@ struct DrainLoop: Service {
         } catch let error as RelayError where error.code == .pacingExhausted {
             return true  // the wait for the permit is over; look again whether there is work
         } catch {
-            services.logger.error("cannot take up work", metadata: [LogKey.error: "\(error)"])
+            trouble.met(error)
             await services.sleep(.seconds(1))
             return true
         }

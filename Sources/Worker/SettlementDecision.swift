@@ -11,8 +11,9 @@ struct SettlementDecision {
         -> Settlement
     {
         let elapsed = now.duration(since: claim.firstClaimedAt)
+        let charged = claim.chargedAttempts + (exchange.verdict.isMaybeBilled ? 1 : 0)
         let decision = policy.decide(
-            after: exchange.verdict, attempt: claim.lease.attempt, elapsed: elapsed, using: &random)
+            after: exchange.verdict, attempt: claim.lease.attempt, charged: charged, elapsed: elapsed, using: &random)
         return Settlement(lease: claim.lease, outcome: outcome(decision, exchange, now), attempt: record(exchange))
     }
 

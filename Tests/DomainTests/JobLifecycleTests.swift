@@ -27,7 +27,7 @@ import Testing
 
     @Test func `whoever holds an older attempt can change nothing`() {
         var life = running()
-        #expect(life.reap(at: seconds(30), maxAttempts: 9) == .queued)
+        #expect(life.reap(at: seconds(30), charged: 0, maxAttempts: 9) == .queued)
         life.claim(at: seconds(30), until: seconds(60))
         let before = life
         #expect(life.renew(1, until: seconds(90)) == .lost)
@@ -39,10 +39,10 @@ import Testing
 
     @Test func `a lease holds until its end and no longer, and renewing prolongs it`() {
         var life = running()
-        #expect(life.reap(at: seconds(29), maxAttempts: 9) == nil)
+        #expect(life.reap(at: seconds(29), charged: 0, maxAttempts: 9) == nil)
         #expect(life.renew(1, until: seconds(45)) == .renewed)
-        #expect(life.reap(at: seconds(44), maxAttempts: 9) == nil)
-        #expect(life.reap(at: seconds(45), maxAttempts: 9) == .queued)
+        #expect(life.reap(at: seconds(44), charged: 0, maxAttempts: 9) == nil)
+        #expect(life.reap(at: seconds(45), charged: 0, maxAttempts: 9) == .queued)
     }
 
     @Test func `cancelling wins over a retry and over an expired lease, but not over an answer`() {
@@ -52,7 +52,7 @@ import Testing
             #expect(life.renew(1, until: seconds(30)) == .cancelRequested)
             switch end {
             case "retry": #expect(life.retry(1, at: seconds(5)) == .ended(.canceled))
-            case "reap": #expect(life.reap(at: seconds(30), maxAttempts: 9) == .ended(.canceled))
+            case "reap": #expect(life.reap(at: seconds(30), charged: 0, maxAttempts: 9) == .ended(.canceled))
             default: #expect(life.finish(1, as: .succeeded) == .ended(.succeeded))
             }
             #expect(life.cancel() == .alreadyEnded(life.state))
@@ -63,7 +63,9 @@ import Testing
         var life = JobLifecycle(runAt: start, deadline: nil)
         for attempt in 1...3 {
             life.claim(at: seconds(attempt), until: seconds(attempt))
-            #expect(life.reap(at: seconds(attempt), maxAttempts: 3) == (attempt < 3 ? .queued : .ended(.errored)))
+            #expect(
+                life.reap(at: seconds(attempt), charged: attempt - 1, maxAttempts: 3)
+                    == (attempt < 3 ? .queued : .ended(.errored)))
         }
     }
 
@@ -89,7 +91,7 @@ import Testing
                     ? life.finish(attempt, as: .succeeded) : life.retry(attempt, at: now.advanced(by: .seconds(1)))
                 #expect((transition != nil) == (before.state == .running && attempt == before.attempt))
             case 4: if Int.random(in: 0..<8, using: &random) == 0 { _ = life.cancel() }
-            default: _ = life.reap(at: now, maxAttempts: 5)
+            default: _ = life.reap(at: now, charged: life.attempt - 1, maxAttempts: 5)
             }
             check(life, after: before, at: now)
         }

@@ -63,4 +63,18 @@ struct BackoffTests {
         #expect(delays.allSatisfy { $0 >= .zero && $0 <= bound })
         #expect(delays.contains { $0 < bound / 10 } && delays.contains { $0 > bound * 9 / 10 })
     }
+
+    @Test func `attempts that were surely not executed are bounded by time alone`() {
+        var random = SeededGenerator(seed: 1)
+        let policy = RetryPolicy(maxAttempts: 3, maxElapsed: .seconds(86_400))
+        let overloaded = policy.decide(
+            after: .overloaded(retryAfter: nil), attempt: 500, charged: 2, elapsed: .seconds(3600), using: &random)
+        #expect(overloaded != .giveUp && overloaded != .finish)
+        let late = policy.decide(
+            after: .overloaded(retryAfter: nil), attempt: 500, charged: 2, elapsed: .seconds(86_401), using: &random)
+        #expect(late == .giveUp)
+        let executed = policy.decide(
+            after: .upstreamFault(retryAfter: nil), attempt: 500, charged: 3, elapsed: .seconds(3600), using: &random)
+        #expect(executed == .giveUp)
+    }
 }

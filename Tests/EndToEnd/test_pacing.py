@@ -6,7 +6,7 @@ from world import eventually, job_line, message_body
 
 
 def test_two_workers_and_an_api_share_one_keys_rate(world):
-    sim = world.sim("--rps", "20", "--burst", "20")
+    sim = world.sim("--rps", "20", "--burst", "4")
     world.add_key("--rps", "20")
     client = world.client(world.relay("api"))
     workers = [world.relay("worker"), world.relay("worker")]
@@ -21,6 +21,7 @@ def test_two_workers_and_an_api_share_one_keys_rate(world):
     stats = sim.stats()
     (key,) = [entry for entry in stats["keys"].values() if entry["requests"] >= 100]
     print(f"used {100 / 20 / elapsed:.0%} of the rate; highest second {key['peak_1s']}")
-    assert key["peak_1s"] <= 21
+    # 20 evenly spaced, one more where the window has both ends, one for what the way to the socket takes.
+    assert key["peak_1s"] <= 22
     assert key["statuses"].get("429", 0) == 0
     assert all(worker.running for worker in workers)

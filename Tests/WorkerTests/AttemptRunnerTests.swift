@@ -73,15 +73,27 @@ struct AttemptRunnerTests {
 
     @Test func `After the last attempt the job ends with the last answer`() async throws {
         let retry = RetryPolicy(maxAttempts: 2, maxElapsed: .seconds(1000))
-        let world = WorkerWorld(answer: .init(verdict: .overloaded(retryAfter: nil), reply: .sample(529)), retry: retry)
+        let world = WorkerWorld(
+            answer: .init(verdict: .upstreamFault(retryAfter: nil), reply: .sample(500)), retry: retry)
         let id = try await world.submit()[0]
         _ = try await world.attempt()
         #expect(try await world.job(id).state == .queued)
         world.clock.advance(by: .seconds(2))
         _ = try await world.attempt()
         #expect(try await world.job(id).state == .errored)
-        #expect(try await world.memory.result(of: id, tenant: nil)?.status == 529)
+        #expect(try await world.memory.result(of: id, tenant: nil)?.status == 500)
         #expect(try await world.journal(id).map(\.attempt) == [1, 2])
+    }
+
+    @Test func `Attempts that the provider was too loaded to execute do not use the job up`() async throws {
+        let retry = RetryPolicy(maxAttempts: 2, maxElapsed: .seconds(1000))
+        let world = WorkerWorld(answer: .init(verdict: .overloaded(retryAfter: nil), reply: .sample(529)), retry: retry)
+        let id = try await world.submit()[0]
+        for _ in 0..<5 {
+            _ = try await world.attempt()
+            #expect(try await world.job(id).state == .queued)
+            world.clock.advance(by: .seconds(60))
+        }
     }
 
     @Test func `After the last attempt without any answer the job ends with the relay's envelope`() async throws {

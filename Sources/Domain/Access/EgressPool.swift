@@ -75,6 +75,9 @@ package struct EgressPool: Sendable {
         update(id) { $0.isOut = true }
     }
 
+    /// Whether no path is left that may be tried.
+    package var isExhausted: Bool { health.allSatisfy(\.isOut) }
+
     /// Every path's state, in the order given at the start.
     package func states(at now: Timestamp) -> [(id: String, state: State)] {
         health.map { health in

@@ -22,6 +22,7 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case queueFull = "queue_full"
     case storeUnavailable = "store_unavailable"
     case noUpstreamKey = "no_upstream_key"
+    case noEgressPath = "no_egress_path"
     case pacingExhausted = "pacing_exhausted"
     case upstreamUnreachable = "upstream_unreachable"
     case retriesExhausted = "retries_exhausted"
@@ -48,7 +49,7 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
         case .bodyTooLarge, .bulkTooLarge: 413
         case .internalFault, .configurationInvalid, .masterKeyUnusable, .sealedValueUnreadable, .argumentInvalid: 500
         case .relayUnreachable, .upstreamUnreachable, .retriesExhausted: 502
-        case .queueFull, .storeUnavailable, .noUpstreamKey, .pacingExhausted, .shuttingDown: 503
+        case .queueFull, .storeUnavailable, .noUpstreamKey, .noEgressPath, .pacingExhausted, .shuttingDown: 503
         case .deadlinePassed: 504
         }
     }

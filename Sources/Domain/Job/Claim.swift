@@ -9,10 +9,12 @@ package struct Claim: Hashable, Sendable {
     package let deadline: Timestamp?
     /// When the first attempt was claimed: the retry budget's elapsed time counts from here.
     package let firstClaimedAt: Timestamp
+    /// How many earlier attempts the upstream may have executed: those that spend the budget of attempts.
+    package let chargedAttempts: Int
 
     package init(
         lease: Lease, tenant: TenantID, body: [UInt8], headers: [HeaderField], model: String,
-        createdAt: Timestamp, deadline: Timestamp?, firstClaimedAt: Timestamp
+        createdAt: Timestamp, deadline: Timestamp?, firstClaimedAt: Timestamp, chargedAttempts: Int = 0
     ) {
         self.lease = lease
         self.tenant = tenant
@@ -22,5 +24,6 @@ package struct Claim: Hashable, Sendable {
         self.createdAt = createdAt
         self.deadline = deadline
         self.firstClaimedAt = firstClaimedAt
+        self.chargedAttempts = chargedAttempts
     }
 }

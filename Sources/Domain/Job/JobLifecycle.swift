@@ -109,13 +109,14 @@ package struct JobLifecycle: Hashable, Sendable {
         }
     }
 
-    /// Overdue → expired. Abandoned → queued, due as before; → canceled if that was asked for; → errored after
-    /// `maxAttempts`. nil, and nothing changed, if it is neither.
-    package mutating func reap(at now: Timestamp, maxAttempts: Int) -> Transition? {
+    /// Overdue → expired. Abandoned → queued, due as before; → canceled if that was asked for; → errored if this attempt
+    /// is the last of `maxAttempts` that may have been executed. nil, and nothing changed, if it is neither.
+    /// - Parameter charged: how many earlier attempts may have been executed.
+    package mutating func reap(at now: Timestamp, charged: Int, maxAttempts: Int) -> Transition? {
         if isOverdue(at: now) { return end(as: .expired) }
         guard isAbandoned(at: now) else { return nil }
         if isCancelRequested { return end(as: .canceled) }
-        return attempt >= maxAttempts ? end(as: .errored) : requeue(at: runAt)
+        return charged + 1 >= maxAttempts ? end(as: .errored) : requeue(at: runAt)
     }
 
     private mutating func requeue(at runAt: Timestamp) -> Transition {

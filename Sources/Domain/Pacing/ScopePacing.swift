@@ -18,6 +18,9 @@ package struct ScopePacing: Hashable, Sendable {
     /// What no horizon exceeds, so that a slot which seems taken further ahead tells that the clock was set back.
     package static let maxHorizon = Duration.seconds(10)
 
+    /// What no pause exceeds, whatever the clock does.
+    package static let maxPause = Duration.seconds(600)
+
     /// Takes up to `limit` (at least 1) slots that begin no later than `now + horizon`.
     /// - Parameter horizon: from 0 to ``maxHorizon``; clamped.
     package mutating func take(_ limit: Int, rate: PacingRate, at now: Timestamp, horizon: Duration) -> SlotOffer {
@@ -26,6 +29,7 @@ package struct ScopePacing: Hashable, Sendable {
         // After a clock was set back, the slots taken before lie within the longest horizon from now in real time:
         // going on one spacing after it neither crowds them nor waits as long as the clock went back.
         nextFree = min(nextFree, now.advanced(by: Self.maxHorizon + spacing))
+        pausedUntil = min(pausedUntil, now.advanced(by: Self.maxPause))
         let first = max(now, nextFree, pausedUntil)
         guard first <= last else { return .none(until: first) }
         let room = Int(last.duration(since: first).microseconds / spacing.microseconds) + 1

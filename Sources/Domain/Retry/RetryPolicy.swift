@@ -8,7 +8,7 @@ package struct RetryPolicy: Hashable, Sendable {
         case giveUp
     }
 
-    /// Attempts in all, the first one included. At least 1.
+    /// Attempts in all that may have been executed, the first one included. At least 1.
     package let maxAttempts: Int
     /// From the first attempt's start; a retry that would begin later is not made.
     package let maxElapsed: Duration
@@ -20,21 +20,24 @@ package struct RetryPolicy: Hashable, Sendable {
         self.backoff = backoff
     }
 
-    /// For jobs: 20 attempts within 24 h.
+    /// For jobs: 24 h, and within them 20 attempts that may have been executed.
     package static let jobs = RetryPolicy(maxAttempts: 20, maxElapsed: .seconds(86_400))
     /// For interactive calls: 3 attempts within 30 s, first waits up to 1 s.
     package static let interactive = RetryPolicy(maxAttempts: 3, maxElapsed: .seconds(30))
 
     /// - Parameters:
     ///   - attempt: the number of the attempt that got `verdict`, from 1.
+    ///   - charged: how many attempts so far, this one included, spend the budget; all of them if not given. An attempt
+    ///     that was surely not executed need not: refused connections, 429 and 529 cost nothing, and may go on for hours.
     ///   - elapsed: since the first attempt began.
     package func decide(
-        after verdict: Verdict, attempt: Int, elapsed: Duration, using random: inout some RandomNumberGenerator
+        after verdict: Verdict, attempt: Int, charged: Int? = nil, elapsed: Duration,
+        using random: inout some RandomNumberGenerator
     ) -> Decision {
         guard verdict.isRetryable else { return .finish }
         let drawn = backoff.delay(afterAttempt: attempt, using: &random)
         let delay = max(drawn, verdict.retryAfter ?? .zero)
-        guard attempt < maxAttempts, elapsed + delay <= maxElapsed else { return .giveUp }
+        guard (charged ?? attempt) < maxAttempts, elapsed + delay <= maxElapsed else { return .giveUp }
         return .retry(after: delay)
     }
 }

@@ -100,7 +100,8 @@ package final class MemoryJobStore: JobStore, KeyStore {
     package func counts(of tenant: TenantID?) async throws(JobStoreError) -> [JobState: Int] {
         model.withLock { model in
             let none = Dictionary(uniqueKeysWithValues: JobState.allCases.map { ($0, 0) })
-            return model.jobs.filter { $0.isVisible(to: tenant) }.reduce(into: none) { $0[$1.life.state, default: 0] += 1 }
+            return model.jobs.filter { $0.isVisible(to: tenant) }
+                .reduce(into: none) { $0[$1.life.state, default: 0] += 1 }
         }
     }
 

@@ -23,6 +23,8 @@ struct MemoryModel: Sendable {
                 isCancelRequested: life.isCancelRequested)
         }
 
+        var chargedAttempts: Int { journal.count { $0.maybeBilled } }
+
         func isVisible(to tenant: TenantID?) -> Bool {
             tenant == nil || tenant == new.tenant
         }
@@ -152,11 +154,12 @@ struct MemoryModel: Sendable {
 
     private mutating func reap(_ index: Int, maxAttempts: Int, at now: Timestamp) {
         let before = jobs[index].life
+        let charged = jobs[index].chargedAttempts
         if let lease = before.lease {
             jobs[index].journal.append(
                 .leaseExpired(attempt: before.attempt, claimedAt: lease.claimedAt, at: now))
         }
-        let transition = jobs[index].life.reap(at: now, maxAttempts: maxAttempts)
+        let transition = jobs[index].life.reap(at: now, charged: charged, maxAttempts: maxAttempts)
         let envelope: RelayError =
             switch transition {
             case .ended(.expired): .jobDeadlinePassed
@@ -198,6 +201,6 @@ extension MemoryModel.Job {
         Claim(
             lease: Lease(job: new.id, row: row, attempt: life.attempt, worker: worker), tenant: new.tenant,
             body: new.body, headers: new.headers, model: new.model, createdAt: new.createdAt, deadline: new.deadline,
-            firstClaimedAt: life.firstClaimedAt ?? now)
+            firstClaimedAt: life.firstClaimedAt ?? now, chargedAttempts: chargedAttempts)
     }
 }

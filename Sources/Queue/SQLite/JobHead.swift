@@ -3,7 +3,14 @@ import GRDB
 
 /// What a transition needs to know of the job it moves.
 struct JobHead {
-    static let columns = "row, id, attempt, state, tenant, webhook, cancel_requested, claimed_at"
+    static let columns = """
+        row, id, attempt, state, tenant, webhook, cancel_requested, claimed_at, \(chargedAttempts(of: "jobs.row"))
+        """
+
+    /// An expression for the attempts of the job in `row` that may have been executed; few, by the attempts' key.
+    static func chargedAttempts(of row: String) -> String {
+        "(SELECT count(*) FROM attempts WHERE job = \(row) AND maybe_billed = 1)"
+    }
 
     let row: Int64
     let id: String
@@ -13,6 +20,8 @@ struct JobHead {
     let webhook: WebhookTarget?
     let isCancelRequested: Bool
     let claimedAt: Timestamp?
+    /// The running one not included.
+    let chargedAttempts: Int
 
     init(_ stored: Row) throws {
         let webhook: String? = stored[5]
@@ -24,5 +33,6 @@ struct JobHead {
         self.webhook = webhook.map(WebhookTarget.init(text:))
         self.isCancelRequested = stored[6]
         self.claimedAt = Timestamp(stored: stored[7])
+        self.chargedAttempts = stored[8]
     }
 }

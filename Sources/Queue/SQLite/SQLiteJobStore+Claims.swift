@@ -48,7 +48,7 @@ extension WriteContext {
         let statement = try database.cachedStatement(
             sql: """
                 SELECT j.row, j.id, j.tenant, j.attempt, j.model, j.created_at, j.deadline, j.first_claimed_at,
-                    p.headers, p.body
+                    p.headers, p.body, \(JobHead.chargedAttempts(of: "j.row"))
                 FROM jobs j INDEXED BY jobs_due CROSS JOIN payloads p ON p.job = j.row
                 WHERE j.state = 0 AND j.priority = ? AND j.run_at <= ? AND (j.deadline IS NULL OR j.deadline > ?)
                 ORDER BY j.run_at, j.row LIMIT ?
@@ -74,7 +74,7 @@ extension WriteContext {
             lease: Lease(job: id, row: number, attempt: attempt, worker: worker), tenant: try TenantID(stored: tenant),
             body: Array(body), headers: try [HeaderField](stored: row[8]), model: row[4],
             createdAt: Timestamp(microseconds: row[5]), deadline: Timestamp(stored: row[6]),
-            firstClaimedAt: firstClaimedAt)
+            firstClaimedAt: firstClaimedAt, chargedAttempts: row[10])
     }
 
     fileprivate func renew(_ lease: Lease, until end: Timestamp) throws -> LeaseRenewal {

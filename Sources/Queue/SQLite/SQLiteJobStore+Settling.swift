@@ -31,7 +31,7 @@ extension SQLiteJobStore {
                 now, limit)
             for job in overdue { try context.end(job, as: .expired, because: .jobDeadlinePassed, at: now) }
             for job in abandoned { try context.recover(job, maxAttempts: maxAttempts, at: now) }
-            try context.forgetExpiredKeys(limit: limit, at: now)
+            try context.forgetExpiredKeys(limit: 20 * limit, at: now)
             return overdue.count + abandoned.count
         }
     }
@@ -72,7 +72,7 @@ extension WriteContext {
         try journal(.leaseExpired(attempt: job.attempt, claimedAt: job.claimedAt ?? now, at: now), of: job.row)
         if job.isCancelRequested {
             try end(job, as: .canceled, because: .jobCanceled, at: now)
-        } else if job.attempt >= maxAttempts {
+        } else if job.chargedAttempts + 1 >= maxAttempts {
             try end(job, as: .errored, because: .jobAttemptsExhausted(job.attempt), at: now)
         } else {
             try requeue(job, at: nil)

@@ -73,12 +73,13 @@ struct RelayProcess {
     }
 
     /// Runs `services`; SIGTERM and SIGINT stop them from the last to the first, each draining before the next. What
-    /// has not ended when both drain times are over is cut off.
+    /// has not ended when their drain times are over is cut off.
     private func runUntilSignalled(_ services: [any Service], logger: Logger) async throws {
         var configuration = ServiceGroupConfiguration(
             services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        configuration.maximumGracefulShutdownDuration = settings.syncDrain + settings.drain + .seconds(1)
+        configuration.maximumGracefulShutdownDuration =
+            settings.syncDrain + settings.drain + settings.webhookTimeout + .seconds(1)
         try await ServiceGroup(configuration: configuration).run()
     }
 

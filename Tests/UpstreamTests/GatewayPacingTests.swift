@@ -1,0 +1,67 @@
+import Domain
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Upstream
+
+struct GatewayPacingTests {
+    private let clock = ManualClock()
+    private let ledger = FakeLedger()
+    private let key = UpstreamKey(
+        id: "k", organization: "org", secret: Secret("s"), rate: PacingRate(requestsPerSecond: 10))
+    private let call = UpstreamCall(method: "POST", path: "/v1/messages", headers: [], body: [0x7B, 0x7D])
+
+    private func gateway(
+        _ status: Int = 200, _ body: String = "{}", paths: [EgressPath] = [.direct]
+    ) -> Gateway<ManualClock> {
+        Gateway(
+            configuration: GatewayConfiguration(upstream: "http://up", egress: paths),
+            transport: FakeTransport { _, _ in UpstreamReply(status: status, headers: [], body: Array(body.utf8)) },
+            ledger: ledger, keyring: FakeKeyring([key]), clock: clock, wall: clock.wall)
+    }
+
+    private func permits(_ count: Int) -> [Permit] {
+        let block = SlotBlock(first: clock.timestamp, spacing: .milliseconds(100), count: count)
+        return (0..<count).map { Permit(key: key, start: block.start(of: $0), block: block) }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `calls of a key that wake late, together, are spread out again`() async {
+        let gateway = gateway()
+        let permits = permits(4)
+        clock.advance(by: .seconds(5))  // all four are overdue
+        await withTaskGroup(of: Timestamp.self) { group in
+            for permit in permits {
+                group.addTask { await gateway.exchange(self.call, with: permit, avoiding: []).startedAt }
+            }
+            await clock.waitForSleepers(3)
+            var starts = [await group.next()]
+            for _ in 0..<3 {
+                clock.advance(by: .milliseconds(98))
+                starts.append(await group.next())
+            }
+            let first = starts[0] ?? clock.timestamp
+            #expect(starts == (0..<4).map { first.advanced(by: .milliseconds(98) * $0) })
+        }
+    }
+
+    @Test func `only the end of a block is given back: a slot before one in use is spent`() async {
+        let gateway = gateway()
+        let block = permits(4)
+        await gateway.giveBack([block[0], block[2], block[3]])
+        await gateway.giveBack([block[1]])
+        #expect(ledger.returned.withLock { $0 } == [2])
+    }
+
+    @Test func `when every path is refused for its region, nothing is sent any more and the error says so`()
+        async throws
+    {
+        let refusal = #"{"error":{"type":"permission_error","message":"Request not allowed"}}"#
+        let gateway = gateway(403, refusal)
+        let permit = try #require(try await gateway.permits(upTo: 1, within: .zero).first)
+        #expect(await gateway.exchange(call, with: permit, avoiding: []).verdict == .egressRefused)
+        let error = await #expect(throws: RelayError.self) { try await gateway.permits(upTo: 1, within: .seconds(5)) }
+        #expect(error?.code == .noEgressPath)
+    }
+}
