@@ -31,7 +31,7 @@ BANNED = [
     (r"\bfatalError\(", "throw, or make the state impossible", ()),
     (r"\b(TODO|FIXME)\b", "do it, or file an issue", ()),
     (r"^\s*(public|open)\s", "nothing is public; what crosses a module is `package`", ()),
-    (r"^\s*(\w+\s+)?import\s+GRDB\b", "only Queue/SQLite knows GRDB", ("Sources/Queue/SQLite/",)),
+    (r"^\s*(\w+\s+)?import\s+CSQLite\b", "only Queue/SQLite knows SQLite", ("Sources/Queue/SQLite/",)),
 ]
 # Searched in comments, too.
 BANNED_IN_COMMENTS = {r"\b(TODO|FIXME)\b"}

@@ -1,4 +1,5 @@
 import Domain
+import Queue
 
 /// How jobs and their journals look to clients.
 enum JobText {
@@ -17,6 +18,8 @@ enum JobText {
         json.set("ended_at", job.endedAt)
         json.set("result_status", job.resultStatus)
         json.set("cancel_requested", job.isCancelRequested)
+        json.set("replay_of", job.replayOf?.text)
+        json.set("replayed_as", job.replayedAs?.text)
         json.setRaw("metadata", job.metadata)
         return json.closed()
     }
@@ -30,17 +33,32 @@ enum JobText {
         json.set("key", attempt.key)
         json.set("egress", attempt.egress)
         json.set("started_at", attempt.startedAt)
+        json.set("first_byte_at", attempt.firstByteAt)
         json.set("ended_at", attempt.endedAt)
+        json.set("error", attempt.error)
         json.set("maybe_billed", attempt.maybeBilled)
+        json.set("bytes_sent", attempt.bytesSent)
+        json.set("bytes_received", attempt.bytesReceived)
+        json.setRaw("usage", attempt.usage.map(usage))
         return json.closed()
     }
 
-    static func page(_ jobs: [JobRecord], hasMore: Bool) -> [UInt8] {
+    private static func usage(_ usage: TokenUsage) -> [UInt8] {
         var json = JSONObject()
-        json.setRaw("data", JSONObject.array(jobs.map(job)))
-        json.set("has_more", hasMore)
-        json.set("first_id", jobs.first?.id.text)
-        json.set("last_id", jobs.last?.id.text)
+        json.set("input_tokens", usage.input)
+        json.set("output_tokens", usage.output)
+        json.set("cache_creation_input_tokens", usage.cacheCreation)
+        json.set("cache_read_input_tokens", usage.cacheRead)
+        return json.closed()
+    }
+
+    /// `last_id` is what `after` of the next page takes; of a page that was cut short it need not be among its jobs.
+    static func page(_ page: JobPage) -> [UInt8] {
+        var json = JSONObject()
+        json.setRaw("data", JSONObject.array(page.jobs.map(job)))
+        json.set("has_more", page.hasMore)
+        json.set("first_id", page.jobs.first?.id.text)
+        json.set("last_id", (page.next ?? page.jobs.last?.id)?.text)
         return json.closed()
     }
 }

@@ -13,12 +13,15 @@ package protocol JobStore: Sendable {
 
     // MARK: Work
 
-    /// Claims up to `limit` due jobs for `worker`: higher priority first, then earlier `runAt`, then older. Each is
-    /// hidden from other workers until `now + duration`. Jobs whose deadline has passed are not claimed.
-    /// - Parameter limit: 1...1000.
+    /// Claims up to `limit` due jobs for `worker`. Tenants take turns by their shares (``ClaimRound``); of one tenant,
+    /// higher priority goes first, then earlier `runAt`, then older. Each is hidden from other workers until
+    /// `now + duration`. Jobs whose deadline has passed are not claimed.
+    /// - Parameters:
+    ///   - limit: 1...1000.
+    ///   - bytes: bodies that the claims hold at most; one job is claimed whatever its size.
     /// - Returns: the claims, perhaps none. Never waits for work to arrive.
     func claim(
-        limit: Int, by worker: String, at now: Timestamp, for duration: Duration
+        limit: Int, bytes: Int, by worker: String, at now: Timestamp, for duration: Duration
     ) async throws(JobStoreError) -> [Claim]
 
     /// Whether a claim at `now` would probably find something. Costs little; a worker asks before it takes permits.
@@ -52,10 +55,37 @@ package protocol JobStore: Sendable {
     func result(of id: JobID, tenant: TenantID?) async throws(JobStoreError) -> JobResult?
     /// The journal of a job's ended attempts, oldest first; at most 1,000.
     func attempts(of id: JobID) async throws(JobStoreError) -> [AttemptRecord]
-    /// Newest first.
+    /// Newest first. Looks at ``JobQuery/scanLimit`` jobs at most: a page may be short, and its cursor tells where to go on.
     func list(_ query: JobQuery) async throws(JobStoreError) -> JobPage
     /// Jobs a state, kept as counters, of one tenant or of all (nil).
     func counts(of tenant: TenantID?) async throws(JobStoreError) -> [JobState: Int]
+
+    /// Submits ended jobs that did not succeed once more, each as a new job with the same request and no deadline.
+    /// A job is replayed once: repeating the call finds the replays that exist.
+    /// - Parameter tenant: whose jobs they must be; nil for an operator.
+    /// - Returns: one outcome a replay, in order.
+    /// - Throws: `.full` when the queue has no room for all.
+    func replay(
+        _ replays: [Replay], of tenant: TenantID?, at now: Timestamp
+    ) async throws(JobStoreError) -> [ReplayOutcome]
+
+    // MARK: Upkeep
+
+    /// Throws if the store cannot be read, or failed when it was last written and still does.
+    func checkHealth() async throws(JobStoreError)
+
+    /// Sets how much of the workers a tenant gets.
+    func setShare(_ share: TenantShare) async throws(JobStoreError)
+    /// By name; at most 1,000.
+    func tenants(at now: Timestamp) async throws(JobStoreError) -> [TenantStatus]
+    /// Deletes up to `limit` jobs that ended before `cutoff`, with all that belongs to them, oldest first; jobs with an
+    /// event still on its way stay, and so does the newest job. Looks at a bounded number of jobs.
+    /// - Parameter after: where the last slice ended; 0 to begin.
+    func prune(endedBefore cutoff: Timestamp, after: Int64, limit: Int) async throws(JobStoreError) -> PruneSlice
+    /// Moves what the relay has timed itself (jobs due at once or after a backoff, leases, deliveries) from a clock that
+    /// has been set back by `step`: to `now` or that much earlier. Times that a client has given stay.
+    /// - Returns: how many rows were moved; call again until 0.
+    func rebase(by step: Duration, limit: Int, at now: Timestamp) async throws(JobStoreError) -> Int
 
     // MARK: Webhooks
 
@@ -88,6 +118,8 @@ package enum ChangeTopic: Int, Hashable, Sendable, CaseIterable {
     case results
     /// Deliveries became due.
     case deliveries
+    /// Running jobs are to be cancelled.
+    case cancels
 }
 
 /// Why the store did not do what it was asked.
@@ -96,6 +128,8 @@ package enum JobStoreError: Error, Hashable, Sendable {
     case leaseLost(Lease)
     /// The queue holds `depth` unfinished jobs; `limit` are allowed.
     case full(depth: Int, limit: Int)
+    /// `waiting` writes, of `bytes` in all, wait for their transaction already.
+    case busy(waiting: Int, bytes: Int)
     /// The store cannot be read or written now (disk full, I/O error, busy too long, not a database).
     /// `detail` is for operators: the library's words.
     case unavailable(detail: String)

@@ -90,6 +90,7 @@ extension Gateway {
         let key: UpstreamKey
         let egress: String
         let startedAt: Timestamp
+        let firstByteAt: Timestamp
     }
 
     private enum Beginning {
@@ -107,16 +108,17 @@ extension Gateway {
             return state.egress.choose(for: permit.key.id, avoiding: avoided, at: startedAt)
         }
         guard let path else {
-            return .failure(await end(.egressRefused, nil, permit.key, "none", startedAt))
+            return .failure(await end(.egressRefused, nil, permit.key, "none", startedAt, nil))
         }
         do throws(TransportFailure) {
             guard !Task.isCancelled else {
                 throw TransportFailure(.canceled, maybeSent: false, detail: "canceled before it was sent")
             }
             let head = try await transport.send(request(call, key: permit.key), over: path)
-            return .success(Answer(head: head, key: permit.key, egress: path.id, startedAt: startedAt))
+            return .success(
+                Answer(head: head, key: permit.key, egress: path.id, startedAt: startedAt, firstByteAt: wall.now()))
         } catch {
-            return .failure(await end(.egressFault(error), nil, permit.key, path.id, startedAt))
+            return .failure(await end(.egressFault(error), nil, permit.key, path.id, startedAt, nil))
         }
     }
 
@@ -147,18 +149,21 @@ extension Gateway {
             let body = try await answer.head.body.collect(limit: configuration.answerLimit)
             let reply = UpstreamReply(status: answer.head.status, headers: answer.head.headers, body: body)
             let verdict = Verdict.of(reply, at: wall.now())
-            return await end(verdict, reply, answer.key, answer.egress, answer.startedAt)
+            return await end(verdict, reply, answer.key, answer.egress, answer.startedAt, answer.firstByteAt)
         } catch {
-            return await end(.egressFault(error), nil, answer.key, answer.egress, answer.startedAt)
+            return await end(
+                .egressFault(error), nil, answer.key, answer.egress, answer.startedAt, answer.firstByteAt)
         }
     }
 
     private func end(
-        _ verdict: Verdict, _ reply: UpstreamReply?, _ key: UpstreamKey, _ egress: String, _ startedAt: Timestamp
+        _ verdict: Verdict, _ reply: UpstreamReply?, _ key: UpstreamKey, _ egress: String, _ startedAt: Timestamp,
+        _ firstByteAt: Timestamp?
     ) async -> Exchange {
         await book(verdict, key: key, egress: egress)
         return Exchange(
-            verdict: verdict, reply: reply, key: key.id, egress: egress, startedAt: startedAt, endedAt: wall.now())
+            verdict: verdict, reply: reply, key: key.id, egress: egress, startedAt: startedAt,
+            firstByteAt: firstByteAt, endedAt: wall.now())
     }
 
     /// The call with our credential in the place of any other.

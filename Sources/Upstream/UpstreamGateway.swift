@@ -63,16 +63,20 @@ package struct Exchange: Hashable, Sendable {
     package let key: String
     package let egress: String
     package let startedAt: Timestamp
+    /// When the head of the answer was there; nil if none came.
+    package let firstByteAt: Timestamp?
     package let endedAt: Timestamp
 
     package init(
-        verdict: Verdict, reply: UpstreamReply?, key: String, egress: String, startedAt: Timestamp, endedAt: Timestamp
+        verdict: Verdict, reply: UpstreamReply?, key: String, egress: String, startedAt: Timestamp,
+        firstByteAt: Timestamp? = nil, endedAt: Timestamp
     ) {
         self.verdict = verdict
         self.reply = reply
         self.key = key
         self.egress = egress
         self.startedAt = startedAt
+        self.firstByteAt = firstByteAt
         self.endedAt = endedAt
     }
 }

@@ -20,6 +20,7 @@ final class AttemptRegistry: Sendable {
 
     private struct State {
         var entries: [Lease: Entry] = [:]
+        var bytes = 0
         /// An attempt has ended and nobody has been told.
         var hasNews = false
         var waiter: CheckedContinuation<Void, Never>?
@@ -28,14 +29,20 @@ final class AttemptRegistry: Sendable {
     private let state = Mutex(State())
 
     var count: Int { state.withLock { $0.entries.count } }
+    /// Of the bodies of all attempts under way.
+    var bytes: Int { state.withLock { $0.bytes } }
     var leases: [Lease] { state.withLock { Array($0.entries.keys) } }
 
     /// Runs `body` as a task of its own, so that it can be told to stop by itself; it is registered until it returns.
-    func start(_ lease: Lease, _ body: @escaping @Sendable () async -> Void) {
-        state.withLock { $0.entries[lease] = Entry() }
+    /// - Parameter bytes: what the attempt holds in memory, roughly.
+    func start(_ lease: Lease, bytes: Int, _ body: @escaping @Sendable () async -> Void) {
+        state.withLock { state in
+            state.entries[lease] = Entry()
+            state.bytes += bytes
+        }
         let task = Task {  // not a child: lost leases and cancelled jobs stop one attempt, not its siblings
             await body()
-            self.end(lease)
+            self.end(lease, bytes: bytes)
         }
         let reason = state.withLock { state in
             state.entries[lease]?.task = task
@@ -85,9 +92,10 @@ final class AttemptRegistry: Sendable {
         }
     }
 
-    private func end(_ lease: Lease) {
+    private func end(_ lease: Lease, bytes: Int) {
         let waiter = state.withLock { state in
             state.entries.removeValue(forKey: lease)
+            state.bytes -= bytes
             let waiter = state.waiter
             state.waiter = nil
             state.hasNews = waiter == nil

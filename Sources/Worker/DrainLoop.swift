@@ -29,7 +29,7 @@ struct DrainLoop: Service {
         while !Task.isCancelled {
             let seen = services.store.changeCount(.jobs)
             let room = services.configuration.concurrency - registry.count
-            if room <= 0 {
+            if room <= 0 || registry.bytes >= services.configuration.bytesInFlight {
                 await registry.waitForEnd()
             } else if await !startJobs(upTo: min(room, services.configuration.claimLimit)) {
                 await services.store.waitForChange(.jobs, since: seen, upTo: services.configuration.idle)
@@ -46,7 +46,7 @@ struct DrainLoop: Service {
             let claims = try await claim(permits.count, orGiveBack: permits)
             let runner = AttemptRunner(services: services, registry: registry)
             for (claim, permit) in zip(claims, permits) {
-                registry.start(claim.lease) { await runner.run(claim, with: permit) }
+                registry.start(claim.lease, bytes: claim.body.count) { await runner.run(claim, with: permit) }
             }
             let unused = Array(permits.dropFirst(claims.count))
             if !unused.isEmpty { await services.gateway.giveBack(unused) }
@@ -63,8 +63,8 @@ struct DrainLoop: Service {
     private func claim(_ count: Int, orGiveBack permits: [Permit]) async throws -> [Claim] {
         do {
             return try await services.store.claim(
-                limit: count, by: services.configuration.name, at: services.wall.now(),
-                for: services.configuration.lease)
+                limit: count, bytes: max(0, services.configuration.bytesInFlight - registry.bytes),
+                by: services.configuration.name, at: services.wall.now(), for: services.configuration.lease)
         } catch {
             await services.gateway.giveBack(permits)
             throw error

@@ -17,8 +17,11 @@ struct LeaseRenewer: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
+            var seen = services.store.changeCount(.cancels)
             while !Task.isCancelled {
-                await services.sleep(services.configuration.lease / 3)
+                // Renewing also tells which jobs are to be cancelled.
+                await services.store.waitForChange(.cancels, since: seen, upTo: services.configuration.lease / 3)
+                seen = services.store.changeCount(.cancels)
                 await renew()
             }
         }

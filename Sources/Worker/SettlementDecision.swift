@@ -52,8 +52,10 @@ struct SettlementDecision {
     private func record(_ exchange: Exchange) -> AttemptRecord {
         AttemptRecord(
             attempt: claim.lease.attempt, key: exchange.key, egress: exchange.egress, startedAt: exchange.startedAt,
-            endedAt: exchange.endedAt, status: exchange.reply?.status, requestID: exchange.reply?.requestID,
-            verdict: exchange.verdict.code, maybeBilled: exchange.verdict.isMaybeBilled)
+            firstByteAt: exchange.firstByteAt, endedAt: exchange.endedAt, status: exchange.reply?.status,
+            requestID: exchange.reply?.requestID, verdict: exchange.verdict.code, error: exchange.reply?.errorWord,
+            maybeBilled: exchange.verdict.isMaybeBilled, bytesSent: claim.body.count,
+            bytesReceived: exchange.reply?.body.count ?? 0, usage: exchange.reply?.usage)
     }
 
     /// What of an answer's headers is worth storing; the rest concerned the connection.

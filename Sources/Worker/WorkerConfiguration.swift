@@ -6,6 +6,8 @@ package struct WorkerConfiguration: Hashable, Sendable {
     package var name: String
     /// Attempts under way at most. 1...10,000.
     package var concurrency = 256
+    /// Bytes of the bodies under way at most; one job runs whatever its size.
+    package var bytesInFlight = 256 << 20
     /// Jobs of one claim at most. 1...1000.
     package var claimLimit = 200
     /// How long a claimed job is hidden from other workers; renewed at a third of it.

@@ -21,7 +21,8 @@ struct JobTests {
             #expect(early.errorCode == "job_not_ended" && early.headers["retry-after"] == "1")
 
             let now = world.clock.timestamp
-            let claim = try #require(await world.store.claim(limit: 1, by: "w", at: now, for: .seconds(9)).first)
+            let claim = try #require(
+                await world.store.claim(limit: 1, bytes: .max, by: "w", at: now, for: .seconds(9)).first)
             #expect(claim.body == Array(request.utf8))
             #expect(
                 claim.headers == [HeaderField("anthropic-version", "2023-06-01"), HeaderField("anthropic-beta", "b1")])

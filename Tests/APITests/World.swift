@@ -74,7 +74,9 @@ struct World: Sendable {
     /// Works one due job to its end.
     func finishJob(_ result: JobResult = .sample()) async throws {
         let now = clock.timestamp
-        guard let claim = try await store.claim(limit: 1, by: "w", at: now, for: .seconds(30)).first else { return }
+        guard let claim = try await store.claim(limit: 1, bytes: .max, by: "w", at: now, for: .seconds(30)).first else {
+            return
+        }
         try await store.settle(
             Settlement(
                 lease: claim.lease, outcome: .ended(.succeeded, result), attempt: .sample(claim.lease, at: now)))

@@ -5,7 +5,7 @@ import Testing
 
 struct ModelTests {
     /// Both stores do the same random things and must show the same after each.
-    @Test(arguments: UInt64(0)..<12)
+    @Test(arguments: UInt64(0)..<24)
     func `memory and SQLite behave alike`(seed: UInt64) async throws {
         try await withTemporaryFolder { folder in
             let clock = ManualClock()
@@ -14,7 +14,7 @@ struct ModelTests {
                 at: folder + "/queue.sqlite", configuration: JobStoreConfiguration(maxDepth: 30), clock: clock,
                 random: SeededGenerator(seed: seed))
             var script = RandomScript(seed: seed, clock: clock)
-            for _ in 0..<120 {
+            for _ in 0..<160 {
                 let step = script.next()
                 let expected = try await step.run(memory)
                 let found = try await step.run(sqlite)
@@ -22,11 +22,13 @@ struct ModelTests {
                 guard expected == found else { return }
                 script.learn(from: expected)
             }
-            #expect(try await view(of: memory) == view(of: sqlite), "seed \(seed)")
+            #expect(
+                try await view(of: memory, at: clock.timestamp) == view(of: sqlite, at: clock.timestamp), "seed \(seed)"
+            )
         }
     }
 
-    private func view(of store: any JobStore) async throws -> [String] {
+    private func view(of store: any JobStore, at now: Timestamp) async throws -> [String] {
         var lines: [String] = []
         for tenant in [nil] + RandomScript.tenants.map(Optional.some) {
             for state in [nil] + JobState.allCases.map(Optional.some) {
@@ -37,8 +39,15 @@ struct ModelTests {
                     lines.append("\(String(describing: try await store.result(of: job.id, tenant: tenant)))")
                 }
             }
+            var dead = JobQuery(tenant: tenant, limit: 1000)
+            dead.isDeadLetter = true
+            lines.append("\(try await store.list(dead))")
             let counts = try await store.counts(of: tenant)
             lines.append("\(JobState.allCases.map { counts[$0] ?? -1 })")
+        }
+        let tenants = try await store.tenants(at: now)
+        lines += tenants.map { tenant in
+            "\(tenant.share) \(JobState.allCases.map { tenant.counts[$0] ?? -1 }) \(String(describing: tenant.waiting))"
         }
         let deliveries = try await store.deliveryCounts()
         lines.append("\(DeliveryState.allCases.map { deliveries[$0] ?? -1 })")
@@ -49,11 +58,15 @@ struct ModelTests {
 /// One call of a store, to be made of several.
 enum Step: Sendable {
     case submit([NewJob])
-    case claim(Int, at: Timestamp)
+    case claim(Int, bytes: Int, at: Timestamp)
     case renew([Lease], at: Timestamp)
     case settle(Settlement)
     case reap(at: Timestamp)
     case cancel(JobID, TenantID, at: Timestamp)
+    case replay([Replay], TenantID?, at: Timestamp)
+    case setShare(TenantShare)
+    case prune(before: Timestamp)
+    case rebase(Duration, at: Timestamp)
     case addEndpoint(WebhookEndpoint)
     case removeEndpoint(String, TenantID)
     case claimDeliveries(at: Timestamp)
@@ -69,6 +82,8 @@ enum Step: Sendable {
         case cancel(CancelOutcome?)
         case existed(Bool)
         case deliveries([Delivery])
+        case replays([ReplayOutcome])
+        case pruned(PruneSlice)
     }
 
     func run(_ store: any JobStore) async throws -> Answer {
@@ -82,13 +97,19 @@ enum Step: Sendable {
     private func call(_ store: any JobStore) async throws -> Answer {
         switch self {
         case .submit(let jobs): return .outcomes(try await store.submit(jobs))
-        case .claim(let limit, let now):
-            return .claims(try await store.claim(limit: limit, by: "w", at: now, for: .seconds(5)))
+        case .claim(let limit, let bytes, let now):
+            return .claims(try await store.claim(limit: limit, bytes: bytes, by: "w", at: now, for: .seconds(5)))
         case .renew(let leases, let now):
             return .renewals(try await store.renew(leases, at: now, for: .seconds(5)))
         case .settle(let settlement): try await store.settle(settlement)
         case .reap(let now): return .count(try await store.reap(limit: 3, maxAttempts: 2, at: now))
         case .cancel(let id, let tenant, let now): return .cancel(try await store.cancel(id, of: tenant, at: now))
+        case .replay(let replays, let tenant, let now):
+            return .replays(try await store.replay(replays, of: tenant, at: now))
+        case .setShare(let share): try await store.setShare(share)
+        case .prune(let cutoff):
+            return .pruned(try await store.prune(endedBefore: cutoff, after: 0, limit: 3))
+        case .rebase(let step, let now): return .count(try await store.rebase(by: step, limit: 100, at: now))
         case .addEndpoint(let endpoint): try await store.addEndpoint(endpoint)
         case .removeEndpoint(let id, let tenant): return .existed(try await store.removeEndpoint(id, of: tenant))
         case .claimDeliveries(let now):

@@ -4,7 +4,7 @@ import TestSupport
 
 /// Draws steps that often meet: few tenants, few keys, leases both fresh and stale.
 struct RandomScript {
-    static let tenants: [TenantID] = [.sample("a"), .sample("b")]
+    static let tenants: [TenantID] = [.sample("a"), .sample("b"), .sample("c")]
 
     private var random: SeededGenerator
     private let clock: ManualClock
@@ -26,9 +26,9 @@ struct RandomScript {
     mutating func next() -> Step {
         if chance(3) { clock.advance(by: .milliseconds(Int.random(in: 0...3000, using: &random))) }
         let now = clock.timestamp
-        switch Int.random(in: 0..<12, using: &random) {
+        switch Int.random(in: 0..<15, using: &random) {
         case 0...2: return .submit(makeJobs(at: now))
-        case 3, 4: return .claim(Int.random(in: 0...4, using: &random), at: now)
+        case 3, 4: return .claim(Int.random(in: 0...4, using: &random), bytes: chance(4) ? 2 : 1000, at: now)
         case 5: return .renew(leases.suffix(4), at: now)
         case 6, 7: return makeSettlement(at: now).map(Step.settle) ?? .reap(at: now)
         case 8: return .reap(at: now)
@@ -36,6 +36,8 @@ struct RandomScript {
             guard let job = jobs.randomElement(using: &random) else { return .reap(at: now) }
             return .cancel(job.id, pickTenant(), at: now)
         case 10: return changeEndpoints(at: now)
+        case 11: return replay(at: now)
+        case 12: return upkeep(at: now)
         default: return deliver(at: now)
         }
     }
@@ -52,7 +54,8 @@ struct RandomScript {
             expiresAt: now.advanced(by: .seconds(4)))
         let webhooks: [WebhookTarget?] = [nil, .url("https://example.com"), .endpoint("whe_0"), .endpoint("whe_1")]
         return NewJob(
-            id: .make(at: now, using: &random), tenant: pickTenant(), body: [UInt8.random(in: 0...255, using: &random)],
+            id: .make(at: now, using: &random), tenant: pickTenant(),
+            body: Array(repeating: 7, count: Int.random(in: 0...3, using: &random)),
             headers: [], model: "m", priority: Priority(Int.random(in: 4...6, using: &random)) ?? .normal,
             createdAt: now, runAt: now.advanced(by: .seconds(chance(4) ? 2 : 0)),
             deadline: chance(4) ? now.advanced(by: .seconds(6)) : nil,
@@ -78,6 +81,27 @@ struct RandomScript {
             WebhookEndpoint(
                 id: "whe_\(endpointCount)", tenant: pickTenant(), url: "https://example.com/\(endpointCount)",
                 events: Set(WebhookEvent.allCases.filter { _ in chance(2) }), sealedSecret: [1], createdAt: now))
+    }
+
+    private mutating func replay(at now: Timestamp) -> Step {
+        let replays = jobs.suffix(12).filter { _ in chance(3) }.map {
+            Replay($0.id, as: .make(at: now, using: &random))
+        }
+        return .replay(replays, chance(2) ? nil : pickTenant(), at: now)
+    }
+
+    private mutating func upkeep(at now: Timestamp) -> Step {
+        switch Int.random(in: 0..<4, using: &random) {
+        case 0: return .prune(before: now.advanced(by: .seconds(-5)))
+        case 1:
+            let step = Duration.seconds(Int.random(in: 1...3, using: &random))
+            return .rebase(step, at: now.advanced(by: .zero - step))
+        default:
+            let share = TenantShare(
+                tenant: pickTenant(), weight: Int.random(in: 1...4, using: &random),
+                maxRunning: chance(2) ? Int.random(in: 1...3, using: &random) : nil)
+            return share.map(Step.setShare) ?? .reap(at: now)
+        }
     }
 
     private mutating func deliver(at now: Timestamp) -> Step {

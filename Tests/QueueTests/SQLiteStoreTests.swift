@@ -1,7 +1,7 @@
 import Dispatch
 import Domain
-import GRDB
 @testable import Queue
+import Synchronization
 import TestSupport
 import Testing
 
@@ -28,10 +28,10 @@ struct SQLiteStoreTests {
     @Test func `the file is synced at every commit`() async throws {
         try await withTemporaryFolder { folder in
             let store = try SQLiteJobStore.open(at: folder + "/queue.sqlite", clock: ManualClock())
-            let (synchronous, journal) = try await store.pool.writeWithoutTransaction { database in
+            let (synchronous, journal) = try await store.writer.alone { connection in
                 (
-                    try Int.fetchOne(database, sql: "PRAGMA synchronous"),
-                    try String.fetchOne(database, sql: "PRAGMA journal_mode")
+                    try connection.number("PRAGMA synchronous"),
+                    try connection.first("PRAGMA journal_mode") { $0.text(0) }
                 )
             }
             #expect(synchronous == 2 && journal == "wal")
@@ -54,7 +54,8 @@ struct SQLiteStoreTests {
                     group.addTask {
                         var mine: [Claim] = []
                         while true {
-                            let more = try await store.claim(limit: 7, by: "w\(index)", at: now, for: .seconds(30))
+                            let more = try await store.claim(
+                                limit: 7, bytes: .max, by: "w\(index)", at: now, for: .seconds(30))
                             if more.isEmpty { return mine }
                             mine += more
                         }
@@ -66,22 +67,20 @@ struct SQLiteStoreTests {
         }
     }
 
-    @Test func `a newer file and another program's file are refused unchanged`() async throws {
-        try await withTemporaryFolder { folder in
+    @Test func `a newer file and another program's file are refused unchanged`() throws {
+        try withTemporaryFolder { folder in
             let path = folder + "/queue.sqlite"
             _ = try SQLiteJobStore.open(at: path, clock: ManualClock())
-            try await DatabaseQueue(path: path).write { try $0.execute(sql: "PRAGMA user_version = 99") }
+            try SQLiteConnection(path: path).script("PRAGMA user_version = 99")
             let newer = #expect(throws: JobStoreError.self) { try SQLiteJobStore.open(at: path, clock: ManualClock()) }
             #expect("\(newer, default: "")".contains("schema version 99"))
             let foreign = folder + "/foreign.sqlite"
-            try await DatabaseQueue(path: foreign).write { try $0.execute(sql: "CREATE TABLE t (x)") }
+            try SQLiteConnection(path: foreign).script("CREATE TABLE t (x)")
             let other = #expect(throws: JobStoreError.self) {
                 try SQLiteJobStore.open(at: foreign, clock: ManualClock())
             }
             #expect("\(other, default: "")".contains("another program"))
-            let journal = try await DatabaseQueue(path: foreign).read {
-                try String.fetchOne($0, sql: "PRAGMA journal_mode")
-            }
+            let journal = try SQLiteConnection(path: foreign).first("PRAGMA journal_mode") { $0.text(0) }
             #expect(journal == "delete")
         }
     }
@@ -148,9 +147,7 @@ struct SQLiteStoreTests {
             let now = clock.timestamp
             let store = try SQLiteJobStore.open(at: folder + "/queue.sqlite", clock: clock)
             func limitPages(_ count: Int) async throws {
-                try await store.pool.writeWithoutTransaction {
-                    _ = try Int.fetchOne($0, sql: "PRAGMA max_page_count = \(count)")
-                }
+                _ = try await store.writer.alone { try $0.number("PRAGMA max_page_count = \(count)") }
             }
             try await limitPages(1)  // SQLite takes the present size then
             let refused = await withTaskGroup { group in
@@ -182,7 +179,7 @@ struct SQLiteStoreTests {
             async let first = store.submit([.sample(at: now)])
             async let second = store.submit([.sample(at: now)])
             while store.writer.pendingCount < 2 { await Task.yield() }
-            await #expect(throws: JobStoreError.unavailable(detail: "2 writes are waiting already")) {
+            await #expect(throws: JobStoreError.busy(waiting: 2, bytes: 172)) {
                 try await store.submit([.sample(at: now)])
             }
             release()
@@ -200,8 +197,16 @@ struct SQLiteStoreTests {
             let store = try SQLiteJobStore.open(
                 at: folder + "/queue.sqlite", configuration: configuration, clock: clock)
             let gate = DispatchSemaphore(value: 0)
-            store.pool.asyncWriteWithoutTransaction { _ in gate.wait() }
+            let isHeld = Mutex(false)
+            let hold = Task {
+                try await store.writer.alone { _ in
+                    isHeld.withLock { $0 = true }
+                    gate.wait()
+                }
+            }
+            while !isHeld.withLock({ $0 }) { await Task.yield() }
             try await body(store, clock.timestamp) { _ = gate.signal() }
+            _ = try await hold.value
         }
     }
 }

@@ -47,7 +47,7 @@ struct World {
     }
 
     func claim(_ limit: Int = 1, by worker: String = "w1") async throws -> [Claim] {
-        try await store.claim(limit: limit, by: worker, at: now, for: .seconds(30))
+        try await store.claim(limit: limit, bytes: .max, by: worker, at: now, for: .seconds(30))
     }
 
     /// Claims the one job that is due.

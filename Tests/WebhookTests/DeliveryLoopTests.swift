@@ -30,7 +30,7 @@ struct DeliveryLoopTests {
     private func announce(_ urls: String...) async throws {
         for url in urls {
             _ = try await store.submit([.sample(at: clock.timestamp, webhook: .url(url))])
-            let claims = try await store.claim(limit: 1, by: "w", at: clock.timestamp, for: .seconds(60))
+            let claims = try await store.claim(limit: 1, bytes: .max, by: "w", at: clock.timestamp, for: .seconds(60))
             let lease = try #require(claims.first).lease
             try await store.settle(
                 Settlement(

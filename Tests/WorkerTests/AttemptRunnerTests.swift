@@ -29,7 +29,8 @@ struct AttemptRunnerTests {
             try await world.journal(id) == [
                 AttemptRecord(
                     attempt: 1, key: "key-1", egress: "direct", startedAt: world.now, endedAt: world.now, status: 200,
-                    requestID: "req_1", verdict: "success", maybeBilled: false)
+                    requestID: "req_1", verdict: "success", maybeBilled: false, bytesSent: claim.body.count,
+                    bytesReceived: 7)
             ])
         let call = try #require(world.gateway.calls.first)
         #expect(call.method == "POST" && call.path == "/v1/messages" && call.body == claim.body)

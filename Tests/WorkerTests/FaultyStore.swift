@@ -47,10 +47,10 @@ final class FaultyStore: JobStore {
     }
 
     func claim(
-        limit: Int, by worker: String, at now: Timestamp, for duration: Duration
+        limit: Int, bytes: Int, by worker: String, at now: Timestamp, for duration: Duration
     ) async throws(JobStoreError) -> [Claim] {
         try state.withLock { state throws(JobStoreError) in try Self.meet(&state.claimFaults) }
-        return try await base.claim(limit: limit, by: worker, at: now, for: duration)
+        return try await base.claim(limit: limit, bytes: bytes, by: worker, at: now, for: duration)
     }
 
     func hasDueJobs(at now: Timestamp) async throws(JobStoreError) -> Bool {
@@ -132,5 +132,33 @@ extension FaultyStore {
 
     func waitForChange(_ topic: ChangeTopic, since seen: UInt64, upTo limit: Duration) async {
         await base.waitForChange(topic, since: seen, upTo: limit)
+    }
+
+    func replay(
+        _ replays: [Replay], of tenant: TenantID?, at now: Timestamp
+    ) async throws(JobStoreError) -> [ReplayOutcome] {
+        try await base.replay(replays, of: tenant, at: now)
+    }
+
+    func checkHealth() async throws(JobStoreError) {
+        try await base.checkHealth()
+    }
+
+    func setShare(_ share: TenantShare) async throws(JobStoreError) {
+        try await base.setShare(share)
+    }
+
+    func tenants(at now: Timestamp) async throws(JobStoreError) -> [TenantStatus] {
+        try await base.tenants(at: now)
+    }
+
+    func prune(
+        endedBefore cutoff: Timestamp, after: Int64, limit: Int
+    ) async throws(JobStoreError) -> PruneSlice {
+        try await base.prune(endedBefore: cutoff, after: after, limit: limit)
+    }
+
+    func rebase(by step: Duration, limit: Int, at now: Timestamp) async throws(JobStoreError) -> Int {
+        try await base.rebase(by: step, limit: limit, at: now)
     }
 }

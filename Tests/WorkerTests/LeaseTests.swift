@@ -102,7 +102,7 @@ struct LeaseTests {
         for _ in 1...2 {
             let late = try await world.submit(deadline: world.now.advanced(by: .seconds(40)))[0]
             let abandoned = try await world.submit()[0]
-            _ = try await world.memory.claim(limit: 2, by: "gone", at: world.now, for: .seconds(30))
+            _ = try await world.memory.claim(limit: 2, bytes: .max, by: "gone", at: world.now, for: .seconds(30))
             let late2 = try await world.submit(deadline: world.now.advanced(by: .seconds(40)))[0]
             await world.clock.waitForSleepers()
             world.clock.advance(by: .seconds(31))
@@ -131,7 +131,7 @@ struct LeaseTests {
         world.registry.stop(lease, because: .canceled)
         #expect(world.registry.stopReason(of: lease) == nil)  // not registered yet
         let (gate, opening) = AsyncStream.makeStream(of: Void.self)
-        world.registry.start(lease) { for await _ in gate {} }
+        world.registry.start(lease, bytes: 1) { for await _ in gate {} }
         world.registry.stop(lease, because: .leaseLost)
         world.registry.stop(lease, because: .shutdown)
         #expect(world.registry.stopReason(of: lease).map { $0 == .leaseLost } ?? (world.registry.count == 0))

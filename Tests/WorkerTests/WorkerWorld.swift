@@ -41,7 +41,7 @@ struct WorkerWorld {
     }
 
     func claim() async throws -> Claim {
-        try #require(try await memory.claim(limit: 1, by: "w", at: now, for: .seconds(30)).first)
+        try #require(try await memory.claim(limit: 1, bytes: .max, by: "w", at: now, for: .seconds(30)).first)
     }
 
     /// Starts the attempt at the one job there is.
@@ -50,7 +50,7 @@ struct WorkerWorld {
         let claim = try await claim()
         let runner = AttemptRunner(services: services, registry: registry)
         let permit = gateway.permit(start: permitStart)
-        registry.start(claim.lease) { await runner.run(claim, with: permit) }
+        registry.start(claim.lease, bytes: claim.body.count) { await runner.run(claim, with: permit) }
         return claim
     }
 

@@ -24,7 +24,7 @@ struct HealthRoutes: Sendable {
                 .shuttingDown, "The relay is shutting down.", remedy: "Send requests to another instance.",
                 retryAfter: .seconds(5))
         }
-        try await services.store.reading { store throws(JobStoreError) in _ = try await store.counts(of: nil) }
+        try await services.store.reading { store throws(JobStoreError) in try await store.checkHealth() }
         guard !services.keyring.keys().isEmpty else {
             throw RelayError(
                 .noUpstreamKey, "The relay has no upstream key.", remedy: "Add one with relay keys add NAME.")

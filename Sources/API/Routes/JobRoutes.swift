@@ -16,6 +16,7 @@ struct JobRoutes: Sendable {
             Route("GET", "/v1/jobs/{}/result", scope: .jobs, handler: result),
             Route("GET", "/v1/jobs/{}/attempts", scope: .jobs, handler: attempts),
             Route("POST", "/v1/jobs/{}/cancel", scope: .jobs, handler: cancel),
+            Route("POST", "/v1/jobs/{}/retry", scope: .jobs, handler: retry),
         ]
     }
 
@@ -28,9 +29,15 @@ struct JobRoutes: Sendable {
         let limit = try call.query.value("limit", "a number from \(limits.lowerBound) to \(limits.upperBound)") {
             Int($0).flatMap { limits.contains($0) ? $0 : nil }
         }
-        let query = JobQuery(tenant: try listedTenant(call), state: state, after: after, limit: limit ?? 20)
-        let page = try await services.store.reading { store throws(JobStoreError) in try await store.list(query) }
-        return .json(JobText.page(page.jobs, hasMore: page.hasMore))
+        let rule = "an RFC 3339 time such as 2026-11-23T14:05:09Z"
+        var query = JobQuery(tenant: try listedTenant(call), state: state, after: after, limit: limit ?? 20)
+        query.model = try call.query.value("model", "a model's name") { $0.isEmpty ? nil : $0 }
+        query.since = try call.query.value("created_since", rule) { Timestamp(rfc3339: $0) }
+        query.until = try call.query.value("created_before", rule) { Timestamp(rfc3339: $0) }
+        query.isDeadLetter = try call.query.value("dead_letter", "true or false") { Bool($0) } ?? false
+        let wanted = query
+        let page = try await services.store.reading { store throws(JobStoreError) in try await store.list(wanted) }
+        return .json(JobText.page(page))
     }
 
     /// The caller's own jobs, or those of the tenant that an operator names.
@@ -115,6 +122,29 @@ struct JobRoutes: Sendable {
                 .jobAlreadyEnded, "The job has already ended: \(state.rawValue).", remedy: "Fetch its result.")
         }
         return .json(JobText.job(try await job(id, call)))
+    }
+
+    /// Submits a job that did not succeed once more; asking again answers with the same new job.
+    private func retry(_ call: Call) async throws -> Answer {
+        let old = try await job(try jobID(call), call)
+        var random = SystemRandomNumberGenerator()
+        let now = services.wall.now()
+        let replay = Replay(old.id, as: .make(at: now, using: &random))
+        let outcomes = try await services.store.reading { store throws(JobStoreError) in
+            try await store.replay([replay], of: old.tenant, at: now)
+        }
+        switch outcomes.first {
+        case .replayed(let id)?, .existing(let id)?:
+            let isNew = id == replay.newID
+            let headers: HTTPFields = [.location: "/v1/jobs/\(id)"]
+            return .json(JobText.job(try await job(id, call)), status: isNew ? 202 : 200, headers: headers)
+        case .refused(let state)?:
+            throw RelayError(
+                .jobNotReplayable,
+                "The job is \(state.rawValue); only one that is errored, canceled or expired can be retried.",
+                remedy: state.isTerminal ? "Fetch its result." : "Wait until it has ended.")
+        case .unknown?, nil: throw Self.unknown
+        }
     }
 
     private func jobID(_ call: Call) throws(RelayError) -> JobID {

@@ -23,6 +23,10 @@ extension RelayError {
                 .queueFull, "The queue holds \(depth) unfinished jobs; its limit is \(limit).",
                 remedy: "Submit again after the retry-after delay, or raise limits.queue_depth.",
                 retryAfter: .seconds(5))
+        case .busy(let waiting, let bytes):
+            self.init(
+                .storeBusy, "\(waiting) writes of \(bytes) bytes wait for the disk already; nothing was changed.",
+                remedy: "Retry after the delay, or send less at once.", retryAfter: .seconds(1))
         case .unavailable, .leaseLost:
             self.init(
                 .storeUnavailable, "The store cannot be read or written now; nothing was changed.",

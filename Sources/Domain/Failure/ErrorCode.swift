@@ -16,11 +16,13 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case jobUnknown = "job_unknown"
     case jobNotEnded = "job_not_ended"
     case jobAlreadyEnded = "job_already_ended"
+    case jobNotReplayable = "job_not_replayable"
     case webhookUnknown = "webhook_unknown"
     case webhookRefused = "webhook_refused"
     case idempotencyConflict = "idempotency_conflict"
     case queueFull = "queue_full"
     case storeUnavailable = "store_unavailable"
+    case storeBusy = "store_busy"
     case noUpstreamKey = "no_upstream_key"
     case noEgressPath = "no_egress_path"
     case pacingExhausted = "pacing_exhausted"
@@ -45,11 +47,12 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
         case .scopeMissing: 403
         case .routeUnknown, .jobUnknown, .webhookUnknown: 404
         case .methodNotAllowed: 405
-        case .jobNotEnded, .jobAlreadyEnded, .idempotencyConflict, .canceled: 409
+        case .jobNotEnded, .jobAlreadyEnded, .jobNotReplayable, .idempotencyConflict, .canceled: 409
         case .bodyTooLarge, .bulkTooLarge: 413
         case .internalFault, .configurationInvalid, .masterKeyUnusable, .sealedValueUnreadable, .argumentInvalid: 500
         case .relayUnreachable, .upstreamUnreachable, .retriesExhausted: 502
-        case .queueFull, .storeUnavailable, .noUpstreamKey, .noEgressPath, .pacingExhausted, .shuttingDown: 503
+        case .queueFull, .storeUnavailable, .storeBusy, .noUpstreamKey, .noEgressPath, .pacingExhausted, .shuttingDown:
+            503
         case .deadlinePassed: 504
         }
     }

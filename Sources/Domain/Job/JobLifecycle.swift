@@ -119,6 +119,16 @@ package struct JobLifecycle: Hashable, Sendable {
         return charged + 1 >= maxAttempts ? end(as: .errored) : requeue(at: runAt)
     }
 
+    /// Due at `now` instead; its own time was told by a clock that has been set back.
+    package mutating func rebase(to now: Timestamp) {
+        if state == .queued { runAt = now }
+    }
+
+    /// Its lease as it would be by the clock that was set back by `step`.
+    package mutating func rebaseLease(by step: Duration, to now: Timestamp) {
+        lease = lease.map { Span(claimedAt: min($0.claimedAt, now), until: $0.until.advanced(by: .zero - step)) }
+    }
+
     private mutating func requeue(at runAt: Timestamp) -> Transition {
         state = .queued
         self.runAt = runAt

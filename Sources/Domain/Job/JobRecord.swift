@@ -17,11 +17,16 @@ package struct JobRecord: Hashable, Sendable {
     package let metadata: [UInt8]?
     /// Cancellation was asked for while an attempt was running; it ends as canceled unless the answer comes first.
     package let isCancelRequested: Bool
+    /// The dead letter that this job repeats; nil for a job of its own.
+    package let replayOf: JobID?
+    /// The job that repeats this one; nil if none does.
+    package let replayedAs: JobID?
 
     package init(
         id: JobID, tenant: TenantID, state: JobState, model: String, priority: Priority, attempts: Int,
         createdAt: Timestamp, runAt: Timestamp, deadline: Timestamp?, endedAt: Timestamp?,
-        resultStatus: Int?, metadata: [UInt8]?, isCancelRequested: Bool
+        resultStatus: Int?, metadata: [UInt8]?, isCancelRequested: Bool,
+        replayOf: JobID? = nil, replayedAs: JobID? = nil
     ) {
         self.id = id
         self.tenant = tenant
@@ -36,5 +41,7 @@ package struct JobRecord: Hashable, Sendable {
         self.resultStatus = resultStatus
         self.metadata = metadata
         self.isCancelRequested = isCancelRequested
+        self.replayOf = replayOf
+        self.replayedAs = replayedAs
     }
 }

@@ -38,13 +38,15 @@ package final class MemoryJobStore: JobStore, KeyStore {
     }
 
     package func claim(
-        limit: Int, by worker: String, at now: Timestamp, for duration: Duration
+        limit: Int, bytes: Int, by worker: String, at now: Timestamp, for duration: Duration
     ) async throws(JobStoreError) -> [Claim] {
-        try change { $0.claim(limit: limit, by: worker, at: now, until: now.advanced(by: duration)) }
+        try change {
+            $0.claim(limit: limit, bytes: bytes, by: worker, at: now, until: now.advanced(by: duration))
+        }
     }
 
     package func hasDueJobs(at now: Timestamp) async throws(JobStoreError) -> Bool {
-        model.withLock { model in model.jobs.contains { $0.life.isDue(at: now) } }
+        model.withLock { $0.hasDueJobs(at: now) }
     }
 
     package func renew(
@@ -91,10 +93,9 @@ package final class MemoryJobStore: JobStore, KeyStore {
             let index = jobs.firstIndex { $0.new.id == after && $0.isVisible(to: query.tenant) }
             jobs.removeSubrange((index ?? 0)...)
         }
-        let found = jobs.reversed().filter {
-            $0.isVisible(to: query.tenant) && (query.state == nil || query.state == $0.life.state)
-        }
-        return JobPage(jobs: found.prefix(query.limit).map(\.record), hasMore: found.count > query.limit)
+        let found = jobs.reversed().filter { !$0.isDeleted }.map(\.record).filter(query.matches)
+        let page = Array(found.prefix(query.limit))
+        return JobPage(jobs: page, next: found.count > query.limit ? page.last?.id : nil)
     }
 
     package func counts(of tenant: TenantID?) async throws(JobStoreError) -> [JobState: Int] {
@@ -103,6 +104,34 @@ package final class MemoryJobStore: JobStore, KeyStore {
             return model.jobs.filter { $0.isVisible(to: tenant) }
                 .reduce(into: none) { $0[$1.life.state, default: 0] += 1 }
         }
+    }
+
+    package func replay(
+        _ replays: [Replay], of tenant: TenantID?, at now: Timestamp
+    ) async throws(JobStoreError) -> [ReplayOutcome] {
+        try change { model throws(JobStoreError) in
+            try model.replay(replays, of: tenant, maxDepth: maxDepth, at: now)
+        }
+    }
+
+    package func checkHealth() async throws(JobStoreError) {}
+
+    package func setShare(_ share: TenantShare) async throws(JobStoreError) {
+        try change { $0.setShare(share) }
+    }
+
+    package func tenants(at now: Timestamp) async throws(JobStoreError) -> [TenantStatus] {
+        model.withLock { Array($0.tenants(at: now).prefix(1000)) }
+    }
+
+    package func prune(
+        endedBefore cutoff: Timestamp, after: Int64, limit: Int
+    ) async throws(JobStoreError) -> PruneSlice {
+        try change { $0.prune(endedBefore: cutoff, after: after, limit: limit) }
+    }
+
+    package func rebase(by step: Duration, limit: Int, at now: Timestamp) async throws(JobStoreError) -> Int {
+        try change { $0.rebase(by: step, limit: limit, at: now) }
     }
 
     package func addEndpoint(_ endpoint: WebhookEndpoint) async throws(JobStoreError) {

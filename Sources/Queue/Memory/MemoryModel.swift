@@ -8,10 +8,15 @@ struct MemoryModel: Sendable {
         var life: JobLifecycle
         var ended: (at: Timestamp, result: JobResult)?
         var journal: [AttemptRecord] = []
+        /// Gone when that job is.
+        var replayOf: JobID?
+        var replayedAs: JobID?
+        var isDeleted = false
 
-        init(_ new: NewJob, row: Int64) {
+        init(_ new: NewJob, row: Int64, replayOf: JobID? = nil) {
             self.new = new
             self.row = row
+            self.replayOf = replayOf
             self.life = JobLifecycle(runAt: new.runAt, deadline: new.deadline)
         }
 
@@ -20,13 +25,13 @@ struct MemoryModel: Sendable {
                 id: new.id, tenant: new.tenant, state: life.state, model: new.model, priority: new.priority,
                 attempts: life.attempt, createdAt: new.createdAt, runAt: life.runAt, deadline: new.deadline,
                 endedAt: ended?.at, resultStatus: ended?.result.status, metadata: new.metadata,
-                isCancelRequested: life.isCancelRequested)
+                isCancelRequested: life.isCancelRequested, replayOf: replayOf, replayedAs: replayedAs)
         }
 
         var chargedAttempts: Int { journal.count { $0.maybeBilled } }
 
         func isVisible(to tenant: TenantID?) -> Bool {
-            tenant == nil || tenant == new.tenant
+            !isDeleted && (tenant == nil || tenant == new.tenant)
         }
     }
 
@@ -36,7 +41,7 @@ struct MemoryModel: Sendable {
         let url: String
         let endpoint: String?
         let event: WebhookEvent
-        let createdAt: Timestamp
+        var createdAt: Timestamp
         var state: DeliveryState = .pending
         var attempt = 0
         var isInFlight = false
@@ -48,8 +53,20 @@ struct MemoryModel: Sendable {
         let key: String
     }
 
+    /// A tenant's place in the rounds of claims. Its number is the index + 1.
+    struct Lane: Sendable {
+        var share: TenantShare
+        var pass: Int64 = 0
+        var isReady = false
+        /// When its next job is due; nil if none is queued, or if it is ready.
+        var wakeAt: Timestamp?
+    }
+
     /// In the order of submission; `row` is the index + 1.
     var jobs: [Job] = []
+    /// In the order in which they were first met.
+    var lanes: [Lane] = []
+    var virtualTime: Int64 = 0
     var rows: [JobID: Int] = [:]
     var usedKeys: [KeyInUse: (key: IdempotencyKey, job: JobID)] = [:]
     /// In the order of registration.
@@ -71,17 +88,21 @@ struct MemoryModel: Sendable {
         var used = usedKeys
         let outcomes = batch.map { judge($0, &used) }
         let accepted = zip(batch, outcomes).filter { $1 == .accepted($0.id) }.map(\.0)
-        let depth = jobs.count { !$0.life.state.isTerminal }
-        guard accepted.isEmpty || depth + accepted.count <= maxDepth else {
-            throw .full(depth: depth, limit: maxDepth)
-        }
+        try reserve(accepted.count, maxDepth: maxDepth)
         usedKeys = used
-        for job in accepted {
-            rows[job.id] = jobs.count
-            jobs.append(Job(job, row: Int64(jobs.count + 1)))
-            topics.insert(.jobs)
-        }
+        for job in accepted { add(Job(job, row: Int64(jobs.count + 1))) }
         return outcomes
+    }
+
+    func reserve(_ count: Int, maxDepth: Int) throws(JobStoreError) {
+        let depth = jobs.count { !$0.isDeleted && !$0.life.state.isTerminal }
+        guard count == 0 || depth + count <= maxDepth else { throw .full(depth: depth, limit: maxDepth) }
+    }
+
+    mutating func add(_ job: Job) {
+        rows[job.new.id] = jobs.count
+        jobs.append(job)
+        expect(job)
     }
 
     private func judge(
@@ -101,18 +122,6 @@ struct MemoryModel: Sendable {
     }
 
     // MARK: Work
-
-    mutating func claim(limit: Int, by worker: String, at now: Timestamp, until end: Timestamp) -> [Claim] {
-        let due = jobs.indices.filter { jobs[$0].life.isDue(at: now) }
-        let order = due.sorted { left, right in
-            (-jobs[left].new.priority.value, jobs[left].life.runAt, jobs[left].row)
-                < (-jobs[right].new.priority.value, jobs[right].life.runAt, jobs[right].row)
-        }
-        return order.prefix(min(max(limit, 0), 1000)).map { index in
-            jobs[index].life.claim(at: now, until: end)
-            return jobs[index].claim(by: worker, at: now)
-        }
-    }
 
     /// Where the job is that `lease` belongs to.
     private func index(of lease: Lease) -> Int? {
@@ -175,7 +184,9 @@ struct MemoryModel: Sendable {
         case .canceled:
             follow(.ended(.canceled), of: index, with: JobResult(.jobCanceled), at: now)
             return .canceled
-        case .requested: return .requested
+        case .requested:
+            topics.insert(.cancels)
+            return .requested
         case .alreadyEnded(let state): return .alreadyEnded(state)
         }
     }
@@ -186,21 +197,11 @@ struct MemoryModel: Sendable {
     ) {
         switch transition {
         case nil: break
-        case .queued: topics.insert(.jobs)
+        case .queued: expect(jobs[index])
         case .ended(let state):
             jobs[index].ended = (now, result)
             topics.insert(.results)
             announce(jobs[index].new, endedAs: state, at: now)
         }
-    }
-}
-
-extension MemoryModel.Job {
-    /// What the worker gets that has just claimed it.
-    fileprivate func claim(by worker: String, at now: Timestamp) -> Claim {
-        Claim(
-            lease: Lease(job: new.id, row: row, attempt: life.attempt, worker: worker), tenant: new.tenant,
-            body: new.body, headers: new.headers, model: new.model, createdAt: new.createdAt, deadline: new.deadline,
-            firstClaimedAt: life.firstClaimedAt ?? now, chargedAttempts: chargedAttempts)
     }
 }

@@ -1,21 +1,21 @@
 import Domain
-import FoundationEssentials
 
 /// How a header list is stored: name and value in turn, each as its length (4 bytes, big endian) and its UTF-8 bytes.
 /// No byte is special, so whatever came in comes out.
 enum FieldCodec {
-    static func encode(_ fields: [HeaderField]) -> Data {
-        var data = Data()
+    static func encode(_ fields: [HeaderField]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(fields.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 8 })
         for field in fields {
-            append(field.name, to: &data)
-            append(field.value, to: &data)
+            append(field.name, to: &bytes)
+            append(field.value, to: &bytes)
         }
-        return data
+        return bytes
     }
 
-    /// nil if `data` was not made by ``encode(_:)``.
-    static func decode(_ data: Data) -> [HeaderField]? {
-        var rest = data[...]
+    /// nil if `bytes` was not made by ``encode(_:)``.
+    static func decode(_ bytes: [UInt8]) -> [HeaderField]? {
+        var rest = bytes[...]
         var fields: [HeaderField] = []
         while !rest.isEmpty {
             guard let name = take(from: &rest), let value = take(from: &rest) else { return nil }
@@ -24,15 +24,15 @@ enum FieldCodec {
         return fields
     }
 
-    private static func append(_ text: String, to data: inout Data) {
+    private static func append(_ text: String, to bytes: inout [UInt8]) {
         let length = UInt32(truncatingIfNeeded: text.utf8.count)
         for shift in stride(from: UInt32(24), through: 0, by: -8) {
-            data.append(UInt8(truncatingIfNeeded: length >> shift))
+            bytes.append(UInt8(truncatingIfNeeded: length >> shift))
         }
-        data.append(contentsOf: text.utf8)
+        bytes.append(contentsOf: text.utf8)
     }
 
-    private static func take(from rest: inout Data.SubSequence) -> String? {
+    private static func take(from rest: inout ArraySlice<UInt8>) -> String? {
         guard rest.count >= 4 else { return nil }
         let length = rest.prefix(4).reduce(0) { $0 << 8 | Int($1) }
         rest = rest.dropFirst(4)

@@ -1,24 +1,28 @@
+import Dispatch
 import Domain
-import GRDB
 import Synchronization
 
 /// The one writer of a process: operations that arrive while a transaction is being synced share the next one.
 ///
 /// A lone operation goes at once. Callers hear of success only after the commit. If the commit fails, all callers of
-/// the transaction hear that; the next one begins afresh.
+/// the transaction hear that; the next one begins afresh. What waits is bounded in number and in bytes.
 final class GroupCommitWriter: Sendable {
     /// Tells the caller what its operation returned.
     private typealias Answer = @Sendable () -> Void
 
     private struct Operation: Sendable {
+        let bytes: Int
         let run: @Sendable (WriteContext) throws -> Answer
         let fail: @Sendable (JobStoreError) -> Void
     }
 
     private struct State {
         var pending: [Operation] = []
+        var pendingBytes = 0
         var isDraining = false
         var transactions = 0
+        var checkpoints = CheckpointPolicy()
+        var hasFailed = false
     }
 
     /// An operation failed after it had written: the transaction cannot be kept.
@@ -26,38 +30,48 @@ final class GroupCommitWriter: Sendable {
         let cause: any Error
     }
 
-    private let pool: DatabasePool
+    private let connection: SQLiteConnection
+    /// Moves the log beside the writer.
+    private let mover: SQLiteConnection
+    private let turn: WriterTurn
     private let configuration: JobStoreConfiguration
-    private let signal: ChangeSignal
-    private let foreignCommits: ForeignCommits
+    /// Called after each commit with what it has touched.
+    private let onCommit: @Sendable (Set<ChangeTopic>) -> Void
     private let random: Mutex<any RandomNumberGenerator & Sendable>
     private let state = Mutex(State())
+    private let queue = DispatchQueue(label: "relay.store.write")
+    private let moverQueue = DispatchQueue(label: "relay.store.checkpoint")
 
     init(
-        pool: DatabasePool, configuration: JobStoreConfiguration, signal: ChangeSignal,
-        foreignCommits: ForeignCommits, random: any RandomNumberGenerator & Sendable
+        connection: SQLiteConnection, mover: SQLiteConnection, turn: WriterTurn, configuration: JobStoreConfiguration,
+        random: any RandomNumberGenerator & Sendable, onCommit: @escaping @Sendable (Set<ChangeTopic>) -> Void
     ) {
-        self.pool = pool
+        self.connection = connection
+        self.mover = mover
+        self.turn = turn
         self.configuration = configuration
-        self.signal = signal
-        self.foreignCommits = foreignCommits
         self.random = Mutex(random)
+        self.onCommit = onCommit
     }
 
     /// How many operations wait for their transaction.
     var pendingCount: Int { state.withLock { $0.pending.count } }
     /// How many transactions were committed.
     var transactionCount: Int { state.withLock { $0.transactions } }
+    /// Whether the last transaction could not be written.
+    var hasFailed: Bool { state.withLock { $0.hasFailed } }
 
     /// Runs `body` in a transaction and returns once that is durable. `body` may run a second time if a neighbour
     /// spoilt the first; it should decide before it writes, so that a refusal costs its neighbours nothing.
+    /// - Parameter bytes: what the operation brings with it, roughly.
     @discardableResult
     func perform<Value: Sendable>(
-        _ body: @escaping @Sendable (WriteContext) throws -> Value
+        bytes: Int = 0, _ body: @escaping @Sendable (WriteContext) throws -> Value
     ) async throws(JobStoreError) -> Value {
         let result: Result<Value, JobStoreError> = await withCheckedContinuation { continuation in
             enqueue(
                 Operation(
+                    bytes: bytes,
                     run: { context in
                         let value = try body(context)
                         return { continuation.resume(returning: .success(value)) }
@@ -67,81 +81,118 @@ final class GroupCommitWriter: Sendable {
         return try result.get()
     }
 
-    private func enqueue(_ operation: Operation) {
-        let limit = configuration.maxPendingWrites
-        let (isRefused, mustStart) = state.withLock { state in
-            guard state.pending.count < limit else { return (true, false) }
-            state.pending.append(operation)
-            defer { state.isDraining = true }
-            return (false, !state.isDraining)
+    /// Runs `body` between two transactions, in this process's turn.
+    func alone<Value: Sendable>(
+        _ body: @escaping @Sendable (SQLiteConnection) throws -> Value
+    ) async throws(JobStoreError) -> Value {
+        let result: Result<Value, JobStoreError> = await withCheckedContinuation { continuation in
+            queue.async {
+                do {
+                    let value = try self.turn.take { try body(self.connection) }
+                    continuation.resume(returning: .success(value))
+                } catch {
+                    continuation.resume(returning: .failure(JobStoreError(error)))
+                }
+            }
         }
-        if isRefused {
-            operation.fail(.unavailable(detail: "\(limit) writes are waiting already"))
+        return try result.get()
+    }
+
+    private func enqueue(_ operation: Operation) {
+        let (refusal, mustStart) = state.withLock { state -> (JobStoreError?, Bool) in
+            let isFull =
+                state.pending.count >= configuration.maxPendingWrites
+                || !state.pending.isEmpty && state.pendingBytes + operation.bytes > configuration.maxPendingBytes
+            if isFull { return (.busy(waiting: state.pending.count, bytes: state.pendingBytes), false) }
+            state.pending.append(operation)
+            state.pendingBytes += operation.bytes
+            defer { state.isDraining = true }
+            return (nil, !state.isDraining)
+        }
+        if let refusal {
+            operation.fail(refusal)
         } else if mustStart {
-            pool.asyncWriteWithoutTransaction { database in self.drain(database) }
+            queue.async { self.drain() }
         }
     }
 
-    private func drain(_ database: Database) {
-        while let batch = nextBatch() {
-            commit(batch, in: database)
-        }
+    private func drain() {
+        while let batch = nextBatch() { commit(batch) }
     }
 
     private func nextBatch() -> [Operation]? {
-        let limit = configuration.batchLimit
-        return state.withLock { state in
+        state.withLock { state in
             guard !state.pending.isEmpty else {
                 state.isDraining = false
                 return nil
             }
-            let batch = Array(state.pending.prefix(limit))
-            state.pending.removeFirst(batch.count)
+            var (count, bytes) = (0, 0)
+            for operation in state.pending.prefix(configuration.batchLimit) {
+                guard count == 0 || bytes + operation.bytes <= configuration.batchBytes else { break }
+                count += 1
+                bytes += operation.bytes
+            }
+            let batch = Array(state.pending.prefix(count))
+            state.pending.removeFirst(count)
+            state.pendingBytes -= bytes
             return batch
         }
     }
 
-    private func commit(_ batch: [Operation], in database: Database) {
+    private func commit(_ batch: [Operation]) {
         do {
-            let (answers, topics) = try transact(batch, in: database)
-            state.withLock { $0.transactions += 1 }
-            signal.bump(topics)
+            let (answers, topics) = try turn.take { try transact(batch) }
+            let step = state.withLock { state in
+                state.transactions += 1
+                state.hasFailed = false
+                return state.checkpoints.committed(length: connection.logPages)
+            }
+            onCommit(topics)
             for answer in answers { answer() }
+            checkpoint(step)
         } catch let spoilt as SpoiltTransaction where batch.count > 1 && spoilt.cause.isOfOneOperation {
-            for operation in batch { commit([operation], in: database) }
+            for operation in batch { commit([operation]) }
         } catch {
-            let failure = JobStoreError((error as? SpoiltTransaction)?.cause ?? error)
+            let cause = (error as? SpoiltTransaction)?.cause ?? error
+            if !cause.isOfOneOperation { state.withLock { $0.hasFailed = true } }
+            let failure = JobStoreError(cause)
             for operation in batch { operation.fail(failure) }
         }
     }
 
-    private func transact(
-        _ batch: [Operation], in database: Database
-    ) throws -> (answers: [Answer], topics: Set<ChangeTopic>) {
-        if database.isInsideTransaction { try database.rollback() }  // left by a rollback that failed
-        try database.beginTransaction(.immediate)
-        do {
-            if try foreignCommits.look(database) { signal.bump(Set(ChangeTopic.allCases)) }
-            let context = WriteContext(database, makeDeliveryID: { self.random.withLock { $0.makeDeliveryID() } })
+    private func transact(_ batch: [Operation]) throws -> (answers: [Answer], topics: Set<ChangeTopic>) {
+        try connection.transaction {
+            let context = WriteContext(
+                connection, makeDeliveryID: { self.random.withLock { $0.makeDeliveryID() } })
             let answers = try batch.map { try run($0, in: context) }
-            try context.finish()
-            try database.commit()
+            try context.flush()
             return (answers, context.topics)
-        } catch {
-            if database.isInsideTransaction { try? database.rollback() }
-            throw error
         }
     }
 
     /// A refusal that has written nothing is that operation's answer; any other error spoils the transaction.
     private func run(_ operation: Operation, in context: WriteContext) throws -> Answer {
-        let before = context.database.totalChangesCount
+        let before = context.connection.totalChanges
         do {
             return try operation.run(context)
-        } catch let refusal as JobStoreError where context.database.totalChangesCount == before {
+        } catch let refusal as JobStoreError where context.connection.totalChanges == before {
             return { operation.fail(refusal) }
         } catch {
             throw SpoiltTransaction(cause: error)
+        }
+    }
+
+    // MARK: Checkpoints
+
+    private func checkpoint(_ step: CheckpointPolicy.Step) {
+        switch step {
+        case .none: break
+        case .writer: _ = try? connection.checkpoint()  // whoever commits next tries again
+        case .background:
+            moverQueue.async {
+                let moved = (try? self.mover.checkpoint())?.moved ?? 0
+                self.state.withLock { $0.checkpoints.finished(length: moved) }
+            }
         }
     }
 }
@@ -150,21 +201,9 @@ extension Error {
     /// Whether the fault lies in what one operation asked for, so that others can go on without it.
     fileprivate var isOfOneOperation: Bool {
         switch self {
-        case is JobStoreError: true
-        case let error as DatabaseError: [.SQLITE_CONSTRAINT, .SQLITE_TOOBIG].contains(error.resultCode)
+        case is JobStoreError, is DamagedValue: true
+        case let error as SQLiteFailure: error.isOfOneStatement
         default: false
-        }
-    }
-}
-
-extension JobStoreError {
-    init(_ error: any Error) {
-        switch error {
-        case let error as JobStoreError: self = error
-        case let error as DatabaseError:
-            let words = error.message ?? "no message"
-            self = .unavailable(detail: "SQLite \(error.extendedResultCode.rawValue): \(words)")
-        default: self = .unavailable(detail: "\(error)")
         }
     }
 }

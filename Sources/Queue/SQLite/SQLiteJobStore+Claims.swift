@@ -1,35 +1,43 @@
 package import Domain
-import FoundationEssentials
-import GRDB
 
 extension SQLiteJobStore {
     package func claim(
-        limit: Int, by worker: String, at now: Timestamp, for duration: Duration
+        limit: Int, bytes: Int, by worker: String, at now: Timestamp, for duration: Duration
     ) async throws(JobStoreError) -> [Claim] {
         guard limit > 0 else { return [] }
-        return try await writer.perform { context in
-            var claims: [Claim] = []
-            for priority in Priority.range.reversed() where claims.count < min(limit, 1000) {
-                let rows = try context.dueJobs(priority, limit: min(limit, 1000) - claims.count, at: now)
-                for row in rows {
-                    claims.append(try context.claim(row, by: worker, at: now, until: now.advanced(by: duration)))
+        let end = now.advanced(by: duration)
+        let taken = try await writer.perform { context in
+            try context.claim(limit: min(limit, 1000), bytes: bytes, by: worker, at: now, until: end)
+        }
+        guard !taken.isEmpty else { return [] }
+        // Beside the writer, which everybody waits for: what a job was submitted with never changes.
+        return try await read { connection in
+            try taken.compactMap { job in
+                do {
+                    return try connection.claim(of: job, by: worker)
+                } catch let error as SQLiteFailure where error.isDamage {
+                    return nil  // it stays claimed, and ends when it has been reaped often enough
+                } catch is DamagedValue {
+                    return nil
                 }
             }
-            return claims
         }
     }
 
     package func hasDueJobs(at now: Timestamp) async throws(JobStoreError) -> Bool {
-        try await read { database in
-            let statement = try database.cachedStatement(
-                sql: """
-                    SELECT EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_due
-                        WHERE state = 0 AND priority = ? AND run_at <= ? AND (deadline IS NULL OR deadline > ?))
-                    """)
-            return try Priority.range.contains { priority in
-                let arguments: StatementArguments = [priority, now.microseconds, now.microseconds]
-                return try Bool.fetchOne(statement, arguments: arguments) == true
-            }
+        try await read { connection in
+            let tenants = try connection.all(
+                """
+                SELECT * FROM (SELECT number FROM tenants INDEXED BY tenants_ready
+                    WHERE ready = 1 AND (max_running IS NULL OR running < max_running) LIMIT 64)
+                UNION ALL
+                SELECT * FROM (SELECT number FROM tenants INDEXED BY tenants_asleep
+                    WHERE ready = 0 AND wake_at IS NOT NULL AND wake_at <= ?
+                        AND (max_running IS NULL OR running < max_running) LIMIT 64)
+                """, now
+            ) { $0.int64(0) }
+            if try tenants.contains(where: { try connection.hasDueJobs(of: $0, at: now) }) { return true }
+            return tenants.count >= 64  // more than were looked into: a claim will tell
         }
     }
 
@@ -43,51 +51,159 @@ extension SQLiteJobStore {
     }
 }
 
-extension WriteContext {
-    fileprivate func dueJobs(_ priority: Int, limit: Int, at now: Timestamp) throws -> [Row] {
-        let statement = try database.cachedStatement(
-            sql: """
-                SELECT j.row, j.id, j.tenant, j.attempt, j.model, j.created_at, j.deadline, j.first_claimed_at,
-                    p.headers, p.body, \(JobHead.chargedAttempts(of: "j.row"))
-                FROM jobs j INDEXED BY jobs_due CROSS JOIN payloads p ON p.job = j.row
-                WHERE j.state = 0 AND j.priority = ? AND j.run_at <= ? AND (j.deadline IS NULL OR j.deadline > ?)
-                ORDER BY j.run_at, j.row LIMIT ?
-                """)
-        return try Row.fetchAll(statement, arguments: [priority, now.microseconds, now.microseconds, limit])
+/// A job whose claim is written.
+private struct TakenJob: Sendable {
+    let row: Int64
+    let attempt: Int
+    let charged: Int
+    let firstClaimedAt: Timestamp
+}
+
+extension SQLiteConnection {
+    fileprivate func hasDueJobs(of tenant: Int64, at now: Timestamp) throws -> Bool {
+        try Priority.range.contains { priority in
+            try first(
+                """
+                SELECT 1 FROM queued INDEXED BY queued_due
+                WHERE tenant = ? AND priority = ? AND run_at <= ? AND (deadline IS NULL OR deadline > ?) LIMIT 1
+                """, tenant, priority, now, now
+            ) { _ in true } ?? false
+        }
     }
 
-    fileprivate func claim(_ row: Row, by worker: String, at now: Timestamp, until end: Timestamp) throws -> Claim {
-        let number: Int64 = row[0]
-        let attempt: Int = row[3] + 1
-        let firstClaimedAt = Timestamp(stored: row[7]) ?? now
-        let tenant: String = row[2]
-        try execute(
+    fileprivate func claim(of taken: TakenJob, by worker: String) throws -> Claim? {
+        try first(
             """
-            UPDATE jobs SET state = 1, attempt = ?, worker = ?, lease_until = ?, claimed_at = ?, first_claimed_at = ?
-            WHERE row = ? AND state = 0
+            SELECT j.id, t.name, j.model, j.created_at, j.deadline, j.headers, j.body
+            FROM jobs j JOIN tenants t ON t.number = j.tenant WHERE j.row = ? LIMIT 1
+            """, taken.row
+        ) { row in
+            Claim(
+                lease: Lease(
+                    job: try JobID(stored: row.text(0)), row: taken.row, attempt: taken.attempt, worker: worker),
+                tenant: try TenantID(stored: row.text(1)), body: row.bytes(6),
+                headers: try [HeaderField](stored: row.bytes(5)), model: row.text(2), createdAt: row.time(3),
+                deadline: row.optionalTime(4), firstClaimedAt: taken.firstClaimedAt, chargedAttempts: taken.charged)
+        }
+    }
+}
+
+extension WriteContext {
+    private static let virtualTime = "share.virtual_time"
+
+    fileprivate func claim(
+        limit: Int, bytes: Int, by worker: String, at now: Timestamp, until end: Timestamp
+    ) throws -> [TakenJob] {
+        try flush()
+        var round = try beginRound(limit: limit, at: now)
+        let before = round
+        var ahead = [[OpenJob]](repeating: [], count: round.entrants.count)  // read, in reverse
+        var taken: [TakenJob] = []
+        var size = 0
+        while let index = round.next {
+            if ahead[index].isEmpty {
+                ahead[index] = try dueJobs(of: round.entrants[index].tenant, limit: round.share(of: index), at: now)
+                    .reversed()
+            }
+            guard let job = ahead[index].popLast() else {
+                round.ranDry(index)
+                try sleep(round.entrants[index].tenant, at: now)
+                continue
+            }
+            guard taken.isEmpty || size + job.bytes <= bytes else { break }
+            size += job.bytes
+            taken.append(try start(job, by: worker, at: now, until: end))
+            round.took(index)
+        }
+        try record(round, since: before)
+        return taken
+    }
+
+    /// Wakes the tenants that have become due, and lets in those who are served least.
+    private func beginRound(limit: Int, at now: Timestamp) throws -> ClaimRound {
+        let virtualTime =
+            try connection.first("SELECT count FROM counters WHERE name = ? LIMIT 1", Self.virtualTime) { $0.int64(0) }
+            ?? 0
+        try connection.execute(
+            """
+            UPDATE tenants SET ready = 1, wake_at = NULL, pass = max(pass, ?) WHERE number IN (
+                SELECT number FROM tenants INDEXED BY tenants_asleep
+                WHERE ready = 0 AND wake_at IS NOT NULL AND wake_at <= ? ORDER BY wake_at, number LIMIT 1000)
+            """, virtualTime, now)
+        let entrants = try connection.all(
+            """
+            SELECT number, pass, weight, max_running - running FROM tenants INDEXED BY tenants_ready
+            WHERE ready = 1 AND (max_running IS NULL OR running < max_running) ORDER BY pass, number LIMIT ?
+            """, ClaimRound.entrantLimit
+        ) {
+            ClaimRound.Entrant(tenant: $0.int64(0), pass: $0.int64(1), weight: $0.int(2), room: $0.optionalInt(3))
+        }
+        return ClaimRound(entrants, virtualTime: virtualTime, limit: limit)
+    }
+
+    private func dueJobs(of tenant: Int64, limit: Int, at now: Timestamp) throws -> [OpenJob] {
+        var found: [OpenJob] = []
+        for priority in Priority.range.reversed() where found.count < limit {
+            found += try connection.all(
+                """
+                SELECT job, tenant, priority, run_at, attempt, charged, first_claimed_at, deadline, bytes, has_webhook
+                FROM queued INDEXED BY queued_due
+                WHERE tenant = ? AND priority = ? AND run_at <= ? AND (deadline IS NULL OR deadline > ?)
+                ORDER BY run_at, job LIMIT ?
+                """, tenant, priority, now, now, limit - found.count, read: OpenJob.init(queued:))
+        }
+        return found
+    }
+
+    private func start(
+        _ job: OpenJob, by worker: String, at now: Timestamp, until end: Timestamp
+    ) throws -> TakenJob {
+        guard try connection.execute("DELETE FROM queued WHERE job = ?", job.row) == 1 else {
+            throw DamagedValue(description: "damaged file: job \(job.row) is in an index only")
+        }
+        let taken = TakenJob(
+            row: job.row, attempt: job.attempt + 1, charged: job.charged, firstClaimedAt: job.firstClaimedAt ?? now)
+        try connection.execute(
+            """
+            INSERT INTO running (job, tenant, priority, run_at, attempt, charged, first_claimed_at, deadline, bytes,
+                has_webhook, claimed_at, lease_until, cancel_requested, worker)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)
             """,
-            [attempt, worker, end.microseconds, now.microseconds, firstClaimedAt.microseconds, number])
-        countJob(of: tenant, from: .queued, to: .running)
-        let id = try JobID(stored: row[1])
-        let body: Data = row[9]
-        return Claim(
-            lease: Lease(job: id, row: number, attempt: attempt, worker: worker), tenant: try TenantID(stored: tenant),
-            body: Array(body), headers: try [HeaderField](stored: row[8]), model: row[4],
-            createdAt: Timestamp(microseconds: row[5]), deadline: Timestamp(stored: row[6]),
-            firstClaimedAt: firstClaimedAt, chargedAttempts: row[10])
+            job.row, job.tenant, job.priority, job.runAt, taken.attempt, job.charged, taken.firstClaimedAt,
+            job.deadline, job.bytes, job.hasWebhook, now, end, worker)
+        countJob(of: job.tenant, from: .queued, to: .running)
+        return taken
+    }
+
+    /// Takes a tenant without a due job out of the rounds until its next one is due.
+    private func sleep(_ tenant: Int64, at now: Timestamp) throws {
+        let next = try Priority.range.compactMap { priority in
+            try connection.first(
+                """
+                SELECT run_at FROM queued INDEXED BY queued_due WHERE tenant = ? AND priority = ?
+                ORDER BY run_at LIMIT 1
+                """, tenant, priority
+            ) { $0.time(0) }
+        }.min()
+        // One that is due and yet not taken is past its deadline: the reaper's, within the second.
+        let wakeAt = next.map { max($0, now.advanced(by: $0 <= now ? .seconds(1) : .zero)) }
+        try connection.execute("UPDATE tenants SET ready = 0, wake_at = ? WHERE number = ?", wakeAt, tenant)
+    }
+
+    private func record(_ round: ClaimRound, since before: ClaimRound) throws {
+        for (entrant, old) in zip(round.entrants, before.entrants) where entrant.pass != old.pass {
+            try connection.execute("UPDATE tenants SET pass = ? WHERE number = ?", entrant.pass, entrant.tenant)
+        }
+        guard round.virtualTime != before.virtualTime else { return }
+        try connection.execute(
+            "INSERT OR REPLACE INTO counters (name, count) VALUES (?, ?)", Self.virtualTime, round.virtualTime)
     }
 
     fileprivate func renew(_ lease: Lease, until end: Timestamp) throws -> LeaseRenewal {
-        let statement = try database.cachedStatement(
-            sql: """
-                UPDATE jobs SET lease_until = ? WHERE row = ? AND attempt = ? AND state = 1 AND id = ?
-                RETURNING cancel_requested
-                """)
-        let arguments: StatementArguments = [end.microseconds, lease.row, lease.attempt, lease.job.text]
-        switch try Bool.fetchAll(statement, arguments: arguments).first {
-        case nil: return .lost
-        case true?: return .cancelRequested
-        case false?: return .renewed
-        }
+        let isCancelRequested = try connection.first(
+            "UPDATE running SET lease_until = ? WHERE job = ? AND attempt = ? RETURNING cancel_requested",
+            end, lease.row, lease.attempt
+        ) { $0.bool(0) }
+        return isCancelRequested.map { $0 ? .cancelRequested : .renewed } ?? .lost
     }
 }

@@ -1,41 +1,43 @@
 package import Domain
-import FoundationEssentials
-import GRDB
 
 extension SQLiteJobStore {
     package func submit(_ jobs: [NewJob]) async throws(JobStoreError) -> [SubmitOutcome] {
         guard !jobs.isEmpty else { return [] }
-        let rows = jobs.map(NewRow.init)  // made here, not in the writer, which everybody waits for
+        let limit = configuration.maxDepth
+        return try await writer.perform(bytes: jobs.reduce(0) { $0 + $1.body.count }) { context in
+            let outcomes = try context.judge(jobs)
+            let accepted = zip(jobs, outcomes).filter { $1 == .accepted($0.id) }.map(\.0)
+            try context.reserve(accepted.count, limit: limit)
+            for job in accepted { try context.insert(job) }
+            return outcomes
+        }
+    }
+
+    package func replay(
+        _ replays: [Replay], of tenant: TenantID?, at now: Timestamp
+    ) async throws(JobStoreError) -> [ReplayOutcome] {
+        guard !replays.isEmpty else { return [] }
         let limit = configuration.maxDepth
         return try await writer.perform { context in
-            let outcomes = try context.judge(jobs)
-            let accepted = zip(rows, outcomes).filter { $1 == .accepted($0.job.id) }.map(\.0)
-            let depth = try context.depth()
-            guard accepted.isEmpty || depth + accepted.count <= limit else {
-                throw JobStoreError.full(depth: depth, limit: limit)
+            // Decided before anything is written, so that a refusal costs the neighbours nothing.
+            var seen: [JobID: JobID] = [:]
+            let plan = try replays.map { try context.plan($0, of: tenant, seen: &seen) }
+            try context.reserve(plan.count { $0.source != nil }, limit: limit)
+            for (replay, step) in zip(replays, plan) {
+                if let source = step.source { try context.repeatJob(source, as: replay.newID, at: now) }
             }
-            for row in accepted { try context.insert(row) }
-            return outcomes
+            return plan.map(\.outcome)
         }
     }
 }
 
-/// A new job with its payloads in the form they are stored in.
-private struct NewRow: Sendable {
-    let job: NewJob
-    let headers: Data
-    let body: Data
-    let metadata: Data?
-
-    init(_ job: NewJob) {
-        self.job = job
-        self.headers = FieldCodec.encode(job.headers)
-        self.body = Data(job.body)
-        self.metadata = job.metadata.map { Data($0) }
-    }
-}
-
 extension WriteContext {
+    /// - Throws: `.full` if the queue has no room for `count` more jobs.
+    fileprivate func reserve(_ count: Int, limit: Int) throws {
+        let depth = try depth()
+        guard count == 0 || depth + count <= limit else { throw JobStoreError.full(depth: depth, limit: limit) }
+    }
+
     /// What becomes of each job, later ones seeing earlier ones. Reads only.
     fileprivate func judge(_ jobs: [NewJob]) throws -> [SubmitOutcome] {
         var used: [KeyInUse: (fingerprint: [UInt8], job: JobID)] = [:]
@@ -53,42 +55,90 @@ extension WriteContext {
         }
     }
 
-    fileprivate func insert(_ new: NewRow) throws {
-        let job = new.job
-        try execute(
+    fileprivate func insert(_ job: NewJob) throws {
+        let tenant = try numberMakingTenant(job.tenant.text)
+        try connection.execute(
             """
-            INSERT INTO jobs (id, tenant, state, priority, created_at, run_at, deadline, model, webhook)
-            VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?)
+            INSERT INTO jobs (id, tenant, created_at, priority, deadline, model, webhook, metadata, headers, body)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
-            [
-                job.id.text, job.tenant.text, job.priority.value, job.createdAt.microseconds, job.runAt.microseconds,
-                job.deadline?.microseconds, job.model, job.webhook?.text,
-            ])
-        try execute(
-            "INSERT INTO payloads (job, headers, metadata, body) VALUES (?, ?, ?, ?)",
-            [database.lastInsertedRowID, new.headers, new.metadata, new.body])
+            job.id.text, tenant, job.createdAt, job.priority.value, job.deadline, job.model, job.webhook?.text,
+            job.metadata, FieldCodec.encode(job.headers), job.body)
+        let row = connection.lastInsertedRow
+        try enqueueNew(
+            row, tenant, job.priority.value, job.runAt, job.deadline, bytes: job.body.count,
+            hasWebhook: job.webhook != nil)
         if let key = job.idempotency {
-            try execute(
+            try connection.execute(
                 "INSERT OR REPLACE INTO idempotency (tenant, key, fingerprint, job, expires_at) VALUES (?, ?, ?, ?, ?)",
-                [job.tenant.text, key.key, Data(key.fingerprint), job.id.text, key.expiresAt.microseconds])
+                tenant, key.key, key.fingerprint, row, key.expiresAt)
         }
-        countJob(of: job.tenant.text, from: nil, to: .queued)
-        note(.jobs)
+    }
+
+    private func enqueueNew(
+        _ row: Int64, _ tenant: Int64, _ priority: Int, _ runAt: Timestamp, _ deadline: Timestamp?, bytes: Int,
+        hasWebhook: Bool
+    ) throws {
+        try connection.execute(
+            """
+            INSERT INTO queued (job, tenant, priority, run_at, attempt, charged, deadline, bytes, has_webhook)
+            VALUES (?, ?, ?, ?, 0, 0, ?, ?, ?)
+            """, row, tenant, priority, runAt, deadline, bytes, hasWebhook)
+        countJob(of: tenant, from: nil, to: .queued)
+        expectJob(of: tenant, at: runAt)
     }
 
     private func storedUse(of use: KeyInUse, at now: Timestamp) throws -> (fingerprint: [UInt8], job: JobID)? {
-        let statement = try database.cachedStatement(
-            sql: "SELECT fingerprint, job FROM idempotency WHERE tenant = ? AND key = ? AND expires_at > ? LIMIT 1")
-        let arguments: StatementArguments = [use.tenant.text, use.key, now.microseconds]
-        guard let row = try Row.fetchOne(statement, arguments: arguments) else { return nil }
-        let fingerprint: Data = row[0]
-        return (Array(fingerprint), try JobID(stored: row[1]))
+        guard let tenant = try number(of: use.tenant.text) else { return nil }
+        return try connection.first(  // a key whose job retention has deleted is free again
+            """
+            SELECT i.fingerprint, j.id FROM idempotency i JOIN jobs j ON j.row = i.job
+            WHERE i.tenant = ? AND i.key = ? AND i.expires_at > ? LIMIT 1
+            """, tenant, use.key, now
+        ) { ($0.bytes(0), try JobID(stored: $0.text(1))) }
     }
 
     private func hasEndpoint(of job: NewJob) throws -> Bool {
         guard case .endpoint(let id) = job.webhook else { return true }
-        let statement = try database.cachedStatement(sql: "SELECT 1 FROM endpoints WHERE id = ? AND tenant = ? LIMIT 1")
-        return try Int.fetchOne(statement, arguments: [id, job.tenant.text]) != nil
+        return try connection.first(
+            "SELECT 1 FROM endpoints WHERE id = ? AND tenant = ? LIMIT 1", id, job.tenant.text
+        ) { _ in true } ?? false
+    }
+
+    // MARK: Replays
+
+    fileprivate func plan(
+        _ replay: Replay, of tenant: TenantID?, seen: inout [JobID: JobID]
+    ) throws -> (source: Int64?, outcome: ReplayOutcome) {
+        if let first = seen[replay.job] { return (nil, .existing(first)) }
+        let found = try connection.first(
+            "SELECT row, tenant_name, state, replayed_as FROM job_records WHERE id = ? LIMIT 1", replay.job.text
+        ) {
+            ($0.int64(0), $0.text(1), try JobState(stored: $0.int(2)), try $0.optionalText(3).map(JobID.init(stored:)))
+        }
+        guard let (row, owner, state, replayedAs) = found, tenant.map({ $0.text == owner }) ?? true else {
+            return (nil, .unknown)
+        }
+        if let replayedAs { return (nil, .existing(replayedAs)) }
+        guard state.isTerminal, state != .succeeded else { return (nil, .refused(state)) }
+        seen[replay.job] = replay.newID
+        return (row, .replayed(replay.newID))
+    }
+
+    fileprivate func repeatJob(_ row: Int64, as id: JobID, at now: Timestamp) throws {
+        try connection.execute(
+            """
+            INSERT INTO jobs (id, tenant, created_at, priority, model, webhook, replay_of, metadata, headers, body)
+            SELECT ?, tenant, ?, priority, model, webhook, row, metadata, headers, body FROM jobs WHERE row = ?
+            """, id.text, now, row)
+        let new = connection.lastInsertedRow
+        let facts = try connection.first(
+            "SELECT tenant, priority, length(body), webhook IS NOT NULL FROM jobs WHERE row = ? LIMIT 1", new
+        ) { ($0.int64(0), $0.int(1), $0.int(2), $0.bool(3)) }
+        guard let (tenant, priority, bytes, hasWebhook) = facts else {
+            throw DamagedValue(description: "no job \(row)")
+        }
+        try enqueueNew(new, tenant, priority, now, nil, bytes: bytes, hasWebhook: hasWebhook)
     }
 }
 

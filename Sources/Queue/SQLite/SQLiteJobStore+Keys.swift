@@ -1,41 +1,31 @@
 import Domain
-import FoundationEssentials
-import GRDB
 
 extension SQLiteJobStore {
     package func put(_ key: StoredKey) async throws(JobStoreError) {
         try await writer.perform { context in
-            try context.execute(
+            try context.connection.execute(
                 """
                 INSERT OR REPLACE INTO keys (id, organization, secret, requests_per_second, created_at)
                 VALUES (?, ?, ?, ?, ?)
-                """,
-                [
-                    key.id, key.organization, Data(key.sealedSecret), key.rate?.requestsPerSecond,
-                    key.createdAt.microseconds,
-                ])
+                """, key.id, key.organization, key.sealedSecret, key.rate?.requestsPerSecond, key.createdAt)
         }
     }
 
     package func keys() async throws(JobStoreError) -> [StoredKey] {
-        try await read { database in
-            let statement = try database.cachedStatement(
-                sql: """
-                    SELECT id, organization, secret, requests_per_second, created_at FROM keys ORDER BY id LIMIT 10000
-                    """)
-            return try Row.fetchAll(statement).map { row in
-                let secret: Data = row[2]
-                let rate: Double? = row[3]
-                return StoredKey(
-                    id: row[0], organization: row[1], sealedSecret: Array(secret),
-                    rate: rate.flatMap(PacingRate.init(requestsPerSecond:)), createdAt: Timestamp(microseconds: row[4]))
+        try await read { connection in
+            try connection.all(
+                "SELECT id, organization, secret, requests_per_second, created_at FROM keys ORDER BY id LIMIT 10000"
+            ) { row in
+                StoredKey(
+                    id: row.text(0), organization: row.text(1), sealedSecret: row.bytes(2),
+                    rate: row.optionalReal(3).flatMap(PacingRate.init(requestsPerSecond:)), createdAt: row.time(4))
             }
         }
     }
 
     package func removeKey(_ id: String) async throws(JobStoreError) -> Bool {
         try await writer.perform { context in
-            try context.execute("DELETE FROM keys WHERE id = ?", [id]) > 0
+            try context.connection.execute("DELETE FROM keys WHERE id = ?", id) > 0
         }
     }
 }

@@ -1,107 +1,103 @@
 package import Domain
-import GRDB
 
 extension SQLiteJobStore {
     package func job(_ id: JobID, of tenant: TenantID?) async throws(JobStoreError) -> JobRecord? {
-        try await read { database in
-            let statement = try database.cachedStatement(
-                sql: """
-                    SELECT \(JobRecord.columns) FROM jobs j JOIN payloads p ON p.job = j.row
-                    WHERE j.id = ?1 AND (?2 IS NULL OR j.tenant = ?2) LIMIT 1
-                    """)
-            return try Row.fetchOne(statement, arguments: [id.text, tenant?.text]).map(JobRecord.init(stored:))
+        try await read { connection in
+            let found = try connection.first(
+                """
+                SELECT id, tenant_name, state, model, priority, attempt, created_at, run_at, deadline, ended_at, status,
+                    metadata, cancel_requested, replay_of, replayed_as
+                FROM job_records WHERE id = ? LIMIT 1
+                """, id.text, read: JobRecord.init(stored:))
+            return found.flatMap { tenant == nil || $0.tenant == tenant ? $0 : nil }
         }
     }
 
     package func result(of id: JobID, tenant: TenantID?) async throws(JobStoreError) -> JobResult? {
-        try await read { database in
-            let statement = try database.cachedStatement(
-                sql: """
-                    SELECT r.status, r.headers, r.body FROM jobs j JOIN results r ON r.job = j.row
-                    WHERE j.id = ?1 AND (?2 IS NULL OR j.tenant = ?2) LIMIT 1
-                    """)
-            return try Row.fetchOne(statement, arguments: [id.text, tenant?.text]).map(JobResult.init(stored:))
+        try await read { connection in
+            let found = try connection.first(
+                """
+                SELECT e.status, e.headers, e.body, t.name
+                FROM jobs j JOIN ended e ON e.job = j.row JOIN tenants t ON t.number = j.tenant
+                WHERE j.id = ? LIMIT 1
+                """, id.text
+            ) { (try JobResult(stored: $0), $0.text(3)) }
+            return found.flatMap { tenant == nil || $0.1 == tenant?.text ? $0.0 : nil }
         }
     }
 
     package func attempts(of id: JobID) async throws(JobStoreError) -> [AttemptRecord] {
-        try await read { database in
-            let statement = try database.cachedStatement(
-                sql: """
-                    SELECT a.attempt, a.key, a.egress, a.started_at, a.ended_at, a.status, a.request_id, a.verdict,
-                        a.maybe_billed
-                    FROM jobs j JOIN attempts a ON a.job = j.row WHERE j.id = ? ORDER BY a.attempt LIMIT 1000
-                    """)
-            return try Row.fetchAll(statement, arguments: [id.text]).map { row in
-                AttemptRecord(
-                    attempt: row[0], key: row[1], egress: row[2], startedAt: Timestamp(microseconds: row[3]),
-                    endedAt: Timestamp(microseconds: row[4]), status: row[5], requestID: row[6], verdict: row[7],
-                    maybeBilled: row[8])
-            }
-        }
-    }
-
-    package func list(_ query: JobQuery) async throws(JobStoreError) -> JobPage {
-        try await read { database in
-            guard let before = try Self.row(of: query.after, tenant: query.tenant, in: database) else {
-                return JobPage(jobs: [], hasMore: false)
-            }
-            let (rows, arguments) = Self.rows(query, before: before)
-            let statement = try database.cachedStatement(
-                sql: """
-                    SELECT \(JobRecord.columns) FROM (\(rows)) AS found
-                    CROSS JOIN jobs j ON j.row = found.row CROSS JOIN payloads p ON p.job = j.row
-                    ORDER BY j.row DESC LIMIT ?
-                    """)
-            let found = try Row.fetchAll(statement, arguments: arguments + [query.limit + 1])
-            let jobs = try found.prefix(query.limit).map(JobRecord.init(stored:))
-            return JobPage(jobs: jobs, hasMore: found.count > query.limit)
+        try await read { connection in
+            try connection.all(
+                """
+                SELECT a.attempt, a.key, a.egress, a.started_at, a.first_byte_at, a.ended_at, a.status, a.request_id,
+                    a.verdict, a.error, a.maybe_billed, a.bytes_sent, a.bytes_received, a.input_tokens, a.output_tokens,
+                    a.cache_creation_tokens, a.cache_read_tokens
+                FROM jobs j JOIN attempts a ON a.job = j.row WHERE j.id = ? ORDER BY a.attempt LIMIT 1000
+                """, id.text, read: AttemptRecord.init(stored:))
         }
     }
 
     package func counts(of tenant: TenantID?) async throws(JobStoreError) -> [JobState: Int] {
-        try await read { database in
-            try Self.counters(tenant?.text ?? WriteContext.allTenants, in: database, JobState.allCases, \.code)
-        }
-    }
-
-    /// The counters of `scope`, one for each of `states`.
-    static func counters<State: Hashable>(
-        _ scope: String, in database: Database, _ states: [State], _ code: (State) -> Int
-    ) throws -> [State: Int] {
-        let statement = try database.cachedStatement(
-            sql: "SELECT state, count FROM counters WHERE scope = ? LIMIT 100")
-        let rows = try Row.fetchAll(statement, arguments: [scope])
-        let stored = Dictionary(rows.map { ($0[0] as Int, $0[1] as Int) }, uniquingKeysWith: +)
-        return Dictionary(uniqueKeysWithValues: states.map { ($0, stored[code($0)] ?? 0) })
-    }
-
-    /// The row that a list begins below; nil if `after` names no job that `tenant` may see.
-    private static func row(of after: JobID?, tenant: TenantID?, in database: Database) throws -> Int64? {
-        guard let after else { return .max }
-        let statement = try database.cachedStatement(
-            sql: "SELECT row FROM jobs WHERE id = ?1 AND (?2 IS NULL OR tenant = ?2) LIMIT 1")
-        return try Int64.fetchOne(statement, arguments: [after.text, tenant?.text])
-    }
-
-    /// The newest rows that match, each alternative from its own index, so that no list scans what it does not show.
-    private static func rows(_ query: JobQuery, before: Int64) -> (sql: String, arguments: StatementArguments) {
-        let limit = query.limit + 1
-        guard let tenant = query.tenant?.text else {
-            guard let state = query.state else {
-                return ("SELECT row FROM jobs WHERE row < ? ORDER BY row DESC LIMIT ?", [before, limit])
+        try await read { connection in
+            guard let tenant else {
+                return try connection.counters("jobs.", JobState.allCases)
             }
-            return (
-                "SELECT row FROM jobs INDEXED BY jobs_state WHERE state = ? AND row < ? ORDER BY row DESC LIMIT ?",
-                [state.code, before, limit]
-            )
+            let found = try connection.first(
+                """
+                SELECT queued, running, succeeded, errored, canceled, expired FROM tenants WHERE name = ? LIMIT 1
+                """, tenant.text
+            ) { row in [JobState: Int](stored: row, from: 0) }
+            return found ?? Dictionary(uniqueKeysWithValues: JobState.allCases.map { ($0, 0) })
         }
-        let one = """
-            SELECT * FROM (SELECT row FROM jobs INDEXED BY jobs_tenant WHERE tenant = ? AND state = ? AND row < ?
-            ORDER BY row DESC LIMIT ?)
-            """
-        let states = query.state.map { [$0] } ?? JobState.allCases
-        let arguments = states.map { [tenant, $0.code, before, limit] as StatementArguments }
-        return (states.map { _ in one }.joined(separator: " UNION ALL "), arguments.reduce([], +))
+    }
+
+    package func tenants(at now: Timestamp) async throws(JobStoreError) -> [TenantStatus] {
+        try await read { connection in
+            let found = try connection.all(
+                """
+                SELECT number, name, weight, max_running, queued, running, succeeded, errored, canceled, expired
+                FROM tenants ORDER BY name LIMIT 1000
+                """
+            ) { row in
+                let tenant = try TenantID(stored: row.text(1))
+                guard let share = TenantShare(tenant: tenant, weight: row.int(2), maxRunning: row.optionalInt(3)) else {
+                    throw DamagedValue(description: "damaged file: the share of \(tenant) is out of range")
+                }
+                return (row.int64(0), share, [JobState: Int](stored: row, from: 4))
+            }
+            return try found.map { number, share, counts in
+                let due = try connection.earliestDue(of: number)
+                let waiting = due.map { now.duration(since: $0) }
+                return TenantStatus(
+                    share: share, counts: counts, waiting: waiting.flatMap { $0 >= .zero ? $0 : nil })
+            }
+        }
+    }
+}
+
+extension SQLiteConnection {
+    /// The counters whose name is `prefix` and a state, one for each of `states`.
+    func counters<State: Hashable & RawRepresentable<String>>(
+        _ prefix: String, _ states: [State]
+    ) throws -> [State: Int] {
+        var counts: [State: Int] = [:]
+        for state in states {
+            counts[state] =
+                try first("SELECT count FROM counters WHERE name = ? LIMIT 1", prefix + state.rawValue) { $0.int(0) }
+                ?? 0
+        }
+        return counts
+    }
+
+    fileprivate func earliestDue(of tenant: Int64) throws -> Timestamp? {
+        try Priority.range.compactMap { priority in
+            try first(
+                """
+                SELECT run_at FROM queued INDEXED BY queued_due WHERE tenant = ? AND priority = ?
+                ORDER BY run_at LIMIT 1
+                """, tenant, priority
+            ) { $0.time(0) }
+        }.min()
     }
 }

@@ -1,38 +1,41 @@
 package import Domain
-import FoundationEssentials
-import GRDB
 
 extension SQLiteJobStore {
     package func settle(_ settlement: Settlement) async throws(JobStoreError) {
-        try await writer.perform { context in
-            guard let job = try context.current(settlement.lease) else {
-                throw JobStoreError.leaseLost(settlement.lease)
+        try await writer.perform(bytes: settlement.outcome.bytes) { context in
+            let lease = settlement.lease
+            guard let job = try context.takeRunning(lease.row, attempt: lease.attempt) else {
+                throw JobStoreError.leaseLost(lease)
             }
             let now = settlement.attempt.endedAt
             try context.journal(settlement.attempt, of: job.row)
             switch settlement.outcome {
             case .ended(let state, let result):
-                try context.end(job, as: state, with: result, at: now)
+                try context.end(job, from: .running, as: state, with: result, at: now)
             case .retry where job.isCancelRequested:
-                try context.end(job, as: .canceled, because: .jobCanceled, at: now)
+                try context.end(job, from: .running, as: .canceled, because: .jobCanceled, at: now)
             case .retry(let runAt):
-                try context.requeue(job, at: runAt)
+                let charged = job.charged + (settlement.attempt.maybeBilled ? 1 : 0)
+                try context.enqueue(job, from: .running, at: runAt, charged: charged)
             }
         }
     }
 
     package func reap(limit: Int, maxAttempts: Int, at now: Timestamp) async throws(JobStoreError) -> Int {
         guard limit > 0 else { return 0 }
+        // Looked for beside the writer: mostly there is nothing, and then nobody is disturbed.
+        let found = try await read { try $0.reapable(limit: limit, at: now) }
+        guard found.isThereAny else { return 0 }
         return try await writer.perform { context in
-            let overdue = try context.heads(
-                "jobs INDEXED BY jobs_deadline WHERE state = 0 AND deadline <= ? ORDER BY deadline LIMIT ?", now, limit)
-            let abandoned = try context.heads(
-                "jobs INDEXED BY jobs_leased WHERE state = 1 AND lease_until <= ? ORDER BY lease_until LIMIT ?",
-                now, limit)
-            for job in overdue { try context.end(job, as: .expired, because: .jobDeadlinePassed, at: now) }
-            for job in abandoned { try context.recover(job, maxAttempts: maxAttempts, at: now) }
+            var count = 0
+            for row in found.overdue {
+                guard let job = try context.takeQueued(row) else { continue }
+                try context.end(job, from: .queued, as: .expired, because: .jobDeadlinePassed, at: now)
+                count += 1
+            }
+            for row in found.abandoned where try context.recover(row, maxAttempts: maxAttempts, at: now) { count += 1 }
             try context.forgetExpiredKeys(limit: 20 * limit, at: now)
-            return overdue.count + abandoned.count
+            return count
         }
     }
 
@@ -40,53 +43,87 @@ extension SQLiteJobStore {
         _ id: JobID, of tenant: TenantID, at now: Timestamp
     ) async throws(JobStoreError) -> CancelOutcome? {
         try await writer.perform { context in
-            let statement = try context.database.cachedStatement(
-                sql: "SELECT \(JobHead.columns) FROM jobs WHERE id = ? AND tenant = ? LIMIT 1")
-            guard let job = try Row.fetchOne(statement, arguments: [id.text, tenant.text]).map(JobHead.init) else {
-                return nil
-            }
-            switch job.state {
+            let found = try context.connection.first(
+                "SELECT row, state FROM job_records WHERE id = ? AND tenant_name = ? LIMIT 1", id.text, tenant.text
+            ) { ($0.int64(0), try JobState(stored: $0.int(1))) }
+            guard let (row, state) = found else { return nil }
+            switch state {
             case .queued:
-                try context.end(job, as: .canceled, because: .jobCanceled, at: now)
+                guard let job = try context.takeQueued(row) else {
+                    throw DamagedValue(description: "damaged file: job \(id) is nowhere")
+                }
+                try context.end(job, from: .queued, as: .canceled, because: .jobCanceled, at: now)
                 return .canceled
             case .running:
-                try context.execute(
-                    "UPDATE jobs SET cancel_requested = 1 WHERE row = ? AND attempt = ? AND state = 1",
-                    [job.row, job.attempt])
+                try context.connection.execute("UPDATE running SET cancel_requested = 1 WHERE job = ?", row)
+                context.note(.cancels)
                 return .requested
-            case .succeeded, .errored, .canceled, .expired:
-                return .alreadyEnded(job.state)
+            case .succeeded, .errored, .canceled, .expired: return .alreadyEnded(state)
             }
         }
     }
 }
 
-extension WriteContext {
-    fileprivate func heads(_ source: String, _ now: Timestamp, _ limit: Int) throws -> [JobHead] {
-        let statement = try database.cachedStatement(sql: "SELECT \(JobHead.columns) FROM \(source)")
-        return try Row.fetchAll(statement, arguments: [now.microseconds, limit]).map(JobHead.init)
-    }
-
-    /// Takes `job` from a worker that has not been heard of for too long.
-    fileprivate func recover(_ job: JobHead, maxAttempts: Int, at now: Timestamp) throws {
-        try journal(.leaseExpired(attempt: job.attempt, claimedAt: job.claimedAt ?? now, at: now), of: job.row)
-        if job.isCancelRequested {
-            try end(job, as: .canceled, because: .jobCanceled, at: now)
-        } else if job.chargedAttempts + 1 >= maxAttempts {
-            try end(job, as: .errored, because: .jobAttemptsExhausted(job.attempt), at: now)
-        } else {
-            try requeue(job, at: nil)
+extension Settlement.Outcome {
+    fileprivate var bytes: Int {
+        switch self {
+        case .ended(_, let result): result.body.count
+        case .retry: 0
         }
+    }
+}
+
+/// What a reaper has to look at.
+private struct Reapable: Sendable {
+    let overdue: [Int64]
+    let abandoned: [Int64]
+    let hasExpiredKeys: Bool
+
+    var isThereAny: Bool { !overdue.isEmpty || !abandoned.isEmpty || hasExpiredKeys }
+}
+
+extension SQLiteConnection {
+    fileprivate func reapable(limit: Int, at now: Timestamp) throws -> Reapable {
+        Reapable(
+            overdue: try all(
+                """
+                SELECT job FROM queued INDEXED BY queued_deadline WHERE deadline IS NOT NULL AND deadline <= ?
+                ORDER BY deadline, job LIMIT ?
+                """, now, limit
+            ) { $0.int64(0) },
+            abandoned: try all(
+                "SELECT job FROM running WHERE lease_until <= ? ORDER BY lease_until, job LIMIT ?", now, limit
+            ) { $0.int64(0) },
+            hasExpiredKeys: try first(
+                "SELECT 1 FROM idempotency INDEXED BY idempotency_expiry WHERE expires_at <= ? LIMIT 1", now
+            ) { _ in true } ?? false)
+    }
+}
+
+extension WriteContext {
+    /// Takes a job from a worker that has not been heard of for too long. - Returns: whether that was so.
+    fileprivate func recover(_ row: Int64, maxAttempts: Int, at now: Timestamp) throws -> Bool {
+        let attempt = try connection.first(
+            "SELECT attempt FROM running WHERE job = ? AND lease_until <= ? LIMIT 1", row, now
+        ) { $0.int(0) }
+        guard let attempt, let job = try takeRunning(row, attempt: attempt) else { return false }
+        try journal(.leaseExpired(attempt: attempt, claimedAt: job.claimedAt ?? now, at: now), of: row)
+        if job.isCancelRequested {
+            try end(job, from: .running, as: .canceled, because: .jobCanceled, at: now)
+        } else if job.charged + 1 >= maxAttempts {
+            try end(job, from: .running, as: .errored, because: .jobAttemptsExhausted(attempt), at: now)
+        } else {
+            try enqueue(job, from: .running, at: job.runAt, charged: job.charged + 1)
+        }
+        return true
     }
 
     fileprivate func forgetExpiredKeys(limit: Int, at now: Timestamp) throws {
-        try execute(
+        try connection.execute(
             """
             DELETE FROM idempotency WHERE (tenant, key) IN (
                 SELECT tenant, key FROM idempotency INDEXED BY idempotency_expiry WHERE expires_at <= ?
-                ORDER BY expires_at LIMIT ?
-            )
-            """,
-            [now.microseconds, limit])
+                ORDER BY expires_at LIMIT ?)
+            """, now, limit)
     }
 }

@@ -1,30 +1,29 @@
 package import Domain
-import FoundationEssentials
-import GRDB
 
 extension SQLiteJobStore {
     package func addEndpoint(_ endpoint: WebhookEndpoint) async throws(JobStoreError) {
         try await writer.perform { context in
-            try context.execute(
+            try context.connection.execute(
                 "INSERT INTO endpoints (id, tenant, url, events, secret, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-                [
-                    endpoint.id, endpoint.tenant.text, endpoint.url, endpoint.events.code,
-                    Data(endpoint.sealedSecret), endpoint.createdAt.microseconds,
-                ])
+                endpoint.id, endpoint.tenant.text, endpoint.url, endpoint.events.code, endpoint.sealedSecret,
+                endpoint.createdAt)
         }
     }
 
     package func endpoints(of tenant: TenantID) async throws(JobStoreError) -> [WebhookEndpoint] {
-        try await read { database in
-            let statement = try database.cachedStatement(
-                sql: "SELECT \(WebhookEndpoint.columns) FROM endpoints e WHERE e.tenant = ? ORDER BY e.row LIMIT 1000")
-            return try Row.fetchAll(statement, arguments: [tenant.text]).map { try WebhookEndpoint(stored: $0) }
+        try await read { connection in
+            try connection.all(
+                """
+                SELECT id, tenant, url, events, secret, created_at FROM endpoints WHERE tenant = ?
+                ORDER BY row LIMIT 1000
+                """, tenant.text
+            ) { try WebhookEndpoint(stored: $0) }
         }
     }
 
     package func removeEndpoint(_ id: String, of tenant: TenantID) async throws(JobStoreError) -> Bool {
         let existed = try await writer.perform { context in
-            try context.execute("DELETE FROM endpoints WHERE id = ? AND tenant = ?", [id, tenant.text]) > 0
+            try context.connection.execute("DELETE FROM endpoints WHERE id = ? AND tenant = ?", id, tenant.text) > 0
         }
         guard existed else { return false }
         // In pieces, so that no transaction is long. A crash in between leaves rows that no claim hands out.
@@ -37,14 +36,21 @@ extension SQLiteJobStore {
         limit: Int, at now: Timestamp, for duration: Duration
     ) async throws(JobStoreError) -> [Delivery] {
         guard limit > 0 else { return [] }
+        // Looked for beside the writer: mostly there is nothing, and then nobody is disturbed.
+        let isThereAny = try await read { connection in
+            try connection.first(
+                "SELECT 1 FROM deliveries INDEXED BY deliveries_due WHERE state = 0 AND due_at <= ? LIMIT 1", now
+            ) { _ in true }
+        }
+        guard isThereAny == true else { return [] }
         let claimed = try await writer.perform { context in
-            try context.dueDeliveries(limit: min(limit, 1000), at: now).compactMap { row in
-                try context.claim(row, until: now.advanced(by: duration))
+            try context.dueDeliveries(limit: min(limit, 1000), at: now).compactMap { delivery in
+                try context.claim(delivery, until: now.advanced(by: duration))
             }
         }
         guard !claimed.isEmpty else { return [] }
-        return try await read { database in
-            try claimed.compactMap { try $0.complete(in: database) }  // beside the writer: an ended job stays as it is
+        return try await read { connection in
+            try claimed.compactMap { try $0.complete(in: connection) }  // an ended job stays as it is
         }
     }
 
@@ -58,16 +64,12 @@ extension SQLiteJobStore {
                 case .retry(let due, let error): (.pending, due, nil, nil, error)
                 case .failed(let now, let error): (.failed, nil, now, nil, error)
                 }
-            let changed = try context.execute(
+            let changed = try context.connection.execute(
                 """
                 UPDATE deliveries SET state = ?, in_flight = 0, due_at = coalesce(?, due_at), ended_at = ?,
                     status = ?, error = ?
                 WHERE id = ? AND attempt = ? AND state = 0 AND in_flight = 1
-                """,
-                [
-                    values.state.code, values.due?.microseconds, values.end?.microseconds, values.status, values.error,
-                    id, attempt,
-                ])
+                """, values.state.code, values.due, values.end, values.status, values.error, id, attempt)
             guard changed > 0 else { return }
             context.countDeliveries(.pending, by: -1)
             context.countDeliveries(values.state, by: 1)
@@ -76,92 +78,95 @@ extension SQLiteJobStore {
     }
 
     package func deliveryCounts() async throws(JobStoreError) -> [DeliveryState: Int] {
-        try await read { database in
-            try Self.counters(WriteContext.deliveries, in: database, DeliveryState.allCases, \.code)
-        }
+        try await read { try $0.counters("deliveries.", DeliveryState.allCases) }
     }
 
     private func removeDeliveries(to endpoint: String, limit: Int) async throws(JobStoreError) -> Int {
         try await writer.perform { context in
-            let removed = try context.execute(
+            let removed = try context.connection.execute(
                 """
                 DELETE FROM deliveries WHERE row IN (
                     SELECT row FROM deliveries INDEXED BY deliveries_endpoint
                     WHERE state = 0 AND endpoint IS NOT NULL AND endpoint = ? LIMIT ?
                 )
-                """,
-                [endpoint, limit])
+                """, endpoint, limit)
             context.countDeliveries(.pending, by: -removed)
             return removed
         }
     }
 }
 
-/// A claimed outbox row whose job is still to be read.
+/// An outbox row with what is needed to send it, but for the job.
 private struct ClaimedDelivery: Sendable {
+    let row: Int64
     let id: String
-    let attempt: Int
+    /// Of the row as it was read; one more once it is claimed.
+    var attempt: Int
     let job: Int64
     let url: String
+    /// nil if the job named the URL itself, or the endpoint is gone.
     let endpoint: WebhookEndpoint?
-    let event: WebhookEvent
+    let isOrphan: Bool
+    let event: WebhookEvent?
     let createdAt: Timestamp
 
-    func complete(in database: Database) throws -> Delivery? {
-        let record = try database.cachedStatement(
-            sql: "SELECT \(JobRecord.columns) FROM jobs j JOIN payloads p ON p.job = j.row WHERE j.row = ? LIMIT 1")
-        let result = try database.cachedStatement(
-            sql: "SELECT status, headers, body FROM results WHERE job = ? LIMIT 1")
-        return try Row.fetchOne(record, arguments: [job]).map { row in
+    func complete(in connection: SQLiteConnection) throws -> Delivery? {
+        guard let event else { return nil }
+        let result = try connection.first(
+            "SELECT status, headers, body FROM ended WHERE job = ? LIMIT 1", job, read: JobResult.init(stored:))
+        return try connection.first(
+            """
+            SELECT id, tenant_name, state, model, priority, attempt, created_at, run_at, deadline, ended_at, status,
+                metadata, cancel_requested, replay_of, replayed_as
+            FROM job_records WHERE row = ? LIMIT 1
+            """, job
+        ) { row in
             Delivery(
                 id: id, attempt: attempt, url: url, endpoint: endpoint, event: event, createdAt: createdAt,
-                job: try JobRecord(stored: row),
-                result: try Row.fetchOne(result, arguments: [job]).map(JobResult.init(stored:)))
+                job: try JobRecord(stored: row), result: result)
         }
     }
 }
 
 extension WriteContext {
-    fileprivate func dueDeliveries(limit: Int, at now: Timestamp) throws -> [Row] {
-        let statement = try database.cachedStatement(
-            sql: """
-                SELECT \(WebhookEndpoint.columns), d.row, d.id, d.attempt, d.job, d.url, d.event, d.created_at,
-                    d.endpoint
-                FROM deliveries d INDEXED BY deliveries_due LEFT JOIN endpoints e ON e.id = d.endpoint
-                WHERE d.state = 0 AND d.due_at <= ? ORDER BY d.due_at, d.row LIMIT ?
-                """)
-        return try Row.fetchAll(statement, arguments: [now.microseconds, limit])
+    fileprivate func dueDeliveries(limit: Int, at now: Timestamp) throws -> [ClaimedDelivery] {
+        try connection.all(
+            """
+            SELECT e.id, e.tenant, e.url, e.events, e.secret, e.created_at,
+                d.row, d.id, d.attempt, d.job, d.url, d.event, d.created_at, d.endpoint
+            FROM deliveries d INDEXED BY deliveries_due LEFT JOIN endpoints e ON e.id = d.endpoint
+            WHERE d.state = 0 AND d.due_at <= ? ORDER BY d.due_at, d.row LIMIT ?
+            """, now, limit
+        ) { row in
+            ClaimedDelivery(
+                row: row.int64(6), id: row.text(7), attempt: row.int(8), job: row.int64(9), url: row.text(10),
+                endpoint: row.isNull(0) ? nil : try WebhookEndpoint(stored: row),
+                isOrphan: row.isNull(0) && !row.isNull(13), event: WebhookEvent.set(code: row.int(11)).first,
+                createdAt: row.time(12))
+        }
     }
 
     /// nil if the endpoint is gone, and then so is the row.
-    fileprivate func claim(_ row: Row, until end: Timestamp) throws -> ClaimedDelivery? {
-        let number: Int64 = row[6]
-        let endpointID: String? = row[13]
-        let isOrphan = endpointID != nil && row.hasNull(atIndex: 0)
-        guard !isOrphan, let event = WebhookEvent.set(code: row[11]).first else {
-            let removed = try execute("DELETE FROM deliveries WHERE row = ? AND state = 0", [number])
+    fileprivate func claim(_ delivery: ClaimedDelivery, until end: Timestamp) throws -> ClaimedDelivery? {
+        guard !delivery.isOrphan, delivery.event != nil else {
+            let removed = try connection.execute("DELETE FROM deliveries WHERE row = ? AND state = 0", delivery.row)
             countDeliveries(.pending, by: -removed)
             return nil
         }
-        let attempt: Int = row[8] + 1
-        try execute(
+        var claimed = delivery
+        claimed.attempt += 1
+        try connection.execute(
             "UPDATE deliveries SET attempt = ?, in_flight = 1, due_at = ? WHERE row = ? AND state = 0",
-            [attempt, end.microseconds, number])
-        return ClaimedDelivery(
-            id: row[7], attempt: attempt, job: row[9], url: row[10],
-            endpoint: endpointID == nil ? nil : try WebhookEndpoint(stored: row), event: event,
-            createdAt: Timestamp(microseconds: row[12]))
+            claimed.attempt, end, delivery.row)
+        return claimed
     }
 }
 
 extension WebhookEndpoint {
-    /// What ``init(stored:)`` reads, from `endpoints e`.
-    fileprivate static let columns = "e.id, e.tenant, e.url, e.events, e.secret, e.created_at"
-
-    fileprivate init(stored row: Row) throws {
-        let secret: Data = row[4]
+    /// Reads `id, tenant, url, events, secret, created_at` of `endpoints`.
+    fileprivate init(stored row: SQLiteRow) throws {
         self.init(
-            id: row[0], tenant: try TenantID(stored: row[1]), url: row[2], events: WebhookEvent.set(code: row[3]),
-            sealedSecret: Array(secret), createdAt: Timestamp(microseconds: row[5]))
+            id: row.text(0), tenant: try TenantID(stored: row.text(1)), url: row.text(2),
+            events: WebhookEvent.set(code: row.int(3)), sealedSecret: row.bytes(4), createdAt: row.time(5))
     }
 }

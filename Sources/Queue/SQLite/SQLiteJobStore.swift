@@ -1,12 +1,14 @@
 import Domain
-import GRDB
+import Synchronization
 
 /// The embedded ``JobStore`` and ``KeyStore``: one SQLite file that several processes may share.
 package final class SQLiteJobStore: JobStore, KeyStore {
+    let path: String
     let configuration: JobStoreConfiguration
-    let pool: DatabasePool
     let writer: GroupCommitWriter
     let signal: ChangeSignal
+    private let readers: SQLiteReaders
+    private let bell: CommitBell
 
     /// Opens the store in the file `path`, and makes it first if there is none. Any number of processes may do so
     /// at the same moment.
@@ -18,26 +20,49 @@ package final class SQLiteJobStore: JobStore, KeyStore {
         at path: String, configuration: JobStoreConfiguration = JobStoreConfiguration(), clock: any Clock<Duration>,
         random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
     ) throws(JobStoreError) -> SQLiteJobStore {
-        let pool = try StoreFile.open(
-            at: path, applicationID: Schema.applicationID, version: Schema.version, statements: Schema.statements,
-            synchronous: .full, busyTimeout: configuration.busyTimeout)
-        return SQLiteJobStore(pool: pool, configuration: configuration, clock: clock, random: random)
+        do {
+            return try SQLiteJobStore(path: path, configuration: configuration, clock: clock, random: random)
+        } catch {
+            throw JobStoreError(error)
+        }
     }
 
     private init(
-        pool: DatabasePool, configuration: JobStoreConfiguration, clock: any Clock<Duration>,
+        path: String, configuration: JobStoreConfiguration, clock: any Clock<Duration>,
         random: any RandomNumberGenerator & Sendable
-    ) {
-        let foreignCommits = ForeignCommits()
-        self.configuration = configuration
-        self.pool = pool
-        self.signal = ChangeSignal(clock: clock, pollInterval: configuration.pollInterval) {
-            let found = try? await pool.writeWithoutTransaction { try foreignCommits.look($0) }
+    ) throws {
+        let file = StoreFile(
+            path: path, applicationID: Schema.applicationID, version: Schema.version, pragmas: Schema.filePragmas,
+            statements: Schema.statements, migration: SchemaMigrations.steps, synchronous: .full,
+            busyTimeout: configuration.busyTimeout)
+        let connection = try file.open()
+        let mover = try SQLiteConnection(path: path, busyTries: 0)
+        try mover.script("PRAGMA synchronous = FULL")
+        var names: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
+        let bell = try CommitBell(folder: path + "-bells", random: &names)
+        let commits = try ForeignCommits(connection)
+        let writers = Mutex<GroupCommitWriter?>(nil)
+        let signal = ChangeSignal(clock: clock, pollInterval: configuration.pollInterval) {
+            guard let writer = writers.withLock({ $0 }) else { return false }
+            let found = try? await writer.alone { try commits.look($0) }
             return found ?? true  // if in doubt, let them look
         }
+        self.path = path
+        self.configuration = configuration
+        self.bell = bell
+        self.signal = signal
+        self.readers = SQLiteReaders(path: path)
         self.writer = GroupCommitWriter(
-            pool: pool, configuration: configuration, signal: signal, foreignCommits: foreignCommits,
-            random: random)
+            connection: connection, mover: mover,
+            turn: try WriterTurn(path: path + ".turn", patience: configuration.busyTimeout.microseconds),
+            configuration: configuration, random: random,
+            onCommit: { topics in
+                bell.ring(topics)
+                signal.bump(topics)
+            })
+        let writer = self.writer
+        writers.withLock { $0 = writer }
+        bell.listen { signal.bump($0) }
     }
 
     package func changeCount(_ topic: ChangeTopic) -> UInt64 {
@@ -48,14 +73,42 @@ package final class SQLiteJobStore: JobStore, KeyStore {
         await signal.wait(topic, since: seen, upTo: limit)
     }
 
+    package func checkHealth() async throws(JobStoreError) {
+        try await read { connection in _ = try connection.number("SELECT count(*) FROM counters") }
+        if writer.hasFailed { try await checkWritable() }
+    }
+
     /// Runs `body` on a snapshot, beside the writer.
-    func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws(JobStoreError)
-        -> Value
-    {
+    func read<Value: Sendable>(
+        _ body: @escaping @Sendable (SQLiteConnection) throws -> Value
+    ) async throws(JobStoreError) -> Value {
         do {
-            return try await pool.read(body)
+            return try await readers.read(body)
         } catch {
             throw JobStoreError(error)
         }
+    }
+}
+
+/// Notices that another process has changed the file: SQLite's `data_version` changes on a connection exactly when
+/// another one has committed. The writer's is this process's only connection that commits, so it is asked there.
+private final class ForeignCommits: Sendable {
+    private let lastVersion: Mutex<Int64?>
+
+    init(_ writer: SQLiteConnection) throws {
+        lastVersion = Mutex(try Self.version(writer))
+    }
+
+    /// Whether there was one since the last call.
+    func look(_ writer: SQLiteConnection) throws -> Bool {
+        let version = try Self.version(writer)
+        return lastVersion.withLock { last in
+            defer { last = version }
+            return last != version
+        }
+    }
+
+    private static func version(_ writer: SQLiteConnection) throws -> Int64? {
+        try writer.first("PRAGMA data_version") { $0.int64(0) }
     }
 }

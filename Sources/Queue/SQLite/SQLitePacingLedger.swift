@@ -1,5 +1,5 @@
+import Dispatch
 package import Domain
-import GRDB
 
 /// The ``PacingLedger`` that the processes of a store share: a small SQLite file, never synced.
 ///
@@ -19,18 +19,19 @@ package final class SQLitePacingLedger: PacingLedger {
         """
     ]
 
-    private let pool: DatabasePool
+    private let connection: SQLiteConnection
+    private let queue = DispatchQueue(label: "relay.pacing")
 
-    private init(pool: DatabasePool) {
-        self.pool = pool
+    private init(connection: SQLiteConnection) {
+        self.connection = connection
     }
 
     /// Opens the ledger in the file `path`, and makes it first if there is none.
     package static func open(at path: String) throws(JobStoreError) -> SQLitePacingLedger {
-        SQLitePacingLedger(
-            pool: try StoreFile.open(
-                at: path, applicationID: applicationID, version: 1, statements: statements, synchronous: .off,
-                busyTimeout: .seconds(10)))
+        let file = StoreFile(
+            path: path, applicationID: applicationID, version: 1, statements: statements, synchronous: .off,
+            busyTimeout: .seconds(10))
+        return SQLitePacingLedger(connection: try file.open())
     }
 
     package func takeSlots(
@@ -50,37 +51,38 @@ package final class SQLitePacingLedger: PacingLedger {
     private func update<Value: Sendable>(
         _ scope: PacingScope, _ change: @escaping @Sendable (inout ScopePacing) -> Value
     ) async throws -> Value {
-        do {
-            return try await pool.writeWithoutTransaction { database in
-                try database.beginTransaction(.immediate)
-                do {
-                    var pacing = try Self.load(scope, from: database)
-                    let before = pacing
-                    let value = change(&pacing)
-                    if pacing != before { try Self.save(pacing, as: scope, in: database) }
-                    try database.commit()
-                    return value
-                } catch {
-                    if database.isInsideTransaction { try? database.rollback() }
-                    throw error
-                }
+        try await withCheckedThrowingContinuation { continuation in
+            queue.async {
+                continuation.resume(with: Result { try self.transact(scope, change) })
             }
-        } catch let error as DatabaseError {
+        }
+    }
+
+    private func transact<Value>(_ scope: PacingScope, _ change: (inout ScopePacing) -> Value) throws -> Value {
+        do {
+            let value = try connection.transaction {
+                var pacing = try load(scope)
+                let before = pacing
+                let value = change(&pacing)
+                if pacing != before { try save(pacing, as: scope) }
+                return value
+            }
+            if connection.logPages >= 1000 { _ = try connection.checkpoint() }
+            return value
+        } catch {
             throw JobStoreError(error)
         }
     }
 
-    private static func load(_ scope: PacingScope, from database: Database) throws -> ScopePacing {
-        let statement = try database.cachedStatement(
-            sql: "SELECT next_free, paused_until FROM scopes WHERE name = ? LIMIT 1")
-        guard let row = try Row.fetchOne(statement, arguments: [scope.name]) else { return ScopePacing() }
-        return ScopePacing(
-            nextFree: Timestamp(microseconds: row[0]), pausedUntil: Timestamp(microseconds: row[1]))
+    private func load(_ scope: PacingScope) throws -> ScopePacing {
+        try connection.first("SELECT next_free, paused_until FROM scopes WHERE name = ? LIMIT 1", scope.name) { row in
+            ScopePacing(nextFree: row.time(0), pausedUntil: row.time(1))
+        } ?? ScopePacing()
     }
 
-    private static func save(_ pacing: ScopePacing, as scope: PacingScope, in database: Database) throws {
-        try database.cachedStatement(
-            sql: "INSERT OR REPLACE INTO scopes (name, next_free, paused_until) VALUES (?, ?, ?)"
-        ).execute(arguments: [scope.name, pacing.nextFree.microseconds, pacing.pausedUntil.microseconds])
+    private func save(_ pacing: ScopePacing, as scope: PacingScope) throws {
+        try connection.execute(
+            "INSERT OR REPLACE INTO scopes (name, next_free, paused_until) VALUES (?, ?, ?)",
+            scope.name, pacing.nextFree, pacing.pausedUntil)
     }
 }

@@ -1,76 +1,138 @@
-import GRDB
-
-/// The file format of `queue.sqlite`, version 1. Journal mode WAL, `synchronous=FULL`.
+/// The file format of `relay.sqlite`, version 2. Pages of 8 KiB, journal mode WAL, `synchronous=FULL`,
+/// `auto_vacuum=INCREMENTAL`.
 ///
-/// Who writes: one connection a process (``GroupCommitWriter``), always inside `BEGIN IMMEDIATE`. Times are
-/// microseconds since 1970; names, ids and URLs are text; states and events are the numbers of `StoredCodes.swift`;
-/// header lists are blobs of `FieldCodec.swift`. No row of a job is ever deleted.
+/// Times are microseconds since 1970; names, ids and URLs are text; states and events are the numbers of
+/// `StoredCodes.swift`; header lists are blobs of `FieldCodec.swift`. Large columns come last, so that reading the others
+/// does not walk their overflow pages.
 ///
-/// - `jobs`: what queries look at, small rows. `lease_until`, `worker` and `claimed_at` are set exactly while running,
-///   `ended_at` and `result_status` exactly once ended; `attempt` grows with each claim.
-/// - `payloads`: what the client sent, one row a job, never updated. `body` comes last, so that reading `metadata`
-///   does not walk its overflow pages.
-/// - `results`: what an ended job ended with; one row for each ended job, none for others.
-/// - `attempts`: the journal, one row for each ended attempt.
-/// - `idempotency`: keys in use. Rows past `expires_at` count as absent; the reaper removes them.
-/// - `counters`: jobs a state, for each tenant and for all (`scope` is empty); deliveries a state (`scope` is `*`).
-///   Changed in the transaction that changes what they count.
-/// - `endpoints`: registered webhook receivers; `events` has one bit an event.
-/// - `deliveries`: the webhook outbox, written in the transaction that ends the job. `due_at` of a claimed one is when
-///   it shows again; `in_flight` from claim to settlement. Rows of an endpoint that is gone are dropped when met.
-/// - `keys`: upstream keys, sealed.
+/// **A job's state is where its row lives.** Each row of `jobs` has exactly one row of the same number in exactly one of
+/// `queued`, `running` and `ended`; a transition deletes it there and inserts it here, in one transaction. What can grow
+/// large is written once and never moved: `jobs` when it is accepted, `ended` when it is over. What moves is small.
+///
+/// | Table | One row for | Written by | Never |
+/// |---|---|---|---|
+/// | `tenants` | each owner: its share of the workers and its counts | intake, operators; counts by every transition | deleted |
+/// | `jobs` | each job: what the client sent | intake | changed; retention deletes it |
+/// | `queued` | each job that waits | intake, retry, reaping; a claim or an ending deletes it | – |
+/// | `running` | each job in a worker's hands | claim; renewal moves `lease_until`, cancellation sets its mark | – |
+/// | `ended` | each job that is over: what came back | settlement, cancellation, expiry | changed |
+/// | `attempts` | each attempt that is over: the journal | settlement, reaping | changed |
+/// | `idempotency` | each key in use; past `expires_at` it counts as absent | intake; the reaper deletes it | – |
+/// | `counters` | jobs a state (`jobs.queued` …), deliveries a state (`deliveries.pending` …) | every transition | – |
+/// | `endpoints` | each registered webhook receiver; `events` has one bit an event | the API | – |
+/// | `deliveries` | each event for each receiver: the outbox | the transaction that ends the job; delivery | – |
+/// | `keys` | each upstream key, sealed | operators | – |
+///
+/// Invariants, checked by `relay doctor` and the chaos run: counts equal a recount; `attempt` of a job equals its claims;
+/// `jobs.row` is never used twice, because the newest row is never deleted; a tenant with `ready = 0` has no due job
+/// before `wake_at`.
 enum Schema {
     /// `RLAY`
     static let applicationID = 0x524C_4159
-    static let version = 1
+    static let version = 2
+    /// Must be set before the first table is made.
+    static let filePragmas = "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL"
 
-    static let statements = [
+    static let statements = jobs + webhooks + keys
+
+    static let jobs = [
+        """
+        CREATE TABLE tenants (
+            number INTEGER PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE,
+            weight INTEGER NOT NULL DEFAULT 1,
+            max_running INTEGER,
+            pass INTEGER NOT NULL DEFAULT 0,
+            ready INTEGER NOT NULL DEFAULT 0,
+            wake_at INTEGER,
+            queued INTEGER NOT NULL DEFAULT 0,
+            running INTEGER NOT NULL DEFAULT 0,
+            succeeded INTEGER NOT NULL DEFAULT 0,
+            errored INTEGER NOT NULL DEFAULT 0,
+            canceled INTEGER NOT NULL DEFAULT 0,
+            expired INTEGER NOT NULL DEFAULT 0
+        ) STRICT
+        """,
+        // Claims: who goes next; and who has become due again.
+        """
+        CREATE INDEX tenants_ready ON tenants(pass)
+            WHERE ready = 1 AND (max_running IS NULL OR running < max_running)
+        """,
+        "CREATE INDEX tenants_asleep ON tenants(wake_at) WHERE ready = 0 AND wake_at IS NOT NULL",
         """
         CREATE TABLE jobs (
             row INTEGER PRIMARY KEY,
             id TEXT NOT NULL UNIQUE,
-            tenant TEXT NOT NULL,
-            state INTEGER NOT NULL,
-            priority INTEGER NOT NULL,
-            attempt INTEGER NOT NULL DEFAULT 0,
-            cancel_requested INTEGER NOT NULL DEFAULT 0,
+            tenant INTEGER NOT NULL,
             created_at INTEGER NOT NULL,
-            run_at INTEGER NOT NULL,
+            priority INTEGER NOT NULL,
             deadline INTEGER,
-            first_claimed_at INTEGER,
-            claimed_at INTEGER,
-            lease_until INTEGER,
-            ended_at INTEGER,
-            result_status INTEGER,
-            worker TEXT,
             model TEXT NOT NULL,
-            webhook TEXT
-        ) STRICT
-        """,
-        // Claims: one probe a priority. Only queued rows, so ended ones cost claims nothing.
-        "CREATE INDEX jobs_due ON jobs(priority, run_at) WHERE state = 0",
-        // The reaper: queued jobs past their deadline, running ones past their lease.
-        "CREATE INDEX jobs_deadline ON jobs(deadline) WHERE state = 0 AND deadline IS NOT NULL",
-        "CREATE INDEX jobs_leased ON jobs(lease_until) WHERE state = 1",
-        // Lists of a tenant (without a state: one probe a state), and of all tenants by state. Both end in `row`.
-        "CREATE INDEX jobs_tenant ON jobs(tenant, state)",
-        "CREATE INDEX jobs_state ON jobs(state)",
-        """
-        CREATE TABLE payloads (
-            job INTEGER PRIMARY KEY,
-            headers BLOB NOT NULL,
+            webhook TEXT,
+            replay_of INTEGER,
             metadata BLOB,
+            headers BLOB NOT NULL,
             body BLOB NOT NULL
         ) STRICT
         """,
+        // Lists of a tenant, newest first.
+        "CREATE INDEX jobs_tenant ON jobs(tenant)",
+        // Whether a dead letter has been replayed.
+        "CREATE INDEX jobs_replay ON jobs(replay_of) WHERE replay_of IS NOT NULL",
         """
-        CREATE TABLE results (
+        CREATE TABLE queued (
             job INTEGER PRIMARY KEY,
+            tenant INTEGER NOT NULL,
+            priority INTEGER NOT NULL,
+            run_at INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            charged INTEGER NOT NULL,
+            first_claimed_at INTEGER,
+            deadline INTEGER,
+            bytes INTEGER NOT NULL,
+            has_webhook INTEGER NOT NULL
+        ) STRICT
+        """,
+        // Claims: the due jobs of a tenant, one probe a priority.
+        "CREATE INDEX queued_due ON queued(tenant, priority, run_at)",
+        // The reaper: jobs past their deadline.
+        "CREATE INDEX queued_deadline ON queued(deadline) WHERE deadline IS NOT NULL",
+        // No index on `lease_until`: as many rows as the workers have attempts under way, and each renewal would move it.
+        """
+        CREATE TABLE running (
+            job INTEGER PRIMARY KEY,
+            tenant INTEGER NOT NULL,
+            priority INTEGER NOT NULL,
+            run_at INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            charged INTEGER NOT NULL,
+            first_claimed_at INTEGER NOT NULL,
+            deadline INTEGER,
+            bytes INTEGER NOT NULL,
+            has_webhook INTEGER NOT NULL,
+            claimed_at INTEGER NOT NULL,
+            lease_until INTEGER NOT NULL,
+            cancel_requested INTEGER NOT NULL,
+            worker TEXT NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE ended (
+            job INTEGER PRIMARY KEY,
+            tenant INTEGER NOT NULL,
+            state INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            run_at INTEGER NOT NULL,
+            ended_at INTEGER NOT NULL,
+            canceled INTEGER NOT NULL,
             status INTEGER NOT NULL,
             headers BLOB NOT NULL,
             body BLOB NOT NULL
         ) STRICT
         """,
+        // Lists of what did not succeed, dead letters among it; the others are found by way of `jobs`.
+        "CREATE INDEX ended_unsuccessful ON ended(state) WHERE state > 2",
+        "CREATE INDEX ended_unsuccessful_tenant ON ended(tenant, state) WHERE state > 2",
         """
         CREATE TABLE attempts (
             job INTEGER NOT NULL,
@@ -78,33 +140,52 @@ enum Schema {
             key TEXT,
             egress TEXT,
             started_at INTEGER NOT NULL,
+            first_byte_at INTEGER,
             ended_at INTEGER NOT NULL,
             status INTEGER,
             request_id TEXT,
             verdict TEXT NOT NULL,
+            error TEXT,
             maybe_billed INTEGER NOT NULL,
+            bytes_sent INTEGER NOT NULL,
+            bytes_received INTEGER NOT NULL,
+            input_tokens INTEGER,
+            output_tokens INTEGER,
+            cache_creation_tokens INTEGER,
+            cache_read_tokens INTEGER,
             PRIMARY KEY (job, attempt)
         ) STRICT, WITHOUT ROWID
         """,
         """
         CREATE TABLE idempotency (
-            tenant TEXT NOT NULL,
+            tenant INTEGER NOT NULL,
             key TEXT NOT NULL,
             fingerprint BLOB NOT NULL,
-            job TEXT NOT NULL,
+            job INTEGER NOT NULL,
             expires_at INTEGER NOT NULL,
             PRIMARY KEY (tenant, key)
         ) STRICT, WITHOUT ROWID
         """,
         "CREATE INDEX idempotency_expiry ON idempotency(expires_at)",
+        "CREATE TABLE counters (name TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+        // A job as its owner sees it.
         """
-        CREATE TABLE counters (
-            scope TEXT NOT NULL,
-            state INTEGER NOT NULL,
-            count INTEGER NOT NULL,
-            PRIMARY KEY (scope, state)
-        ) STRICT, WITHOUT ROWID
+        CREATE VIEW job_records AS
+            SELECT j.row AS row, j.id AS id, j.tenant AS tenant, t.name AS tenant_name, j.model AS model,
+                j.priority AS priority, j.created_at AS created_at, j.deadline AS deadline, j.metadata AS metadata,
+                coalesce(e.state, CASE WHEN r.job IS NULL THEN 0 ELSE 1 END) AS state,
+                coalesce(e.attempt, r.attempt, q.attempt, 0) AS attempt,
+                coalesce(e.run_at, r.run_at, q.run_at, j.created_at) AS run_at,
+                e.ended_at AS ended_at, e.status AS status,
+                coalesce(e.canceled, r.cancel_requested, 0) AS cancel_requested,
+                (SELECT o.id FROM jobs o WHERE o.row = j.replay_of) AS replay_of,
+                (SELECT n.id FROM jobs n INDEXED BY jobs_replay WHERE n.replay_of = j.row LIMIT 1) AS replayed_as
+            FROM jobs j JOIN tenants t ON t.number = j.tenant
+            LEFT JOIN ended e ON e.job = j.row LEFT JOIN running r ON r.job = j.row LEFT JOIN queued q ON q.job = j.row
         """,
+    ]
+
+    static let webhooks = [
         """
         CREATE TABLE endpoints (
             row INTEGER PRIMARY KEY,
@@ -117,6 +198,8 @@ enum Schema {
         ) STRICT
         """,
         "CREATE INDEX endpoints_tenant ON endpoints(tenant)",
+        // `due_at` of a claimed delivery is when it shows again; `in_flight` holds from claim to settlement. Rows of an
+        // endpoint that is gone are dropped when met.
         """
         CREATE TABLE deliveries (
             row INTEGER PRIMARY KEY,
@@ -138,6 +221,13 @@ enum Schema {
         // Claims of deliveries, and the removal of an endpoint with what it has not received.
         "CREATE INDEX deliveries_due ON deliveries(due_at) WHERE state = 0",
         "CREATE INDEX deliveries_endpoint ON deliveries(endpoint) WHERE state = 0 AND endpoint IS NOT NULL",
+        deliveriesByJob,
+    ]
+
+    /// Retention: a job stays while one of its events is on its way, and takes the delivered ones with it.
+    static let deliveriesByJob = "CREATE INDEX deliveries_job ON deliveries(job)"
+
+    static let keys = [
         """
         CREATE TABLE keys (
             id TEXT PRIMARY KEY,
@@ -146,6 +236,6 @@ enum Schema {
             requests_per_second REAL,
             created_at INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID
-        """,
+        """
     ]
 }

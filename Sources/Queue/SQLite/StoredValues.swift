@@ -1,6 +1,4 @@
 import Domain
-import FoundationEssentials
-import GRDB
 
 // Domain values as the file holds them. What does not decode was not written by a relay: the file is damaged.
 
@@ -33,43 +31,55 @@ extension JobState {
 }
 
 extension [HeaderField] {
-    init(stored data: Data) throws {
-        guard let fields = FieldCodec.decode(data) else {
+    init(stored bytes: [UInt8]) throws {
+        guard let fields = FieldCodec.decode(bytes) else {
             throw DamagedValue(description: "damaged file: unreadable header list")
         }
         self = fields
     }
 }
 
-extension Timestamp {
-    init?(stored microseconds: Int64?) {
-        guard let microseconds else { return nil }
-        self.init(microseconds: microseconds)
+extension [JobState: Int] {
+    /// Reads the counts `queued, running, succeeded, errored, canceled, expired` from `column` on.
+    init(stored row: SQLiteRow, from column: Int32) {
+        self = [:]
+        for (offset, state) in [JobState.queued, .running, .succeeded, .errored, .canceled, .expired].enumerated() {
+            self[state] = row.int(column + Int32(offset))
+        }
     }
 }
 
 extension JobRecord {
-    /// What ``init(stored:)`` reads, from `jobs j JOIN payloads p ON p.job = j.row`.
-    static let columns = """
-        j.id, j.tenant, j.state, j.model, j.priority, j.attempt, j.created_at, j.run_at, j.deadline, j.ended_at, \
-        j.result_status, p.metadata, j.cancel_requested
-        """
-
-    init(stored row: Row) throws {
-        let metadata: Data? = row[11]
+    /// Reads `id, tenant_name, state, model, priority, attempt, created_at, run_at, deadline, ended_at, status, metadata,
+    /// cancel_requested, replay_of, replayed_as` of `job_records`.
+    init(stored row: SQLiteRow) throws {
         self.init(
-            id: try JobID(stored: row[0]), tenant: try TenantID(stored: row[1]), state: try JobState(stored: row[2]),
-            model: row[3], priority: Priority(row[4]) ?? .normal, attempts: row[5],
-            createdAt: Timestamp(microseconds: row[6]), runAt: Timestamp(microseconds: row[7]),
-            deadline: Timestamp(stored: row[8]), endedAt: Timestamp(stored: row[9]), resultStatus: row[10],
-            metadata: metadata.map { Array($0) }, isCancelRequested: row[12])
+            id: try JobID(stored: row.text(0)), tenant: try TenantID(stored: row.text(1)),
+            state: try JobState(stored: row.int(2)), model: row.text(3), priority: Priority(row.int(4)) ?? .normal,
+            attempts: row.int(5), createdAt: row.time(6), runAt: row.time(7), deadline: row.optionalTime(8),
+            endedAt: row.optionalTime(9), resultStatus: row.optionalInt(10), metadata: row.optionalBytes(11),
+            isCancelRequested: row.bool(12), replayOf: try row.optionalText(13).map(JobID.init(stored:)),
+            replayedAs: try row.optionalText(14).map(JobID.init(stored:)))
     }
 }
 
 extension JobResult {
     /// Reads `status, headers, body`.
-    init(stored row: Row) throws {
-        let body: Data = row[2]
-        self.init(status: row[0], headers: try [HeaderField](stored: row[1]), body: Array(body))
+    init(stored row: SQLiteRow) throws {
+        self.init(status: row.int(0), headers: try [HeaderField](stored: row.bytes(1)), body: row.bytes(2))
+    }
+}
+
+extension AttemptRecord {
+    /// Reads the columns of `attempts` from `attempt` on, in their order.
+    init(stored row: SQLiteRow) {
+        let usage = row.optionalInt(13).map {
+            TokenUsage(input: $0, output: row.int(14), cacheCreation: row.int(15), cacheRead: row.int(16))
+        }
+        self.init(
+            attempt: row.int(0), key: row.optionalText(1), egress: row.optionalText(2), startedAt: row.time(3),
+            firstByteAt: row.optionalTime(4), endedAt: row.time(5), status: row.optionalInt(6),
+            requestID: row.optionalText(7), verdict: row.text(8), error: row.optionalText(9), maybeBilled: row.bool(10),
+            bytesSent: row.int(11), bytesReceived: row.int(12), usage: usage)
     }
 }

@@ -1,89 +1,150 @@
 import Domain
-import FoundationEssentials
-import GRDB
 
-// The transitions that end or requeue a job. Each is one statement, guarded by row, attempt and state.
+/// A job's small row while it is unfinished: what `queued` and `running` share.
+struct OpenJob {
+    let row: Int64
+    let tenant: Int64
+    let priority: Int
+    let runAt: Timestamp
+    /// Claims so far.
+    let attempt: Int
+    /// Ended attempts that may have been executed.
+    let charged: Int
+    let firstClaimedAt: Timestamp?
+    let deadline: Timestamp?
+    /// Of the body.
+    let bytes: Int
+    let hasWebhook: Bool
+    /// Only of a running one.
+    var claimedAt: Timestamp?
+    var isCancelRequested = false
+
+    /// Reads `job, tenant, priority, run_at, attempt, charged, first_claimed_at, deadline, bytes, has_webhook`.
+    init(queued stored: SQLiteRow) {
+        row = stored.int64(0)
+        tenant = stored.int64(1)
+        priority = stored.int(2)
+        runAt = stored.time(3)
+        attempt = stored.int(4)
+        charged = stored.int(5)
+        firstClaimedAt = stored.optionalTime(6)
+        deadline = stored.optionalTime(7)
+        bytes = stored.int(8)
+        hasWebhook = stored.bool(9)
+    }
+
+    /// Reads the same and then `claimed_at, cancel_requested`.
+    init(running stored: SQLiteRow) {
+        self.init(queued: stored)
+        claimedAt = stored.time(10)
+        isCancelRequested = stored.bool(11)
+    }
+}
+
+// The transitions. Each takes the job's row from where it is, guarded by its number and its attempt, and puts it where
+// it goes; both or neither, by the transaction.
 
 extension WriteContext {
-    /// The job that `lease` is current for; nil if it is not any more.
-    func current(_ lease: Lease) throws -> JobHead? {
-        let statement = try database.cachedStatement(
-            sql: "SELECT \(JobHead.columns) FROM jobs WHERE row = ? AND attempt = ? AND state = 1 AND id = ? LIMIT 1")
-        let arguments: StatementArguments = [lease.row, lease.attempt, lease.job.text]
-        return try Row.fetchOne(statement, arguments: arguments).map(JobHead.init)
+    /// Takes the job out of `running`; nil, and nothing changed, if `attempt` is not its current one.
+    func takeRunning(_ row: Int64, attempt: Int) throws -> OpenJob? {
+        try connection.first(
+            """
+            DELETE FROM running WHERE job = ? AND attempt = ?
+            RETURNING job, tenant, priority, run_at, attempt, charged, first_claimed_at, deadline, bytes, has_webhook,
+                claimed_at, cancel_requested
+            """, row, attempt, read: OpenJob.init(running:))
     }
 
-    /// Ends `job` with its result and its webhook outbox rows.
-    func end(_ job: JobHead, as state: JobState, with result: JobResult, at now: Timestamp) throws {
-        let changed = try execute(
+    /// Takes the job out of `queued`; nil, and nothing changed, if it is not there.
+    func takeQueued(_ row: Int64) throws -> OpenJob? {
+        try connection.first(
             """
-            UPDATE jobs SET state = ?, ended_at = ?, result_status = ?, lease_until = NULL, worker = NULL,
-                claimed_at = NULL
-            WHERE row = ? AND attempt = ? AND state = ?
+            DELETE FROM queued WHERE job = ?
+            RETURNING job, tenant, priority, run_at, attempt, charged, first_claimed_at, deadline, bytes, has_webhook
+            """, row, read: OpenJob.init(queued:))
+    }
+
+    /// Puts a job that was just taken out of `state` (nil: a new one) into the queue.
+    func enqueue(_ job: OpenJob, from state: JobState?, at runAt: Timestamp, charged: Int) throws {
+        try connection.execute(
+            """
+            INSERT INTO queued (job, tenant, priority, run_at, attempt, charged, first_claimed_at, deadline, bytes,
+                has_webhook)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
-            [state.code, now.microseconds, result.status, job.row, job.attempt, job.state.code])
-        guard changed == 1 else { throw DamagedValue(description: "job \(job.id) moved inside a transaction") }
-        try execute(
-            "INSERT INTO results (job, status, headers, body) VALUES (?, ?, ?, ?)",
-            [job.row, result.status, FieldCodec.encode(result.headers), Data(result.body)])
-        try announce(job, endedAs: state, at: now)
-        countJob(of: job.tenant, from: job.state, to: state)
+            job.row, job.tenant, job.priority, runAt, job.attempt, charged, job.firstClaimedAt, job.deadline, job.bytes,
+            job.hasWebhook)
+        countJob(of: job.tenant, from: state, to: .queued)
+        expectJob(of: job.tenant, at: runAt)
+    }
+
+    /// Ends a job that was just taken out of `old`, with its result and its webhook outbox rows.
+    func end(
+        _ job: OpenJob, from old: JobState, as state: JobState, with result: JobResult, at now: Timestamp
+    ) throws {
+        try connection.execute(
+            """
+            INSERT INTO ended (job, tenant, state, attempt, run_at, ended_at, canceled, status, headers, body)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            job.row, job.tenant, state.code, job.attempt, job.runAt, now, job.isCancelRequested, result.status,
+            FieldCodec.encode(result.headers), result.body)
+        countJob(of: job.tenant, from: old, to: state)
         note(.results)
+        try announce(job, endedAs: state, at: now)
     }
 
-    /// Ends `job` with the relay's own envelope in place of an answer.
-    func end(_ job: JobHead, as state: JobState, because error: RelayError, at now: Timestamp) throws {
-        try end(job, as: state, with: JobResult(error), at: now)
-    }
-
-    /// Puts a running `job` back, due at `runAt` (nil: when it was due before).
-    func requeue(_ job: JobHead, at runAt: Timestamp?) throws {
-        let changed = try execute(
-            """
-            UPDATE jobs SET state = 0, run_at = coalesce(?, run_at), lease_until = NULL, worker = NULL,
-                claimed_at = NULL
-            WHERE row = ? AND attempt = ? AND state = 1
-            """,
-            [runAt?.microseconds, job.row, job.attempt])
-        guard changed == 1 else { throw DamagedValue(description: "job \(job.id) moved inside a transaction") }
-        countJob(of: job.tenant, from: .running, to: .queued)
-        note(.jobs)
+    /// Ends it with the relay's own envelope in place of an answer.
+    func end(
+        _ job: OpenJob, from old: JobState, as state: JobState, because error: RelayError, at now: Timestamp
+    ) throws {
+        try end(job, from: old, as: state, with: JobResult(error), at: now)
     }
 
     func journal(_ record: AttemptRecord, of job: Int64) throws {
-        try execute(
+        try connection.execute(
             """
-            INSERT INTO attempts (job, attempt, key, egress, started_at, ended_at, status, request_id, verdict,
-                maybe_billed)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO attempts (job, attempt, key, egress, started_at, first_byte_at, ended_at, status, request_id,
+                verdict, error, maybe_billed, bytes_sent, bytes_received, input_tokens, output_tokens,
+                cache_creation_tokens, cache_read_tokens)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
-            [
-                job, record.attempt, record.key, record.egress, record.startedAt.microseconds,
-                record.endedAt.microseconds, record.status, record.requestID, record.verdict, record.maybeBilled,
-            ])
+            job, record.attempt, record.key, record.egress, record.startedAt, record.firstByteAt, record.endedAt,
+            record.status, record.requestID, record.verdict, record.error, record.maybeBilled, record.bytesSent,
+            record.bytesReceived, record.usage?.input, record.usage?.output, record.usage?.cacheCreation,
+            record.usage?.cacheRead)
     }
+
+    // MARK: Outbox
 
     /// Writes one outbox row for each receiver: the tenant's endpoints that listen to the event or are named by the
     /// job, and the URL that the job names.
-    private func announce(_ job: JobHead, endedAs state: JobState, at now: Timestamp) throws {
+    private func announce(_ job: OpenJob, endedAs state: JobState, at now: Timestamp) throws {
         guard let event = WebhookEvent(endedAs: state) else { return }
-        let statement = try database.cachedStatement(
-            sql: "SELECT id, url, events FROM endpoints WHERE tenant = ? ORDER BY row LIMIT 1000")
-        for row in try Row.fetchAll(statement, arguments: [job.tenant]) {
-            let (id, url, events): (String, String, Int) = (row[0], row[1], row[2])
-            if events & event.code != 0 || job.webhook == .endpoint(id) {
-                try post(event, of: job, to: url, endpoint: id, at: now)
-            }
+        let target = job.hasWebhook ? try webhook(of: job.row) : nil
+        let endpoints = try connection.all(
+            """
+            SELECT e.id, e.url, e.events FROM tenants t JOIN endpoints e ON e.tenant = t.name
+            WHERE t.number = ? ORDER BY e.row LIMIT 1000
+            """, job.tenant
+        ) { ($0.text(0), $0.text(1), $0.int(2)) }
+        for (id, url, events) in endpoints where events & event.code != 0 || target == .endpoint(id) {
+            try post(event, of: job, to: url, endpoint: id, at: now)
         }
-        if case .url(let url) = job.webhook { try post(event, of: job, to: url, endpoint: nil, at: now) }
+        if case .url(let url) = target { try post(event, of: job, to: url, endpoint: nil, at: now) }
+    }
+
+    private func webhook(of job: Int64) throws -> WebhookTarget? {
+        try connection.first("SELECT webhook FROM jobs WHERE row = ? LIMIT 1", job) { $0.optionalText(0) }?
+            .map(WebhookTarget.init(text:))
     }
 
     private func post(
-        _ event: WebhookEvent, of job: JobHead, to url: String, endpoint: String?, at now: Timestamp
+        _ event: WebhookEvent, of job: OpenJob, to url: String, endpoint: String?, at now: Timestamp
     ) throws {
-        try execute(
+        try connection.execute(
             "INSERT INTO deliveries (id, job, endpoint, url, event, created_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [makeDeliveryID(), job.row, endpoint, url, event.code, now.microseconds, now.microseconds])
+            makeDeliveryID(), job.row, endpoint, url, event.code, now, now)
         countDeliveries(.pending, by: 1)
         note(.deliveries)
     }

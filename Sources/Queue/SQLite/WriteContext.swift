@@ -1,26 +1,24 @@
 import Domain
-import GRDB
 
-/// What the operations of one transaction share: the open database, the counters they change, the topics they touch.
+/// What the operations of one transaction share: the open connection, the counts they change, the topics they touch.
 ///
-/// Counters are added up here and written once, before the commit.
+/// Counts are added up here and written once, before the commit.
 final class WriteContext {
-    private struct Counter: Hashable {
-        let scope: String
-        let state: Int
+    private struct TenantChange {
+        var counts: [JobState: Int] = [:]
+        /// The earliest of the instants at which its queued jobs become due.
+        var earliest: Timestamp?
     }
 
-    static let allTenants = ""
-    static let deliveries = "*"
-
-    let database: Database
+    let connection: SQLiteConnection
     let makeDeliveryID: () -> String
     private(set) var topics: Set<ChangeTopic> = []
-    private var deltas: [Counter: Int] = [:]
-    private var storedDepth: Int?
+    private var tenants: [Int64: TenantChange] = [:]
+    private var counters: [String: Int] = [:]
+    private var numbers: [String: Int64] = [:]
 
-    init(_ database: Database, makeDeliveryID: @escaping () -> String) {
-        self.database = database
+    init(_ connection: SQLiteConnection, makeDeliveryID: @escaping () -> String) {
+        self.connection = connection
         self.makeDeliveryID = makeDeliveryID
     }
 
@@ -28,49 +26,77 @@ final class WriteContext {
         topics.insert(topic)
     }
 
-    /// Counts one job of `tenant` out of `old` (nil if it is new) and into `new`.
-    func countJob(of tenant: String, from old: JobState?, to new: JobState) {
-        for scope in [tenant, Self.allTenants] {
-            if let old { deltas[Counter(scope: scope, state: old.code), default: 0] -= 1 }
-            deltas[Counter(scope: scope, state: new.code), default: 0] += 1
+    // MARK: Tenants
+
+    /// nil if the tenant has never had a job.
+    func number(of tenant: String) throws -> Int64? {
+        if let number = numbers[tenant] { return number }
+        let number = try connection.first("SELECT number FROM tenants WHERE name = ? LIMIT 1", tenant) { $0.int64(0) }
+        numbers[tenant] = number
+        return number
+    }
+
+    func numberMakingTenant(_ tenant: String) throws -> Int64 {
+        if let number = try number(of: tenant) { return number }
+        try connection.execute("INSERT INTO tenants (name) VALUES (?)", tenant)
+        numbers[tenant] = connection.lastInsertedRow
+        return connection.lastInsertedRow
+    }
+
+    // MARK: Counts
+
+    /// Counts one job of `tenant` out of `old` (nil if it is new) and into `new` (nil if it is deleted).
+    func countJob(of tenant: Int64, from old: JobState?, to new: JobState?) {
+        for (state, delta) in [(old, -1), (new, 1)] {
+            guard let state else { continue }
+            tenants[tenant, default: TenantChange()].counts[state, default: 0] += delta
+            counters["jobs." + state.rawValue, default: 0] += delta
         }
     }
 
+    /// `tenant` has a queued job that is due at `runAt`.
+    func expectJob(of tenant: Int64, at runAt: Timestamp) {
+        let earliest = tenants[tenant, default: TenantChange()].earliest
+        tenants[tenant, default: TenantChange()].earliest = min(earliest ?? runAt, runAt)
+        note(.jobs)
+    }
+
     func countDeliveries(_ state: DeliveryState, by delta: Int) {
-        deltas[Counter(scope: Self.deliveries, state: state.code), default: 0] += delta
+        counters["deliveries." + state.rawValue, default: 0] += delta
     }
 
     /// The unfinished jobs of all tenants, those of this transaction included.
     func depth() throws -> Int {
-        let unfinished = [JobState.queued.code, JobState.running.code]
-        let stored: Int
-        if let storedDepth {
-            stored = storedDepth
-        } else {
-            let statement = try database.cachedStatement(
-                sql: "SELECT coalesce(sum(count), 0) FROM counters WHERE scope = '' AND state IN (0, 1)")
-            stored = try Int.fetchOne(statement) ?? 0
-            storedDepth = stored
-        }
-        return unfinished.reduce(stored) { $0 + (deltas[Counter(scope: Self.allTenants, state: $1)] ?? 0) }
-    }
-
-    /// Writes the counters; the last act before the commit.
-    func finish() throws {
-        let statement = try database.cachedStatement(
-            sql: """
-                INSERT INTO counters (scope, state, count) VALUES (?, ?, ?)
-                ON CONFLICT (scope, state) DO UPDATE SET count = count + excluded.count
-                """)
-        for (counter, delta) in deltas where delta != 0 {
-            try statement.execute(arguments: [counter.scope, counter.state, delta])
+        try ["jobs.queued", "jobs.running"].reduce(0) { sum, name in
+            let stored = try connection.first("SELECT count FROM counters WHERE name = ? LIMIT 1", name) { $0.int(0) }
+            return sum + (stored ?? 0) + (counters[name] ?? 0)
         }
     }
 
-    /// Runs one statement of many uses; returns how many rows it changed.
-    @discardableResult
-    func execute(_ sql: String, _ arguments: StatementArguments) throws -> Int {
-        try database.cachedStatement(sql: sql).execute(arguments: arguments)
-        return database.changesCount
+    /// Writes what was counted; before tenants are read, and as the last act before the commit.
+    func flush() throws {
+        for (tenant, change) in tenants { try write(change, of: tenant) }
+        for (name, delta) in counters where delta != 0 {
+            try connection.execute(
+                "INSERT INTO counters (name, count) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET count = count + ?",
+                name, delta, delta)
+        }
+        tenants = [:]
+        counters = [:]
+    }
+
+    private func write(_ change: TenantChange, of tenant: Int64) throws {
+        let counts = change.counts
+        let hasRoomForMore = try connection.first(
+            """
+            UPDATE tenants SET queued = queued + ?1, running = running + ?2, succeeded = succeeded + ?3,
+                errored = errored + ?4, canceled = canceled + ?5, expired = expired + ?6,
+                wake_at = CASE WHEN ready = 0 AND ?7 < coalesce(wake_at, 9223372036854775807) THEN ?7 ELSE wake_at END
+            WHERE number = ?8 RETURNING max_running IS NOT NULL AND running < max_running AND queued > 0
+            """,
+            counts[.queued] ?? 0, counts[.running] ?? 0, counts[.succeeded] ?? 0, counts[.errored] ?? 0,
+            counts[.canceled] ?? 0, counts[.expired] ?? 0, change.earliest, tenant
+        ) { $0.bool(0) }
+        if hasRoomForMore == true, counts[.running] ?? 0 < 0 { note(.jobs) }
     }
 }

@@ -1,0 +1,18 @@
+// What Swift cannot import of SQLite's interface: the destructor constants, which are casts in macros.
+#ifndef CLAUDE_RELAY_CSQLITE_SHIM_H
+#define CLAUDE_RELAY_CSQLITE_SHIM_H
+
+#include <sqlite3.h>
+
+/// Binds UTF-8 text; SQLite keeps a copy.
+static inline int relay_sqlite_bind_text(sqlite3_stmt *statement, int index, const char *text, sqlite3_uint64 count) {
+    return sqlite3_bind_text64(statement, index, text, count, SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
+/// Binds bytes; SQLite keeps a copy. No bytes are an empty blob, not NULL.
+static inline int relay_sqlite_bind_bytes(sqlite3_stmt *statement, int index, const void *bytes, sqlite3_uint64 count) {
+    if (count == 0) return sqlite3_bind_zeroblob(statement, index, 0);
+    return sqlite3_bind_blob64(statement, index, bytes, count, SQLITE_TRANSIENT);
+}
+
+#endif

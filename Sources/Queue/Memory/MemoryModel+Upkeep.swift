@@ -1,0 +1,91 @@
+import Domain
+
+extension MemoryModel {
+    mutating func replay(
+        _ replays: [Replay], of tenant: TenantID?, maxDepth: Int, at now: Timestamp
+    ) throws(JobStoreError) -> [ReplayOutcome] {
+        var seen: [JobID: JobID] = [:]
+        let outcomes = replays.map { plan($0, of: tenant, &seen) }
+        let accepted = zip(replays, outcomes).filter { $1 == .replayed($0.newID) }.map(\.0)
+        try reserve(accepted.count, maxDepth: maxDepth)
+        for replay in accepted { repeatJob(replay, at: now) }
+        return outcomes
+    }
+
+    private func plan(_ replay: Replay, of tenant: TenantID?, _ seen: inout [JobID: JobID]) -> ReplayOutcome {
+        if let first = seen[replay.job] { return .existing(first) }
+        guard let job = rows[replay.job].map({ jobs[$0] }), job.isVisible(to: tenant) else { return .unknown }
+        if let existing = job.replayedAs { return .existing(existing) }
+        guard job.life.state.isTerminal, job.life.state != .succeeded else { return .refused(job.life.state) }
+        seen[replay.job] = replay.newID
+        return .replayed(replay.newID)
+    }
+
+    private mutating func repeatJob(_ replay: Replay, at now: Timestamp) {
+        guard let index = rows[replay.job] else { return }
+        let old = jobs[index].new
+        let new = NewJob(
+            id: replay.newID, tenant: old.tenant, body: old.body, headers: old.headers, model: old.model,
+            priority: old.priority, createdAt: now, runAt: now, webhook: old.webhook, metadata: old.metadata)
+        jobs[index].replayedAs = replay.newID
+        add(Job(new, row: Int64(jobs.count + 1), replayOf: replay.job))
+    }
+
+    func tenants(at now: Timestamp) -> [TenantStatus] {
+        lanes.map { lane in
+            let mine = jobs.filter { $0.isVisible(to: lane.share.tenant) }
+            let none = Dictionary(uniqueKeysWithValues: JobState.allCases.map { ($0, 0) })
+            let earliest = mine.filter { $0.life.state == .queued }.map(\.life.runAt).min()
+            return TenantStatus(
+                share: lane.share, counts: mine.reduce(into: none) { $0[$1.life.state, default: 0] += 1 },
+                waiting: earliest.flatMap { $0 <= now ? now.duration(since: $0) : nil })
+        }.sorted { $0.share.tenant.text < $1.share.tenant.text }
+    }
+
+    mutating func prune(endedBefore cutoff: Timestamp, after: Int64, limit: Int) -> PruneSlice {
+        let ended = jobs.filter { $0.row > after && $0.row < jobs.count && !$0.isDeleted && $0.ended != nil }
+        let seen = ended.prefix(max(limit, 0))
+        let old = seen.filter { job in
+            job.ended.map { $0.at < cutoff } ?? false
+                && !deliveries.contains { $0.job == job.new.id && $0.state == .pending }
+        }
+        for job in old { delete(job) }
+        guard limit > 0, seen.count == limit, let last = seen.last else {
+            return PruneSlice(deleted: old.count, next: nil)
+        }
+        return PruneSlice(deleted: old.count, next: last.new.createdAt < cutoff ? last.row : nil)
+    }
+
+    private mutating func delete(_ job: Job) {
+        let index = Int(job.row) - 1
+        jobs[index].isDeleted = true
+        rows[job.new.id] = nil
+        usedKeys = usedKeys.filter { $0.value.job != job.new.id }
+        deliveries.removeAll { $0.job == job.new.id }
+        if let original = job.replayOf.flatMap({ rows[$0] }) { jobs[original].replayedAs = nil }
+        if let replay = job.replayedAs.flatMap({ rows[$0] }) { jobs[replay].replayOf = nil }
+    }
+
+    mutating func rebase(by step: Duration, limit: Int, at now: Timestamp) -> Int {
+        let horizon = now.advanced(by: step + .seconds(60))
+        let queued = jobs.indices.filter { index in
+            let job = jobs[index]
+            return job.life.state == .queued && job.life.runAt > now && job.life.runAt <= horizon
+                && (job.life.attempt > 0 || job.life.runAt <= job.new.createdAt)
+        }.prefix(limit)
+        for index in queued {
+            jobs[index].life.rebase(to: now)
+            expect(jobs[index])
+        }
+        let running = jobs.indices.filter { jobs[$0].life.lease.map { $0.claimedAt > now } ?? false }
+        for index in running { jobs[index].life.rebaseLease(by: step, to: now) }
+        let late = deliveries.indices.filter {
+            deliveries[$0].state == .pending && deliveries[$0].dueAt > now && deliveries[$0].createdAt > now
+        }.prefix(limit)
+        for index in late {
+            deliveries[index].dueAt = deliveries[index].dueAt.advanced(by: .zero - step)
+            deliveries[index].createdAt = min(deliveries[index].createdAt, now)
+        }
+        return queued.count + running.count + late.count
+    }
+}

@@ -1,0 +1,136 @@
+package import Domain
+
+extension SQLiteJobStore {
+    package func setShare(_ share: TenantShare) async throws(JobStoreError) {
+        try await writer.perform { context in
+            let number = try context.numberMakingTenant(share.tenant.text)
+            try context.connection.execute(
+                "UPDATE tenants SET weight = ?, max_running = ? WHERE number = ?", share.weight, share.maxRunning,
+                number)
+            context.note(.jobs)
+        }
+    }
+
+    package func prune(
+        endedBefore cutoff: Timestamp, after: Int64, limit: Int
+    ) async throws(JobStoreError) -> PruneSlice {
+        guard limit > 0 else { return PruneSlice(deleted: 0, next: nil) }
+        let found = try await read { try $0.prunable(endedBefore: cutoff, after: after, limit: limit) }
+        guard !found.rows.isEmpty else { return PruneSlice(deleted: 0, next: found.next) }
+        let deleted = try await writer.perform { context in try found.rows.count { try context.delete($0) } }
+        return PruneSlice(deleted: deleted, next: found.next)
+    }
+
+    package func rebase(by step: Duration, limit: Int, at now: Timestamp) async throws(JobStoreError) -> Int {
+        let later = now.advanced(by: step)
+        return try await writer.perform { context in
+            let connection = context.connection
+            let queued = try connection.all(
+                """
+                SELECT job, run_at FROM queued WHERE run_at > ?1 AND run_at <= ?2 AND (attempt > 0 OR run_at <= (
+                    SELECT created_at FROM jobs WHERE row = job)) LIMIT ?3
+                """, now, later.advanced(by: .seconds(60)), limit
+            ) { ($0.int64(0), $0.time(1)) }
+            for (row, runAt) in queued {
+                let moved = max(Timestamp(microseconds: 0), min(now, runAt))
+                guard let job = try context.takeQueued(row) else { continue }
+                try context.enqueue(job, from: .queued, at: moved, charged: job.charged)
+            }
+            let running = try connection.execute(
+                """
+                UPDATE running SET lease_until = lease_until - ?1, claimed_at = min(claimed_at, ?2)
+                WHERE claimed_at > ?2
+                """, step.microseconds, now)
+            let deliveries = try connection.execute(
+                """
+                UPDATE deliveries SET due_at = max(due_at - ?1, 0), created_at = min(created_at, ?2)
+                WHERE row IN (SELECT row FROM deliveries INDEXED BY deliveries_due
+                    WHERE state = 0 AND due_at > ?2 AND created_at > ?2 LIMIT ?3)
+                """, step.microseconds, now, limit)
+            if deliveries > 0 { context.note(.deliveries) }
+            return queued.count + running + deliveries
+        }
+    }
+
+    /// What the store takes on disk.
+    package func usage() async throws(JobStoreError) -> StoreUsage {
+        let path = path
+        return try await read { connection in
+            let page = Int(try connection.number("PRAGMA page_size"))
+            let pages = Int(try connection.number("PRAGMA page_count"))
+            let free = Int(try connection.number("PRAGMA freelist_count"))
+            return StoreUsage(
+                fileBytes: page * pages, freeBytes: page * free, logBytes: FileSize.bytes(of: path + "-wal"))
+        }
+    }
+
+    /// Gives up to `bytes` of what deletions have freed back to the file system. - Returns: how much.
+    package func shrink(by bytes: Int) async throws(JobStoreError) -> Int {
+        try await writer.alone { connection in
+            let page = Int(try connection.number("PRAGMA page_size"))
+            let before = Int(try connection.number("PRAGMA page_count"))
+            // As rows: each step of this pragma frees one page.
+            try connection.script("PRAGMA incremental_vacuum(\(max(1, bytes / page)))")
+            return (before - Int(try connection.number("PRAGMA page_count"))) * page
+        }
+    }
+
+    /// Writes and syncs a little, to learn whether it can be done.
+    package func checkWritable() async throws(JobStoreError) {
+        try await writer.perform { context in
+            try context.connection.execute(
+                """
+                INSERT INTO counters (name, count) VALUES ('store.checks', 1)
+                ON CONFLICT (name) DO UPDATE SET count = count + 1
+                """)
+        }
+    }
+}
+
+/// What a store takes on disk, in bytes.
+package struct StoreUsage: Hashable, Sendable {
+    package let fileBytes: Int
+    /// Of the file, what deletions have freed; the next jobs use it.
+    package let freeBytes: Int
+    /// The write-ahead log.
+    package let logBytes: Int
+}
+
+extension SQLiteConnection {
+    /// Jobs to delete, in the order of submission, and where to look next.
+    fileprivate func prunable(
+        endedBefore cutoff: Timestamp, after: Int64, limit: Int
+    ) throws -> (rows: [Int64], next: Int64?) {
+        let newest = try first("SELECT max(row) FROM jobs") { $0.int64(0) } ?? 0
+        let seen = try all(
+            """
+            SELECT e.job, e.ended_at, EXISTS (SELECT 1 FROM deliveries d INDEXED BY deliveries_job
+                WHERE d.job = e.job AND d.state = 0)
+            FROM ended e WHERE e.job > ? AND e.job < ? ORDER BY e.job LIMIT ?
+            """, after, newest, limit
+        ) { (row: $0.int64(0), endedAt: $0.time(1), isAwaited: $0.bool(2)) }
+        let rows = seen.filter { $0.endedAt < cutoff && !$0.isAwaited }.map(\.row)
+        guard seen.count == limit, let last = seen.last?.row else { return (rows, nil) }
+        // What was submitted after the cutoff cannot have ended before it.
+        let createdAt = try first("SELECT created_at FROM jobs WHERE row = ? LIMIT 1", last) { $0.time(0) }
+        return (rows, createdAt.map { $0 < cutoff } ?? true ? last : nil)
+    }
+}
+
+extension WriteContext {
+    /// - Returns: whether it was there still.
+    fileprivate func delete(_ row: Int64) throws -> Bool {
+        let found = try connection.first("DELETE FROM ended WHERE job = ? RETURNING tenant, state", row) {
+            ($0.int64(0), try JobState(stored: $0.int(1)))
+        }
+        guard let (tenant, state) = found else { return false }
+        try connection.execute("DELETE FROM jobs WHERE row = ?", row)
+        try connection.execute("DELETE FROM attempts WHERE job = ?", row)
+        let deliveries = try connection.all("DELETE FROM deliveries WHERE job = ? RETURNING state", row) { $0.int(0) }
+        for state in DeliveryState.allCases {
+            countDeliveries(state, by: -deliveries.count { $0 == state.code })
+        }
+        countJob(of: tenant, from: state, to: nil)
+        return true
+    }
+}

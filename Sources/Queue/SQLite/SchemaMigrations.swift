@@ -1,0 +1,78 @@
+/// How an older file becomes one of ``Schema/version``. Steps are added, never changed: each was run on somebody's data.
+enum SchemaMigrations {
+    /// The statements that lead from a version to the next.
+    static func steps(from version: Int) -> [String] {
+        switch version {
+        case 1: fromVersion1
+        default: []
+        }
+    }
+
+    /// Version 1 had hot columns in `jobs`, payloads and results beside it, and no shares of tenants.
+    private static let fromVersion1 =
+        [
+            "ALTER TABLE jobs RENAME TO old_jobs",
+            "ALTER TABLE attempts RENAME TO old_attempts",
+            "ALTER TABLE idempotency RENAME TO old_idempotency",
+            "ALTER TABLE counters RENAME TO old_counters",
+            "DROP INDEX jobs_tenant",
+            "DROP INDEX idempotency_expiry",
+        ] + Schema.jobs + [
+            """
+            INSERT INTO tenants (name, queued, running, succeeded, errored, canceled, expired, wake_at)
+                SELECT tenant, sum(state = 0), sum(state = 1), sum(state = 2), sum(state = 3), sum(state = 4),
+                    sum(state = 5), min(run_at) FROM old_jobs GROUP BY tenant ORDER BY min(row)
+            """,
+            """
+            INSERT INTO jobs (row, id, tenant, created_at, priority, deadline, model, webhook, metadata, headers, body)
+                SELECT o.row, o.id, t.number, o.created_at, o.priority, o.deadline, o.model, o.webhook, p.metadata,
+                    p.headers, p.body
+                FROM old_jobs o JOIN tenants t ON t.name = o.tenant JOIN payloads p ON p.job = o.row ORDER BY o.row
+            """,
+            """
+            INSERT INTO queued
+                SELECT j.row, j.tenant, j.priority, o.run_at, o.attempt,
+                    (SELECT count(*) FROM old_attempts a WHERE a.job = o.row AND a.maybe_billed = 1),
+                    o.first_claimed_at, j.deadline, length(j.body), j.webhook IS NOT NULL
+                FROM old_jobs o JOIN jobs j ON j.row = o.row WHERE o.state = 0 ORDER BY o.row
+            """,
+            """
+            INSERT INTO running
+                SELECT j.row, j.tenant, j.priority, o.run_at, o.attempt,
+                    (SELECT count(*) FROM old_attempts a WHERE a.job = o.row AND a.maybe_billed = 1),
+                    o.first_claimed_at, j.deadline, length(j.body), j.webhook IS NOT NULL, o.claimed_at, o.lease_until,
+                    o.cancel_requested, o.worker
+                FROM old_jobs o JOIN jobs j ON j.row = o.row WHERE o.state = 1 ORDER BY o.row
+            """,
+            """
+            INSERT INTO ended
+                SELECT j.row, j.tenant, o.state, o.attempt, o.run_at, o.ended_at, o.cancel_requested, r.status,
+                    r.headers, r.body
+                FROM old_jobs o JOIN jobs j ON j.row = o.row JOIN results r ON r.job = o.row ORDER BY o.row
+            """,
+            """
+            INSERT INTO attempts
+                SELECT job, attempt, key, egress, started_at, NULL, ended_at, status, request_id, verdict, NULL,
+                    maybe_billed, 0, 0, NULL, NULL, NULL, NULL FROM old_attempts ORDER BY job, attempt
+            """,
+            """
+            INSERT INTO idempotency
+                SELECT t.number, o.key, o.fingerprint, j.row, o.expires_at
+                FROM old_idempotency o JOIN tenants t ON t.name = o.tenant JOIN jobs j ON j.id = o.job
+            """,
+            """
+            INSERT INTO counters
+                SELECT 'jobs.' || s.column2, (SELECT count(*) FROM old_jobs o WHERE o.state = s.column1)
+                FROM (VALUES (0, 'queued'), (1, 'running'), (2, 'succeeded'), (3, 'errored'), (4, 'canceled'),
+                    (5, 'expired')) AS s
+            """,
+            """
+            INSERT INTO counters
+                SELECT 'deliveries.' || s.column2, (SELECT count(*) FROM deliveries d WHERE d.state = s.column1)
+                FROM (VALUES (0, 'pending'), (1, 'delivered'), (2, 'failed')) AS s
+            """,
+            "DROP TABLE old_jobs", "DROP TABLE old_attempts", "DROP TABLE old_idempotency", "DROP TABLE old_counters",
+            "DROP TABLE payloads", "DROP TABLE results",
+            Schema.deliveriesByJob,
+        ]
+}
