@@ -2,8 +2,8 @@
 
 One thread, and one sync for every put and every delete: no group commit, so 64 clients gain little over one and the
 disk is the limit. Workers are processes on plain sockets, one job at a time, as the protocol has it. Reserving is not
-logged: after a crash a reserved job is ready again. The log's files are preallocated (10 MB each), so the bytes a job
-are whole files.
+logged: after a crash a reserved job is ready again. The log's files are preallocated, 10 MB each; the bytes a job are
+those written.
 """
 
 import socket
@@ -26,6 +26,9 @@ class Beanstalkd(WirePeer):
 
     def version(self) -> str:
         return subprocess.run(["beanstalkd", "-v"], capture_output=True, check=True).stdout.decode().split()[-1]
+
+    def stored_bytes(self) -> int:
+        return sum(len(file.read_bytes().rstrip(b"\0")) for file in (self.folder / "binlog").glob("binlog.*"))
 
     def open(self) -> socket.socket:
         return connect(self.port)

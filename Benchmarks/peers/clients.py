@@ -1,4 +1,4 @@
-"""Clients that are Python because the peer is a Python library: threads or tasks, spread over two processes."""
+"""Clients that are Python because the peer is a Python library: threads or tasks, in one process or two."""
 
 import array
 import asyncio
@@ -9,11 +9,9 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 from peers.fleet import FORK
-from peers.load import Load, Producer, percentile
+from peers.load import WARM_UPS, Load, Producer, percentile
 from peers.server import PeerFailed
 
-PROCESSES = 2
-"""One a processor of the machine that the goals are set for."""
 Begin = Callable[[], float]
 """Waits until all clients are connected; returns the time to stop at."""
 Share = Callable[[int, Begin], list[int]]
@@ -23,9 +21,9 @@ Connecting = Callable[[int], contextlib.AbstractAsyncContextManager[Sequence[Asy
 """Connects so many clients; a producer for each."""
 
 
-def python_clients(clients: int, seconds: float, run: Share) -> Load:
+def python_clients(clients: int, seconds: float, run: Share, processes: int) -> Load:
     """Spreads the clients over processes and adds up what they got acknowledged."""
-    processes = min(clients, PROCESSES)
+    processes = min(clients, processes)
     barrier = FORK.Barrier(processes)
 
     def child(share: int, result: Any) -> None:
@@ -33,11 +31,11 @@ def python_clients(clients: int, seconds: float, run: Share) -> Load:
 
         def begin() -> float:
             barrier.wait(60)
-            began.append(time.monotonic())
+            began.extend((time.monotonic(), time.process_time()))
             return began[0] + seconds
 
         latencies = array.array("Q", run(share, begin))
-        result.send((latencies.tobytes(), began[0], time.monotonic(), time.process_time()))
+        result.send((latencies.tobytes(), began[0], time.monotonic(), time.process_time() - began[1]))
 
     receivers, children = [], []
     for number in range(processes):
@@ -55,19 +53,22 @@ def python_clients(clients: int, seconds: float, run: Share) -> Load:
         for process in children:
             process.join(10)
             process.kill()
-    return summary(parts)
+    return summary(clients, parts)
 
 
-def summary(parts: Sequence[tuple[bytes, float, float, float]]) -> Load:
+def summary(clients: int, parts: Sequence[tuple[bytes, float, float, float]]) -> Load:
     latencies = array.array("Q")
     for data, *_ in parts:
         latencies.frombytes(data)
     ordered = sorted(latencies)
     if not ordered:
         raise PeerFailed("no job was acknowledged")
-    seconds = max(part[2] for part in parts) - min(part[1] for part in parts)
-    return Load(len(ordered), round(seconds, 6), percentile(ordered, 50), percentile(ordered, 99), ordered[-1],
-                round(sum(part[3] for part in parts), 3))
+    began = min(part[1] for part in parts)
+    seconds = max(part[2] for part in parts) - began
+    return Load(
+        acknowledged=len(ordered), warm_ups=WARM_UPS * clients, began=began, seconds=round(seconds, 6),
+        p50_us=percentile(ordered, 50), p99_us=percentile(ordered, 99), max_us=ordered[-1],
+        client_cpu_seconds=round(sum(part[3] for part in parts), 3))
 
 
 def in_threads(make: Callable[[], Producer]) -> Share:
@@ -79,6 +80,8 @@ def in_threads(make: Callable[[], Producer]) -> Share:
         def client() -> None:
             try:
                 produce = make()
+                for _ in range(WARM_UPS):
+                    produce()
                 ready.wait()
                 go.wait()
                 while (sent := time.monotonic()) < stop_at[0]:
@@ -108,6 +111,10 @@ def in_tasks(make: Connecting) -> Share:
     def run(clients: int, begin: Begin) -> list[int]:
         latencies: list[int] = []
 
+        async def warm_up(produce: AsyncProducer) -> None:
+            for _ in range(WARM_UPS):
+                await produce()
+
         async def client(produce: AsyncProducer, stop_at: float) -> None:
             while (sent := time.monotonic()) < stop_at:
                 await produce()
@@ -115,6 +122,7 @@ def in_tasks(make: Connecting) -> Share:
 
         async def all_clients() -> None:
             async with make(clients) as producers:
+                await asyncio.gather(*map(warm_up, producers))
                 stop_at = begin()
                 await asyncio.gather(*(client(produce, stop_at) for produce in producers))
 

@@ -1,8 +1,8 @@
 // Closed-loop load on sockets that are already open: on each, one request, its reply, the next request.
 //
-//   closed_loop SECONDS REQUEST_FILE BEGINNING_HEX ENDING_HEX MINIMUM FD...
+//   closed_loop SECONDS WARM_UPS REQUEST_FILE BEGINNING_HEX ENDING_HEX MINIMUM FD...
 //
-// A reply is complete when it has at least MINIMUM bytes and ends with ENDING; one that does not start with BEGINNING
+// The clock starts after WARM_UPS replies: what a connection costs once is not what is measured. A reply is complete when it has at least MINIMUM bytes and ends with ENDING; one that does not start with BEGINNING
 // is a refusal, and ends the run with status 1. After SECONDS no new request is sent, and outstanding replies are still
 // read, so that what was counted is what the server holds. Prints one line of JSON. In C so that the client takes as
 // little of the two processors as it can: the same loop in Python costs three to five times as much.
@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-enum { REPLY_MAX = 4096, PATTERN_MAX = 64, REPLY_TIMEOUT_MS = 30000 };
+enum { FIRST_FD = 7, REPLY_MAX = 4096, PATTERN_MAX = 64, REPLY_TIMEOUT_MS = 30000 };
 
 struct client {
     int fd;
@@ -114,21 +114,24 @@ static uint32_t percentile(unsigned percent) {
 }
 
 int main(int count, char **arguments) {
-    if (count < 7) fail("usage", "closed_loop SECONDS REQUEST_FILE BEGINNING_HEX ENDING_HEX MINIMUM FD...");
-    read_request(arguments[2]);
-    beginning = from_hex(arguments[3]);
-    ending = from_hex(arguments[4]);
-    minimum = (size_t)atol(arguments[5]);
-    size_t clients = (size_t)count - 6, outstanding = clients;
+    if (count <= FIRST_FD) fail("usage", "the comment at the head of closed_loop.c");
+    int64_t duration_ns = (int64_t)(atof(arguments[1]) * 1e9);
+    long warm_ups = atol(arguments[2]), warm_ups_left = warm_ups;
+    if (duration_ns <= 0 || warm_ups < 1) fail("usage", "SECONDS and WARM_UPS are more than 0");
+    read_request(arguments[3]);
+    beginning = from_hex(arguments[4]);
+    ending = from_hex(arguments[5]);
+    minimum = (size_t)atol(arguments[6]);
+    size_t clients = (size_t)(count - FIRST_FD), outstanding = clients;
     struct client *all = calloc(clients, sizeof *all);
     int poll = epoll_create1(0);
     if (!all || poll < 0) fail("start", strerror(errno));
     for (size_t i = 0; i < clients; i++) {
-        all[i].fd = atoi(arguments[6 + i]);
+        all[i].fd = atoi(arguments[FIRST_FD + i]);
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = &all[i]};
-        if (epoll_ctl(poll, EPOLL_CTL_ADD, all[i].fd, &event)) fail(arguments[6 + i], strerror(errno));
+        if (epoll_ctl(poll, EPOLL_CTL_ADD, all[i].fd, &event)) fail(arguments[FIRST_FD + i], strerror(errno));
     }
-    int64_t started = now_ns(), deadline = started + (int64_t)(atof(arguments[1]) * 1e9), last = started;
+    int64_t began = now_ns(), deadline = INT64_MAX, last = began;
     for (size_t i = 0; i < clients; i++) send_request(&all[i]);
     while (outstanding) {
         struct epoll_event events[64];
@@ -138,13 +141,21 @@ int main(int count, char **arguments) {
             struct client *client = events[i].data.ptr;
             if (!receive(client)) continue;
             last = now_ns();
-            record(last - client->sent_ns);
+            if (warm_ups_left == 0) {
+                record(last - client->sent_ns);
+            } else if (--warm_ups_left == 0) {
+                began = last;
+                deadline = began + duration_ns;
+            }
             if (last < deadline) send_request(client);
             else outstanding--;
         }
     }
+    if (acknowledged == 0) fail("nothing", "was acknowledged after the warm-ups");
     qsort(latencies_us, acknowledged, sizeof *latencies_us, by_size);
-    printf("{\"acknowledged\":%zu,\"seconds\":%.6f,\"p50_us\":%u,\"p99_us\":%u,\"max_us\":%u}\n", acknowledged,
-           (double)(last - started) / 1e9, percentile(50), percentile(99), latencies_us[acknowledged - 1]);
+    printf("{\"acknowledged\":%zu,\"warm_ups\":%ld,\"began\":%.6f,\"seconds\":%.6f,"
+           "\"p50_us\":%u,\"p99_us\":%u,\"max_us\":%u}\n",
+           acknowledged, warm_ups, (double)began / 1e9, (double)(last - began) / 1e9, percentile(50), percentile(99),
+           latencies_us[acknowledged - 1]);
     return 0;
 }

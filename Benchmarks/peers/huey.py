@@ -1,12 +1,14 @@
 """huey on SQLite with `fsync=True` (WAL, synchronous FULL): called by threads; a consumer with 16 worker processes.
 
 One writer at a time holds the file, each enqueueing and each taking is a synced transaction of its own, so the disk's
-sync rate is the limit for any number of clients. Clients are threads in two Python processes, workers one consumer
-with `-w 16 -k process` and its usual polling (0.1 s when idle, then slower), which is what the idle start shows. Taking
-*removes* the task before it runs: a crash loses it, unlike with the others.
+sync rate is the limit for any number of clients. Clients are threads of one process that take turns by a lock: left to
+SQLite's own way of waiting, 64 of them are far slower. Workers are one consumer with `-w 16 -k process` and its usual
+polling (0.1 s when idle, then slower), which is what the idle start shows. Taking *removes* the task before it runs: a
+crash loses it, unlike with the others.
 """
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from importlib import metadata
 
@@ -21,6 +23,7 @@ from peers.sqlite import SqlitePeer, check_synced
 class Huey(SqlitePeer):
     worker_processes = 1
     library_version = metadata.version("huey")
+    turn = threading.Lock()
 
     def start(self) -> None:
         check_synced(self.queue(lambda: None, lambda jobs: None)[0].storage.conn)
@@ -37,10 +40,15 @@ class Huey(SqlitePeer):
 
     def make(self) -> Producer:
         _, job = self.queue(lambda: None, lambda jobs: None)
-        return lambda: job(self.text)
+
+        def produce() -> None:
+            with self.turn:
+                job(self.text)
+
+        return produce
 
     def load(self, clients: int, seconds: float) -> Load:
-        return python_clients(clients, seconds, in_threads(self.make))
+        return python_clients(clients, seconds, in_threads(self.make), processes=1)
 
     @contextlib.contextmanager
     def producer(self) -> Iterator[Producer]:

@@ -14,6 +14,8 @@ from peers.install import load_generator
 from peers.server import PeerFailed
 
 JOB_BYTES = 2048
+WARM_UPS = 5
+"""Jobs that each client enqueues before the clock starts: connections and plans cost most at first."""
 Producer = Callable[[], None]
 """Enqueues one job; returns when it is acknowledged as durable."""
 
@@ -34,6 +36,10 @@ class Load:
     """What producers in a closed loop got acknowledged."""
 
     acknowledged: int
+    warm_ups: int
+    """Jobs that were enqueued before, and are not among the acknowledged."""
+    began: float
+    """In the time of `time.monotonic`."""
     seconds: float
     p50_us: int
     p99_us: int
@@ -41,7 +47,9 @@ class Load:
     client_cpu_seconds: float
 
     def figures(self) -> dict[str, float]:
-        return {"per_second": round(self.acknowledged / self.seconds), **asdict(self)}
+        fields = asdict(self)
+        del fields["began"]
+        return {"per_second": round(self.acknowledged / self.seconds), **fields}
 
 
 @dataclass(frozen=True)
@@ -70,8 +78,8 @@ def closed_loop(connections: Sequence[socket.socket], wire: WireRequest, seconds
         file.write(wire.request)
         file.flush()
         numbers = [connection.fileno() for connection in connections]
-        command = [load_generator(), str(seconds), file.name, wire.beginning.hex(), wire.ending.hex(),
-                   str(wire.minimum), *map(str, numbers)]
+        command = [load_generator(), str(seconds), str(WARM_UPS * len(numbers)), file.name, wire.beginning.hex(),
+                   wire.ending.hex(), str(wire.minimum), *map(str, numbers)]
         for connection in connections:
             connection.setblocking(True)
         program = subprocess.Popen(command, stdout=subprocess.PIPE, pass_fds=numbers)

@@ -14,7 +14,7 @@ from typing import Any
 
 from peers.fleet import Fleet
 from peers.install import FOLDER
-from peers.load import Load, job_text, percentile
+from peers.load import WARM_UPS, Load, job_text, percentile
 from peers.peer import WORKERS, Intake, Peer
 from peers.server import PeerFailed
 
@@ -82,9 +82,9 @@ def enqueue(intake: Intake, seconds: float, emit: Emit, say: Callable[[str], Non
     for clients in (1, CLIENTS):
         say(f"enqueue, {clients} client{'s' if clients > 1 else ''}")
         load, server_cpu = with_server_cpu(intake, lambda: intake.load(clients, seconds))
-        total += load.acknowledged
-        emit(figure="enqueue", clients=clients, **load.figures(), **cpu(server_cpu, load.client_cpu_seconds,
-                                                                        load.acknowledged))
+        jobs = load.acknowledged + load.warm_ups
+        total += jobs
+        emit(figure="enqueue", clients=clients, **load.figures(), **cpu(server_cpu, load.client_cpu_seconds, jobs))
     emit(figure="disk", jobs=total, bytes_per_job=round((intake.stored_bytes() - before) / total))
     return total
 
@@ -133,14 +133,14 @@ def end_to_end(peer: Peer, seconds: float, emit: Emit) -> None:
     """Rate from the first enqueueing until the last job is finished."""
     with working(peer, WORKERS) as fleet:
         time.sleep(1)  # workers connect and wait
-        began = time.monotonic()
         load = peer.load(CLIENTS, seconds)
-        limit = time.monotonic() + DRAIN_TIMES * seconds
-        while (finished := fleet.finished()) < load.acknowledged and time.monotonic() < limit:
+        enqueued, limit = load.acknowledged + load.warm_ups, time.monotonic() + DRAIN_TIMES * seconds
+        while (finished := fleet.finished()) < enqueued and time.monotonic() < limit:
             time.sleep(0.002)
-        took = time.monotonic() - began
-    emit(figure="end-to-end", clients=CLIENTS, workers=WORKERS, jobs=finished, seconds=round(took, 3),
-         per_second=round(finished / took), enqueued=load.acknowledged, unfinished=load.acknowledged - finished)
+        took = time.monotonic() - load.began
+    jobs = finished - load.warm_ups
+    emit(figure="end-to-end", clients=CLIENTS, workers=WORKERS, jobs=jobs, seconds=round(took, 3),
+         per_second=round(jobs / took), enqueued=load.acknowledged, unfinished=enqueued - finished)
 
 
 def idle_start(peer: Peer, emit: Emit) -> None:
@@ -150,7 +150,7 @@ def idle_start(peer: Peer, emit: Emit) -> None:
     with (working(peer, 1, lambda: os.write(sending, struct.pack("q", time.monotonic_ns()))) as fleet,
           peer.producer() as produce):
         time.sleep(1)  # the worker connects and waits
-        for _ in range(IDLE_SAMPLES):
+        for _ in range(WARM_UPS + IDLE_SAMPLES):
             sent = time.monotonic_ns()
             produce()
             if not select.select([receiving], [], [], ANSWER_SECONDS)[0]:
@@ -163,7 +163,7 @@ def idle_start(peer: Peer, emit: Emit) -> None:
 
 
 def emit_idle(latencies_us: list[int], emit: Emit) -> None:
-    ordered = sorted(latencies_us)
+    ordered = sorted(latencies_us[WARM_UPS:])
     emit(figure="idle-start", samples=len(ordered), p50_us=percentile(ordered, 50), p99_us=percentile(ordered, 99),
          mean_us=round(statistics.fmean(ordered)))
 

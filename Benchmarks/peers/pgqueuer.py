@@ -65,7 +65,7 @@ class PgQueuerPeer(PostgresPeer):
         return produce
 
     def load(self, clients: int, seconds: float) -> Load:
-        return python_clients(clients, seconds, in_tasks(self.connecting))
+        return python_clients(clients, seconds, in_tasks(self.connecting), processes=2)
 
     def producer(self) -> AbstractContextManager[Producer]:
         return blocking(self.connecting)

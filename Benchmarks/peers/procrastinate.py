@@ -56,7 +56,7 @@ class Procrastinate(PostgresPeer):
             yield [produce] * clients
 
     def load(self, clients: int, seconds: float) -> Load:
-        return python_clients(clients, seconds, in_tasks(self.connecting))
+        return python_clients(clients, seconds, in_tasks(self.connecting), processes=2)
 
     def producer(self) -> AbstractContextManager[Producer]:
         return blocking(self.connecting)

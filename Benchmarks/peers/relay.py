@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from rig import BIN, Rig, counts, processor_seconds
 
-from peers.load import WireRequest, job_text
+from peers.load import WARM_UPS, WireRequest, job_text
 from peers.measure import ANSWER_SECONDS, CLIENTS, IDLE_GAP_SECONDS, IDLE_SAMPLES, Emit, cpu, emit_idle, enqueue
 from peers.peer import WORKERS, WireClient
 from peers.server import PeerFailed, connect, disk_bytes
@@ -135,10 +135,9 @@ def drain(rig: Rig, backlog: int, emit: Emit) -> None:
 def end_to_end(rig: Rig, seconds: float, emit: Emit) -> None:
     _, upstream = instant_upstream(rig)
     intake = RelayIntake(rig, "serve", upstream)
-    began = time.monotonic()
     load = intake.load(CLIENTS, seconds)
-    until_succeeded(rig, upstream, load.acknowledged)
-    took = time.monotonic() - began
+    until_succeeded(rig, upstream, load.acknowledged + load.warm_ups)
+    took = time.monotonic() - load.began
     emit(figure="end-to-end", clients=CLIENTS, workers=WORKERS, jobs=load.acknowledged, seconds=round(took, 3),
          per_second=round(load.acknowledged / took), enqueued=load.acknowledged, unfinished=0)
 
@@ -183,7 +182,7 @@ class TimingUpstream:
 def idle_start(rig: Rig, emit: Emit) -> None:
     upstream, latencies_us = TimingUpstream(), []
     with RelayIntake(rig, "serve", upstream.url).producer() as produce:
-        for _ in range(IDLE_SAMPLES):
+        for _ in range(WARM_UPS + IDLE_SAMPLES):
             time.sleep(IDLE_GAP_SECONDS)
             sent = time.monotonic_ns()
             produce()
