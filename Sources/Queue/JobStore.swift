@@ -82,6 +82,12 @@ package protocol JobStore: Sendable {
     /// event still on its way stay, and so does the newest job. Looks at a bounded number of jobs.
     /// - Parameter after: where the last slice ended; 0 to begin.
     func prune(endedBefore cutoff: Timestamp, after: Int64, limit: Int) async throws(JobStoreError) -> PruneSlice
+    /// What the store takes of its medium.
+    func usage() async throws(JobStoreError) -> StoreUsage
+    /// Gives up to `bytes` of what deletions have freed back to the file system. - Returns: how many bytes.
+    func shrink(by bytes: Int) async throws(JobStoreError) -> Int
+    /// The latest instant that the store remembers of its own work; nil if it is empty.
+    func latestTime() async throws(JobStoreError) -> Timestamp?
     /// Moves what the relay has timed itself (jobs due at once or after a backoff, leases, deliveries) from a clock that
     /// has been set back by `step`: to `now` or that much earlier. Times that a client has given stay.
     /// - Returns: how many rows were moved; call again until 0.

@@ -18,8 +18,8 @@ struct RelayCommand: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, APICommand.self, WorkerCommand.self,
             KeysCommand.self, TokensCommand.self, WebhooksCommand.self,
-            JobsCommand.self, BatchCommand.self,
-            StatusCommand.self, DoctorCommand.self, ConfigCommand.self,
+            JobsCommand.self, BatchCommand.self, QueueCommand.self, TenantsCommand.self,
+            StatusCommand.self, DoctorCommand.self, BackupCommand.self, ConfigCommand.self,
         ]
     )
 }

@@ -8,5 +8,6 @@ package enum LogKey {
     package static let key = "key"
     package static let requestID = "request_id"
     package static let route = "route"
+    package static let seconds = "seconds"
     package static let status = "status"
 }

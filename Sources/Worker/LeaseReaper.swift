@@ -3,12 +3,17 @@ import Logging
 import Queue
 import ServiceLifecycle
 import Synchronization
+import Synchronization
 import Telemetry
 
-/// Puts jobs back whose worker has vanished, and ends jobs whose deadline has passed. Any number of them may run.
+/// Puts jobs back whose worker has vanished, ends jobs whose deadline has passed, and mends what the relay has timed
+/// itself when the wall clock is set back. Any number of them may run.
 struct LeaseReaper: Service {
     private static let limit = 500
+    /// Processes of one machine differ by less.
+    private static let tolerance = Duration.seconds(2)
     private let services: WorkerServices
+    private let latest = LatestInstant()
 
     init(services: WorkerServices) {
         self.services = services
@@ -26,6 +31,7 @@ struct LeaseReaper: Service {
     /// Reaps all that is due now, a bounded slice a transaction.
     func reap() async {
         do {
+            try await mendClockStep()
             while !Task.isCancelled {
                 let count = try await services.store.reap(
                     limit: Self.limit, maxAttempts: services.configuration.retry.maxAttempts, at: services.wall.now())
@@ -37,9 +43,33 @@ struct LeaseReaper: Service {
         }
     }
 
+    /// Without this, what was due "now" by the old clock would wait until the new one gets there.
+    private func mendClockStep() async throws {
+        let now = services.wall.now()
+        let before = try await latest.replace(by: now) { try await services.store.latestTime() }
+        guard let before, before > now.advanced(by: Self.tolerance) else { return }
+        let step = before.duration(since: now)
+        services.logger.warning(
+            "the clock was set back; jobs and leases are timed anew", metadata: [LogKey.seconds: "\(step.seconds)"])
+        while try await services.store.rebase(by: step, limit: Self.limit, at: now) > 0 { try Task.checkCancellation() }
+    }
+
     /// Between three and five quarters of `interval`, so that the reapers of many processes spread.
     private func jittered(_ interval: Duration) -> Duration {
         let range = (interval * 3 / 4).microseconds...(interval * 5 / 4).microseconds
         return .microseconds(services.random.withLock { Int64.random(in: range, using: &$0) })
+    }
+}
+
+/// The last instant that was seen.
+private final class LatestInstant: Sendable {
+    private let known = Mutex<Timestamp?>(nil)
+
+    /// - Returns: the one before; the first time, what `first` says.
+    func replace(by now: Timestamp, first: () async throws -> Timestamp?) async throws -> Timestamp? {
+        let before = known.withLock { $0 }
+        let answer = before == nil ? try await first() : before
+        known.withLock { $0 = now }
+        return answer
     }
 }

@@ -18,6 +18,12 @@ package struct WorkerConfiguration: Hashable, Sendable {
     package var idle = Duration.milliseconds(250)
     /// How often expired leases and passed deadlines are looked for.
     package var reapInterval = Duration.seconds(1)
+    /// How long ended jobs are kept; nil for ever.
+    package var retentionAge: Duration?
+    /// What the store may take of the disk before the oldest ended jobs are deleted; nil for no limit.
+    package var retentionBytes: Int?
+    /// How often retention is looked after.
+    package var sweepInterval = Duration.seconds(60)
     package var retry = RetryPolicy.jobs
 
     package init(name: String) {

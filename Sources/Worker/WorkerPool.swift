@@ -6,6 +6,7 @@ package enum WorkerPool {
     package static func services(_ services: WorkerServices) -> [any Service] {
         let registry = AttemptRegistry()
         return [
+            RetentionSweeper(services: services),
             LeaseReaper(services: services),
             LeaseRenewer(services: services, registry: registry),
             DrainLoop(services: services, registry: registry),

@@ -14,17 +14,25 @@ extension NewJob {
         tenant: TenantID = .sample(), at now: Timestamp, body: [UInt8] = NewJob.sampleBody,
         headers: [HeaderField] = [HeaderField("anthropic-version", "2023-06-01")], priority: Int = 5,
         runAt: Timestamp? = nil, deadline: Timestamp? = nil, webhook: WebhookTarget? = nil,
-        metadata: [UInt8]? = nil, idempotency: IdempotencyKey? = nil
+        metadata: [UInt8]? = nil, idempotency: IdempotencyKey? = nil, model: String = "claude-test"
     ) -> NewJob {
         var random = SystemRandomNumberGenerator()
         return NewJob(
-            id: .make(at: now, using: &random), tenant: tenant, body: body, headers: headers, model: "claude-test",
+            id: .make(at: now, using: &random), tenant: tenant, body: body, headers: headers, model: model,
             priority: Priority(priority) ?? .normal, createdAt: now, runAt: runAt ?? now, deadline: deadline,
             webhook: webhook, metadata: metadata, idempotency: idempotency)
     }
 
     package static let sampleBody = Array(
         #"{"model":"claude-test","max_tokens":16,"messages":[{"role":"user","content":"Hello"}]}"#.utf8)
+}
+
+extension JobID {
+    /// A new id.
+    package static func sample(at now: Timestamp) -> JobID {
+        var random = SystemRandomNumberGenerator()
+        return .make(at: now, using: &random)
+    }
 }
 
 extension JobResult {

@@ -158,6 +158,18 @@ extension FaultyStore {
         try await base.prune(endedBefore: cutoff, after: after, limit: limit)
     }
 
+    func usage() async throws(JobStoreError) -> StoreUsage {
+        try await base.usage()
+    }
+
+    func shrink(by bytes: Int) async throws(JobStoreError) -> Int {
+        try await base.shrink(by: bytes)
+    }
+
+    func latestTime() async throws(JobStoreError) -> Timestamp? {
+        try await base.latestTime()
+    }
+
     func rebase(by step: Duration, limit: Int, at now: Timestamp) async throws(JobStoreError) -> Int {
         try await base.rebase(by: step, limit: limit, at: now)
     }

@@ -130,6 +130,27 @@ package final class MemoryJobStore: JobStore, KeyStore {
         try change { $0.prune(endedBefore: cutoff, after: after, limit: limit) }
     }
 
+    package func usage() async throws(JobStoreError) -> StoreUsage {
+        let bytes = model.withLock { model in
+            model.jobs.filter { !$0.isDeleted }.reduce(0) {
+                $0 + $1.new.body.count + ($1.ended?.result.body.count ?? 0)
+            }
+        }
+        return StoreUsage(fileBytes: bytes, freeBytes: 0, logBytes: 0)
+    }
+
+    package func shrink(by bytes: Int) async throws(JobStoreError) -> Int { 0 }
+
+    package func latestTime() async throws(JobStoreError) -> Timestamp? {
+        model.withLock { model in
+            let jobs = model.jobs.filter { !$0.isDeleted }
+            return [
+                jobs.last?.new.createdAt, jobs.last { $0.ended != nil }?.ended?.at,
+                jobs.compactMap { $0.life.lease?.claimedAt }.max(),
+            ].compactMap(\.self).max()
+        }
+    }
+
     package func rebase(by step: Duration, limit: Int, at now: Timestamp) async throws(JobStoreError) -> Int {
         try change { $0.rebase(by: step, limit: limit, at: now) }
     }

@@ -13,6 +13,13 @@ extension MemoryModel {
         topics.insert(.jobs)
     }
 
+    /// A job of `tenant` has ended: if its limit held others back, they may go now.
+    mutating func noteRoom(of tenant: TenantID) {
+        let lane = laneIndex(of: tenant)
+        let isWaiting = jobs.contains { $0.new.tenant == tenant && $0.life.state == .queued }
+        if lanes[lane].share.maxRunning != nil, hasRoom(lane), isWaiting { topics.insert(.jobs) }
+    }
+
     private mutating func laneIndex(of tenant: TenantID) -> Int {
         if let index = lanes.firstIndex(where: { $0.share.tenant == tenant }) { return index }
         guard let share = TenantShare(tenant: tenant) else { return 0 }

@@ -200,6 +200,7 @@ struct MemoryModel: Sendable {
         case .queued: expect(jobs[index])
         case .ended(let state):
             jobs[index].ended = (now, result)
+            noteRoom(of: jobs[index].new.tenant)
             topics.insert(.results)
             announce(jobs[index].new, endedAs: state, at: now)
         }

@@ -46,10 +46,9 @@ final class CommitBell: Sendable {
     }
 
     deinit {
-        if let source { source.cancel() }
+        source?.cancel()
         unlink(folder + "/" + name)
         close(file)
-        if watch >= 0 { close(watch) }
     }
 
     /// Calls `body` with the topics of other processes' commits, from now on.
@@ -60,6 +59,7 @@ final class CommitBell: Sendable {
             let topics = self?.look() ?? []
             if !topics.isEmpty { body(topics) }
         }
+        source?.setCancelHandler { [watch] in close(watch) }
         source?.resume()
     }
 

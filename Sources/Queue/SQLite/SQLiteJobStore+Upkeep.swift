@@ -52,7 +52,17 @@ extension SQLiteJobStore {
         }
     }
 
-    /// What the store takes on disk.
+    package func latestTime() async throws(JobStoreError) -> Timestamp? {
+        try await read { connection in
+            let times = [
+                try connection.first("SELECT created_at FROM jobs ORDER BY row DESC LIMIT 1") { $0.time(0) },
+                try connection.first("SELECT ended_at FROM ended ORDER BY job DESC LIMIT 1") { $0.time(0) },
+                try connection.first("SELECT max(claimed_at) FROM running") { $0.optionalTime(0) } ?? nil,
+            ]
+            return times.compactMap(\.self).max()
+        }
+    }
+
     package func usage() async throws(JobStoreError) -> StoreUsage {
         let path = path
         return try await read { connection in
@@ -64,7 +74,6 @@ extension SQLiteJobStore {
         }
     }
 
-    /// Gives up to `bytes` of what deletions have freed back to the file system. - Returns: how much.
     package func shrink(by bytes: Int) async throws(JobStoreError) -> Int {
         try await writer.alone { connection in
             let page = Int(try connection.number("PRAGMA page_size"))
@@ -85,15 +94,6 @@ extension SQLiteJobStore {
                 """)
         }
     }
-}
-
-/// What a store takes on disk, in bytes.
-package struct StoreUsage: Hashable, Sendable {
-    package let fileBytes: Int
-    /// Of the file, what deletions have freed; the next jobs use it.
-    package let freeBytes: Int
-    /// The write-ahead log.
-    package let logBytes: Int
 }
 
 extension SQLiteConnection {

@@ -41,9 +41,9 @@ package final class SQLiteJobStore: JobStore, KeyStore {
         var names: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
         let bell = try CommitBell(folder: path + "-bells", random: &names)
         let commits = try ForeignCommits(connection)
-        let writers = Mutex<GroupCommitWriter?>(nil)
+        let writers = WeakWriter()
         let signal = ChangeSignal(clock: clock, pollInterval: configuration.pollInterval) {
-            guard let writer = writers.withLock({ $0 }) else { return false }
+            guard let writer = writers.writer.withLock({ $0.value }) else { return false }
             let found = try? await writer.alone { try commits.look($0) }
             return found ?? true  // if in doubt, let them look
         }
@@ -61,7 +61,7 @@ package final class SQLiteJobStore: JobStore, KeyStore {
                 signal.bump(topics)
             })
         let writer = self.writer
-        writers.withLock { $0 = writer }
+        writers.writer.withLock { $0.value = writer }
         bell.listen { signal.bump($0) }
     }
 
@@ -88,6 +88,15 @@ package final class SQLiteJobStore: JobStore, KeyStore {
             throw JobStoreError(error)
         }
     }
+}
+
+/// The signal asks the writer, and the writer tells the signal: one of the two must not own the other.
+private final class WeakWriter: Sendable {
+    struct Reference {
+        weak var value: GroupCommitWriter?
+    }
+
+    let writer = Mutex(Reference())
 }
 
 /// Notices that another process has changed the file: SQLite's `data_version` changes on a connection exactly when

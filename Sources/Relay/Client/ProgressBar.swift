@@ -24,12 +24,14 @@ final class ProgressBar: Sendable {
         draw(State())
     }
 
-    /// - Parameter failed: whether the step counts among the failures that the bar shows.
-    func step(failed: Bool = false) {
+    /// - Parameters:
+    ///   - count: steps done.
+    ///   - failed: whether they count among the failures that the bar shows.
+    func step(_ count: Int = 1, failed: Bool = false) {
         let now = ContinuousClock.now
         let drawn = state.withLock { state -> State? in
-            state.done += 1
-            if failed { state.failed += 1 }
+            state.done += count
+            if failed { state.failed += count }
             guard isDue(state, at: now) else { return nil }
             state.shownAt = now
             state.shownTenth = 10 * state.done / total

@@ -20,18 +20,26 @@ struct JobDescription {
         if job.runAt > job.createdAt { lines.append("Due       \(job.runAt.rfc3339)") }
         if let deadline = job.deadline { lines.append("Deadline  \(deadline.rfc3339)") }
         if let endedAt = job.endedAt { lines.append("Ended     \(endedAt.rfc3339)") }
+        if let original = job.replayOf { lines.append("Replays   \(original)") }
+        if let replay = job.replayedAs { lines.append("Replayed  as \(replay)") }
         if let metadata = job.metadata { lines.append("Metadata  \(String(decoding: metadata, as: UTF8.self))") }
         return lines.joined(separator: "\n")
     }
 
     private var journal: String? {
         guard !attempts.isEmpty else { return nil }
-        var table = TextTable(["TRY", "VERDICT", "STATUS", "KEY", "EGRESS", "TOOK", "REQUEST ID", "MAYBE BILLED"])
+        var table = TextTable([
+            "TRY", "VERDICT", "STATUS", "KEY", "EGRESS", "FIRST BYTE", "TOOK", "TOKENS", "ERROR", "REQUEST ID",
+            "MAYBE BILLED",
+        ])
         for attempt in attempts {
             let took = attempt.endedAt.duration(since: attempt.startedAt)
+            let firstByte = attempt.firstByteAt?.duration(since: attempt.startedAt)
             table.add([
                 String(attempt.attempt), attempt.verdict, attempt.status.map(String.init) ?? "-", attempt.key ?? "-",
-                attempt.egress ?? "-", "\(took.microseconds / 1000)ms", attempt.requestID ?? "-",
+                attempt.egress ?? "-", firstByte.map { "\($0.microseconds / 1000)ms" } ?? "-",
+                "\(took.microseconds / 1000)ms", attempt.usage.map { "\($0.input)+\($0.output)" } ?? "-",
+                attempt.error ?? "-", attempt.requestID ?? "-",
                 attempt.maybeBilled ? "yes" : "no",
             ])
         }

@@ -6,26 +6,21 @@ struct JobsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "jobs",
         abstract: "Looks into the queue of a data folder, whether a relay is running or not.",
-        subcommands: [List.self, Show.self, Cancel.self]
+        subcommands: [List.self, Show.self, Cancel.self, Replay.self]
     )
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Lists jobs, newest first.")
         @OptionGroup var common: CommonOptions
-        @Option(help: "Only this tenant's.")
-        var tenant: String?
-        @Option(help: "Only those in this state: \(JobState.allCases.map(\.rawValue).joined(separator: ", ")).")
-        var status: String?
+        @OptionGroup var filter: JobFilter
         @Option(help: "Only jobs older than this one, to page on.")
         var after: String?
         @Option(help: "How many, 1 to 1000.")
         var limit = 20
 
         func run() async throws {
-            let query = JobQuery(
-                tenant: try tenant.map { try parsed($0, as: TenantID.init, what: "tenant") },
-                state: try status.map { try parsed($0, as: JobState.init(rawValue:), what: "state") },
-                after: try after.map { try parsed($0, as: JobID.init, what: "job id") }, limit: limit)
+            var query = try filter.query(limit: limit)
+            query.after = try after.map { try JobFilter.parsed($0, as: JobID.init, what: "job id") }
             let page = try await common.openStore().list(query)
             var table = TextTable(["JOB", "TENANT", "STATE", "TRIES", "STATUS", "MODEL", "CREATED"])
             for job in page.jobs {
@@ -35,12 +30,7 @@ struct JobsCommand: AsyncParsableCommand {
                 ])
             }
             print(page.jobs.isEmpty ? "No such jobs." : table.text)
-            if page.hasMore, let last = page.jobs.last { print("More: add --after \(last.id)") }
-        }
-
-        private func parsed<Value>(_ text: String, as parse: (String) -> Value?, what: String) throws -> Value {
-            guard let value = parse(text) else { throw ValidationError("'\(text)' is no \(what).") }
-            return value
+            if let next = page.next { print("More: add --after \(next)") }
         }
     }
 
@@ -89,7 +79,7 @@ struct JobsCommand: AsyncParsableCommand {
         }
     }
 
-    fileprivate static func unknownJob(_ id: String) -> RelayError {
+    static func unknownJob(_ id: String) -> RelayError {
         RelayError(.jobUnknown, "There is no job '\(id)' in this data folder.", remedy: "See relay jobs list.")
     }
 }

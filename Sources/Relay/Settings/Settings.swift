@@ -16,6 +16,12 @@ struct Settings: Sendable {
     var concurrency = 256
     var lease = Duration.seconds(30)
     var drain = Duration.seconds(30)
+    var bytesInFlight = 256 * 1024 * 1024
+
+    /// Zero: ended jobs are kept for ever.
+    var retentionAge = Duration.seconds(30 * 86_400)
+    /// Zero: no limit.
+    var retentionSize = 0
 
     var retryAttempts = 20
     var retryElapsed = Duration.seconds(86_400)

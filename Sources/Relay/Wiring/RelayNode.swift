@@ -25,6 +25,9 @@ struct RelayNode {
         worker.concurrency = settings.concurrency
         worker.lease = settings.lease
         worker.drain = settings.drain
+        worker.bytesInFlight = settings.bytesInFlight
+        worker.retentionAge = settings.retentionAge > .zero ? settings.retentionAge : nil
+        worker.retentionBytes = settings.retentionSize > 0 ? settings.retentionSize : nil
         worker.retry = RetryPolicy(
             maxAttempts: settings.retryAttempts, maxElapsed: settings.retryElapsed,
             backoff: Backoff(base: settings.retryBase, cap: settings.retryCap))

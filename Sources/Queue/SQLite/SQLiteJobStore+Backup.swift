@@ -1,0 +1,48 @@
+import Glibc
+
+extension SQLiteJobStore {
+    /// Writes a copy of the store, as one instant has it, to `target`, while others go on reading and writing; then checks
+    /// and syncs it. An unfinished copy has the name `target.partial`.
+    /// - Parameters:
+    ///   - target: must not exist.
+    ///   - progress: called with the pages copied and the pages in all.
+    /// - Throws: `.unavailable`; nothing has the name `target` then.
+    package static func backUp(
+        _ path: String, to target: String, progress: (Int, Int) -> Void
+    ) throws(JobStoreError) {
+        let partial = target + ".partial"
+        do {
+            guard access(target, F_OK) != 0 else {
+                throw JobStoreError.unavailable(detail: "\(target) exists; choose another name")
+            }
+            unlink(partial)
+            try SQLiteConnection(path: path, isReadOnly: false).copy(to: partial, progress: progress)
+            try check(partial)
+            try sync(partial)
+            guard rename(partial, target) == 0 else { throw Self.failure("rename to", target) }
+        } catch {
+            unlink(partial)
+            throw JobStoreError(error)
+        }
+    }
+
+    /// - Throws: `.unavailable` if the file is damaged.
+    private static func check(_ path: String) throws {
+        let copy = try SQLiteConnection(path: path)
+        let found = try copy.first("PRAGMA quick_check(1)") { $0.text(0) }
+        guard found == "ok" else {
+            throw JobStoreError.unavailable(detail: "the copy is damaged: \(found ?? "no answer")")
+        }
+    }
+
+    private static func sync(_ path: String) throws {
+        let file = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw failure("open", path) }
+        defer { close(file) }
+        guard fsync(file) == 0 else { throw failure("sync", path) }
+    }
+
+    private static func failure(_ action: String, _ path: String) -> JobStoreError {
+        .unavailable(detail: "cannot \(action) \(path): \(String(cString: strerror(errno)))")
+    }
+}
