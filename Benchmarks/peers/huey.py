@@ -1,10 +1,10 @@
-"""huey on SQLite with `fsync=True` (WAL, synchronous FULL): called by threads; a consumer with 16 worker processes.
+"""huey on SQLite with `fsync=True` (WAL, synchronous FULL): called by threads; a consumer with 16 worker threads.
 
 One writer at a time holds the file, each enqueueing and each taking is a synced transaction of its own, so the disk's
 sync rate is the limit for any number of clients. Clients are threads of one process that take turns by a lock: left to
-SQLite's own way of waiting, 64 of them are far slower. Workers are one consumer with `-w 16 -k process` and its usual
-polling (0.1 s when idle, then slower), which is what the idle start shows. Taking *removes* the task before it runs: a
-crash loses it, unlike with the others.
+SQLite's own way of waiting, 64 of them are far slower. Workers are one consumer with `-w 16`, threads as is its
+default, and its usual polling (0.1 s when idle, then slower), which is what the idle start shows. Taking *removes* the
+task before it runs: a crash loses it, unlike with the others.
 """
 
 import contextlib
@@ -56,4 +56,4 @@ class Huey(SqlitePeer):
 
     def work(self, concurrency: int, started: Callable[[], None], finished: Callable[[int], None]) -> None:
         queue, _ = self.queue(started, finished)
-        queue.create_consumer(workers=concurrency, worker_type="process", periodic=False).run()
+        queue.create_consumer(workers=concurrency, worker_type="thread", periodic=False).run()

@@ -1,6 +1,7 @@
 """Brings in what the peers need: Debian packages, and Python packages in a virtual environment of this benchmark."""
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -28,6 +29,8 @@ def enter_environment() -> None:
     (FOLDER / ".gitignore").write_text("*\n")
     python = environment / "bin/python"
     if not python.exists():
+        if not importlib.util.find_spec("ensurepip"):  # Debian keeps it apart
+            add_packages(["python3-venv"])
         venv.create(environment, with_pip=True, clear=True)
     os.execv(python, [python, *sys.argv])
 

@@ -64,7 +64,8 @@ def working(peer: Peer, workers: int, started: Callable[[], None] = lambda: None
 def measure(kind: type[Peer], seconds: float, emit: Emit, say: Callable[[str], None]) -> None:
     """Emits the figures of one peer as they come. Each phase that needs an empty queue gets a new server."""
     with running(kind) as peer:
-        emit(figure="version", version=peer.version(), embedded=peer.server is None)
+        emit(figure="version", version=peer.version(), embedded=peer.server is None, client=peer.client,
+             job_bytes=len(peer.text), load_average=os.getloadavg()[0])
         backlog = enqueue(peer, seconds, emit, say)
         say("drain by 16 workers")
         drain(peer, backlog, seconds, emit)
@@ -115,6 +116,8 @@ def drain(peer: Peer, backlog: int, seconds: float, emit: Emit) -> None:
         took = time.monotonic() - began
         client_cpu, server_after = fleet.cpu_seconds() - client_before, peer.server_cpu_seconds()
     jobs = finished - first
+    if jobs == 0:
+        raise PeerFailed(f"all of the {backlog} jobs were drained before the clock ran; choose more --seconds")
     server_cpu = None if server_after is None else server_after - server_before
     emit(figure="drain", workers=WORKERS, jobs=jobs, seconds=round(took, 3), per_second=round(jobs / took),
          backlog=backlog, client_cpu_seconds=round(client_cpu, 2), **cpu(server_cpu, client_cpu, jobs))

@@ -29,6 +29,8 @@ class Intake(Protocol):
 class Peer(ABC):
     """One queue on a fresh folder. Every job is `text`, and an acknowledgement means that it was synced to disk."""
 
+    client = "Python"
+    """In what the enqueueing clients are written; the record tells it, beside what they took of the processors."""
     worker_processes = WORKERS
     """How the 16 workers are spread: 16 processes of one, or fewer of several, as users of this peer do it."""
     server: Server | None = None
@@ -68,6 +70,8 @@ class Peer(ABC):
 
 class WireClient(ABC):
     """Enqueues over plain sockets: the load comes from C and takes little of the processors."""
+
+    client = "C"
 
     @abstractmethod
     def open(self) -> socket.socket:

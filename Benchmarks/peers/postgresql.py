@@ -63,7 +63,8 @@ class PostgresPeer(Peer):
         make = [program("initdb"), "-D", data, "-U", "bench", "-A", "trust", "-E", "UTF8", "--no-locale"]
         done = subprocess.run(make, user=user, cwd="/", capture_output=True)
         if done.returncode:
-            raise PeerFailed(f"initdb: {done.stderr.decode()[-600:]}")
+            hint = f" The user {user} must get through to that folder; RELAY_BENCH_DIR names another." if user else ""
+            raise PeerFailed(f"initdb: {done.stderr.decode()[-600:].strip()}{hint}")
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": "200"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = [program("postgres"), "-D", data, "-p", str(self.port), *options]

@@ -71,7 +71,7 @@ class RabbitMQ(WirePeer):
             "RABBITMQ_NODE_PORT": str(self.port), "RABBITMQ_DIST_PORT": str(node_port),
             "RABBITMQ_MNESIA_BASE": str(self.folder / "data"), "RABBITMQ_LOG_BASE": str(self.folder / "log"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"), "RABBITMQ_CONF_ENV_FILE": "/dev/null",
-            "RABBITMQ_CONFIG_FILE": str(self.folder / "none"), "RABBITMQ_SERVER_ERL_ARGS": "+sbwt none"}
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "none")}
         self.server = Server(["/usr/lib/rabbitmq/bin/rabbitmq-server"], self.folder, environment=environment)
         self.server.wait_until(lambda: accepts(self.port))
         connection = Connection(self.port)

@@ -2,6 +2,8 @@
 
 import contextlib
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -33,10 +35,9 @@ class Record:
         if "error" in found:
             return [peer, f"failed: {found['error']['reason'][:100]}", *["–"] * (len(COLUMNS) - 2)]
         one, many, idle = (found.get(name) for name in ("enqueue-1", "enqueue-64", "idle-start"))
-        one = found.get("sync", one)
         return [
             f"{peer} {found.get('version', {}).get('version', '')}".strip(),
-            rate(one),
+            rate(one or found.get("sync")),
             f"{rate(many)} ({milliseconds(many['p99_us'])})" if many else "–",
             *(rate(found.get(name)) for name in ("enqueue-bulk", "drain", "end-to-end")),
             f"{milliseconds(idle['p50_us'])} / {milliseconds(idle['p99_us'])}" if idle else "–",
@@ -58,6 +59,16 @@ def say(peer: str, text: str) -> None:
     print(f"{peer}: {text}", file=sys.stderr, flush=True)
 
 
-def file_of_today(folder: Path, day: str) -> Path:
+@contextlib.contextmanager
+def recording(folder: Path, name: str) -> Iterator[Record]:
+    """Into FOLDER/DAY-NAME.json, which appears when the run has ended: a broken-off one replaces nothing."""
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{day}-peers.json"
+    path = folder / f"{time.strftime('%Y-%m-%d')}-{name}.json"
+    new = path.with_suffix(".new")
+    try:
+        with open(new, "w") as file:
+            yield Record(file)
+        new.rename(path)
+    finally:
+        new.unlink(missing_ok=True)
+    print(f"figures: {path}", file=sys.stderr)

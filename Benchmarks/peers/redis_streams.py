@@ -27,14 +27,14 @@ class RedisStreams(WirePeer):
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
         self.server = Server(["redis-server", *arguments], self.folder)
         self.server.wait_until(lambda: accepts(self.port))
-        with self.client() as client:
+        with self.commands() as client:
             client.xgroup_create("jobs", "workers", id="0", mkstream=True)
 
     def version(self) -> str:
-        with self.client() as client:
+        with self.commands() as client:
             return client.info("server")["redis_version"]
 
-    def client(self) -> redis.Redis:
+    def commands(self) -> redis.Redis:
         return redis.Redis(port=self.port)
 
     def open(self) -> socket.socket:

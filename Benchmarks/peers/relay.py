@@ -7,6 +7,7 @@ first bytes of its call reach the upstream.
 """
 
 import json
+import os
 import socket
 import subprocess
 import threading
@@ -70,15 +71,17 @@ def instant_upstream(rig: Rig) -> tuple[subprocess.Popen, str]:
 
 def measure_relay(seconds: float, emit: Emit, say: Callable[[str], None]) -> None:
     version = subprocess.run([BIN / "relay", "--version"], check=True, capture_output=True).stdout.decode().strip()
-    emit(figure="version", version=version, embedded=False)
+    emit(figure="version", version=version, embedded=False, client=RelayIntake.client, job_bytes=len(job_text()),
+         load_average=os.getloadavg()[0])
     with Rig() as rig:
         intake = RelayIntake(rig, "api")
         backlog = enqueue(intake, seconds, emit, say)
-        say("enqueue, NDJSON")
-        backlog += bulk(intake, seconds, emit)
         rig.stop(intake.process)
         say(f"drain with {WORKERS} in flight")
         drain(rig, backlog, emit)
+    with Rig() as rig:
+        say("enqueue, NDJSON")
+        bulk(RelayIntake(rig, "api"), seconds, emit)
     with Rig() as rig:
         say(f"64 clients and {WORKERS} in flight at once")
         end_to_end(rig, seconds, emit)
@@ -87,7 +90,7 @@ def measure_relay(seconds: float, emit: Emit, say: Callable[[str], None]) -> Non
         idle_start(rig, emit)
 
 
-def bulk(intake: RelayIntake, seconds: float, emit: Emit) -> int:
+def bulk(intake: RelayIntake, seconds: float, emit: Emit) -> None:
     """One client, one submission after another."""
     body = "\n".join([job_text()] * BULK_LINES).encode()
     jobs, began, before, own = 0, time.monotonic(), intake.server_cpu_seconds(), time.process_time()
@@ -97,7 +100,6 @@ def bulk(intake: RelayIntake, seconds: float, emit: Emit) -> int:
     emit(figure="enqueue-bulk", clients=1, lines=BULK_LINES, jobs=jobs, seconds=round(took, 3),
          per_second=round(jobs / took), client_cpu_seconds=round(client_cpu, 2),
          **cpu(intake.server_cpu_seconds() - before, client_cpu, jobs))
-    return jobs
 
 
 def executed(upstream: str) -> int:
