@@ -14,7 +14,7 @@ struct WorkerWorld {
     let store: FaultyStore
     let gateway: ScriptedGateway
     let registry = AttemptRegistry()
-    let services: WorkerServices
+    private(set) var services: WorkerServices
 
     init(
         answer: ScriptedGateway.Answer = .success, closesCalls: Bool = true,
@@ -29,6 +29,15 @@ struct WorkerWorld {
         services = WorkerServices(
             configuration: configuration, store: store, gateway: gateway, clock: clock, wall: clock.wall,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, random: SeededGenerator(seed: 2))
+    }
+
+    /// Changes what the worker may do.
+    mutating func configure(_ change: (inout WorkerConfiguration) -> Void) {
+        var configuration = services.configuration
+        change(&configuration)
+        services = WorkerServices(
+            configuration: configuration, store: store, gateway: gateway, clock: clock, wall: clock.wall,
+            logger: services.logger, random: SeededGenerator(seed: 2))
     }
 
     var now: Timestamp { clock.timestamp }
