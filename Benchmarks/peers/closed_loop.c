@@ -4,7 +4,7 @@
 //
 // The clock starts after WARM_UPS replies: what a connection costs once is not what is measured. A reply is complete
 // when it has at least MINIMUM bytes and ends with ENDING; one that does not start with BEGINNING is a refusal, and
-// ends the run with status 1. After SECONDS no new request is sent, and outstanding replies are still read, so that what
+// ends the run with status 1. After SECONDS no new request is sent; replies that are due are still read, so that what
 // was counted is what the server holds. Prints one line of JSON. In C so that the client takes as little as it can of
 // the processors that it shares with the server.
 #define _GNU_SOURCE

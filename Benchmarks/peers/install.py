@@ -28,7 +28,7 @@ def enter_environment() -> None:
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / ".gitignore").write_text("*\n")
     python = environment / "bin/python"
-    if not python.exists():
+    if not (environment / "bin/pip").exists():  # the last thing that is made
         if not importlib.util.find_spec("ensurepip"):  # Debian keeps it apart
             add_packages(["python3-venv"])
         venv.create(environment, with_pip=True, clear=True)

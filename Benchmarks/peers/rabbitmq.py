@@ -60,6 +60,8 @@ class Connection:
 
 
 class RabbitMQ(WirePeer):
+    names: Server | None = None
+
     def start(self) -> None:
         self.port, names_port, node_port = free_port(), free_port(), free_port()
         # A name service of our own: Erlang would otherwise start one that outlives the broker.
@@ -112,4 +114,5 @@ class RabbitMQ(WirePeer):
 
     def stop(self) -> None:
         super().stop()
-        self.names.stop()
+        if self.names:
+            self.names.stop()
