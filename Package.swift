@@ -89,6 +89,7 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ]
         ),
+        .executableTarget(name: "store-bench", dependencies: ["Domain", "Queue"], path: "Benchmarks/Store"),
         .target(name: "TestSupport", dependencies: ["Domain"], path: "Tests/TestSupport"),
         .testTarget(
             name: "APITests",

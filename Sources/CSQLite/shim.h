@@ -15,4 +15,12 @@ static inline int relay_sqlite_bind_bytes(sqlite3_stmt *statement, int index, co
     return sqlite3_bind_blob64(statement, index, bytes, count, SQLITE_TRANSIENT);
 }
 
+/// Syncs the main file by SQLite's own descriptor: closing another one would drop the process's locks on the file.
+static inline int relay_sqlite_sync_file(sqlite3 *database) {
+    sqlite3_file *file = 0;
+    int code = sqlite3_file_control(database, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    if (code != SQLITE_OK || file == 0 || file->pMethods == 0) return code;
+    return file->pMethods->xSync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+}
+
 #endif

@@ -191,6 +191,7 @@ final class GroupCommitWriter: Sendable {
         case .background:
             moverQueue.async {
                 let moved = (try? self.mover.checkpoint())?.moved ?? 0
+                try? self.mover.syncFile()  // so that the writer's turn has little left to sync
                 self.state.withLock { $0.checkpoints.finished(length: moved) }
             }
         }

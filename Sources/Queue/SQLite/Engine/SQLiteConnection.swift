@@ -151,6 +151,12 @@ final class SQLiteConnection {
         return (Int(max(log, 0)), Int(max(moved, 0)))
     }
 
+    /// Waits until what checkpoints have moved is on the disk. SQLite does so only when the whole log has been moved.
+    func syncFile() throws {
+        let code = relay_sqlite_sync_file(database)
+        guard code == SQLITE_OK else { throw SQLiteFailure(of: nil, code: code) }
+    }
+
     /// The log's length in pages after this connection's last commit.
     var logPages: Int { logLength.pages }
 
