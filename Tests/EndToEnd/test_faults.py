@@ -1,23 +1,21 @@
 """Faults of disk, clock and processes: said plainly, survived without hand-work, and no acknowledged job is lost."""
 
 import json
-import os
-import signal
-import time
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from faults.control import Faults, build_shim, compiler
-from faults.damage import merge_log, spoil_page
+from faults.damage import SHORT_LEASES, damaged, outcome
 from faults.load import Load
 from faults.mounts import Ballast, Mounts
-from world import CONFIG, VERSION, Client, eventually, job_line, job_of, message_body
+from faults.outage import all_succeed, is_ready, is_refusal, outage
+from faults.processes import another_client, freeze, thaw
+from faults.upstream import PATIENCE_SECONDS, BusyUpstream
+from world import CONFIG, VERSION, eventually, job_line, job_of, message_body
 
 HOUR = 3600
-# Jobs of a process that vanished are taken up soon.
-SHORT_LEASES = CONFIG.replace("lease: 3s", "lease: 1s")
 
 
 @pytest.fixture
@@ -39,59 +37,32 @@ def faults(shim, tmp_path):
     return Faults(shim, tmp_path)
 
 
-def another_client(world, program, token):
-    client = Client(program.url(), token)
-    world.closers.append(client.http.close)
-    return client
-
-
-def is_refusal(answer):
-    """Whether an answer is the envelope that says that the store cannot be used now."""
-    assert (answer.status_code, answer.headers.get("x-relay-error")) == (503, "store_unavailable"), answer.text
-    document = answer.json()
-    assert document["type"] == "error" and document["error"]["details"]["error_code"] == "store_unavailable"
-    return int(answer.headers["retry-after"]) > 0
-
-
-def is_ready(client):
-    return client.http.get("/readyz").status_code == 200
-
-
-def outage(client, load, cause, cure):
-    """While the cause lasts, submissions are refused and nothing is promised; when it goes, all goes on."""
-    eventually("jobs are taken", lambda: len(load.bodies) > 50)
-    cause()
-    eventually("/readyz says so", lambda: not is_ready(client), seconds=5)
-    eventually("submissions are refused", lambda: load.refusals, seconds=5)
-    promised = len(load.bodies)
-    for _ in range(15):
-        assert is_refusal(client.http.get("/readyz"))
-        time.sleep(0.1)
-    assert len(load.bodies) == promised, "a job was acknowledged that could not be stored"
-    cure()
-    eventually("/readyz is well again", lambda: is_ready(client), seconds=5)
-    eventually("jobs are taken again", lambda: len(load.bodies) > promised, seconds=5)
-    load.stop()
-    assert load.refusals and all(map(is_refusal, load.refusals)) and not load.faults
-
-
-def all_succeed(client, load):
-    """What was acknowledged, no more and no less, ends well, each job with its own answer."""
-    expected = len(load.bodies)
-    eventually("all acknowledged jobs have ended", lambda: client.count("succeeded") >= expected, seconds=30)
-    assert load.outcomes(client) == {"succeeded": expected}
-    states = ["queued", "running", "succeeded", "errored", "canceled", "expired"]
-    assert sum(map(client.count, states)) == expected, "a refused job was stored"
-
-
 def test_a_full_disk_refuses_jobs_until_there_is_room(mounts, world):
     mounts.small(world.data, "12m")
     sim, relay, client = world.serving("--latency", "20ms")
     ballast = Ballast(world.data)
     load = Load(client)
-    outage(client, load, ballast.fill, ballast.remove)
+    outage(client, load, ballast.fill, ballast.remove, is_total=False)
     all_succeed(client, load)
     assert relay.running and "disk is full" in relay.output
+
+
+@pytest.mark.xfail(strict=True, reason="the health check writes one page, which still fits where no job does")
+def test_a_disk_with_room_for_no_job_is_not_ready(mounts, world):
+    mounts.small(world.data, "8m")
+    world.add_key()
+    client = world.client(world.relay("api"))
+    client.submit(message_body("before"))
+    ballast = Ballast(world.data)
+    ballast.fill()
+    large = job_line(message_body("x" * 200_000))
+    assert is_refusal(client.http.post("/v1/jobs", content=large, headers=VERSION))
+    ballast.give_back(65_536)
+    assert is_refusal(client.http.post("/v1/jobs", content=large, headers=VERSION))
+    assert is_refusal(client.http.get("/readyz"))
+    ballast.remove()
+    eventually("/readyz is well again", lambda: is_ready(client), seconds=5)
+    assert client.http.post("/v1/jobs", content=large, headers=VERSION).status_code == 202
 
 
 def test_a_failing_sync_acknowledges_nothing(world, faults):
@@ -161,47 +132,6 @@ def test_a_relay_refuses_to_start_on_what_it_cannot_write(mounts, world, part):
     assert client.ended(client.submit(message_body("after")))["status"] == "succeeded"
 
 
-def damaged(world, *places):
-    """A folder with 60 ended and 140 queued jobs, then with spoilt pages at these shares of the file's length.
-
-    Returns the bodies by job, and a client's token.
-    """
-    world.config.write_text(SHORT_LEASES.replace("max_attempts: 20", "max_attempts: 2"))
-    sim, relay, client = world.serving()
-    bodies = submitted(client, 60)
-    eventually("the first have ended", lambda: client.count("succeeded") == 60)
-    assert relay.stop() == 0
-    intake = world.relay("api")
-    bodies |= submitted(another_client(world, intake, client.token), 140)
-    assert intake.stop() == 0
-    queue = world.data / "relay.sqlite"
-    pages = merge_log(queue)
-    for place in places:
-        spoil_page(queue, int(pages * place))
-    return bodies, client.token
-
-
-def submitted(client, count):
-    """Submits jobs that fill about half a page each. Returns their bodies by job."""
-    batch = [message_body(f"{number} of {count} " + "x" * 3000) for number in range(count)]
-    answers = client.submit_many([job_line(body) for body in batch])
-    return {answer["id"]: body for answer, body in zip(answers, batch)}
-
-
-def outcome(client, identifier, body):
-    """What a client learns of a job: its state, `wrong` for another's answer, or the refusal's code."""
-    answer = client.http.get(f"/v1/jobs/{identifier}")
-    if answer.status_code != 200:
-        return answer.headers["x-relay-error"]
-    status = answer.json()["status"]
-    if status != "succeeded":
-        return status
-    result = client.result(identifier)
-    if result.status_code != 200:
-        return result.headers["x-relay-error"]
-    return status if client.result_matches(identifier, body) else "wrong"
-
-
 @pytest.mark.parametrize("place", [0.5, 0.9])
 def test_a_spoilt_page_costs_the_jobs_on_it_and_no_others(world, place):
     bodies, token = damaged(world, place)
@@ -262,7 +192,8 @@ def test_a_clock_set_back_by_an_hour_delays_nothing(world, faults):
     faults.shift_clock(-HOUR)
     after = client.submit(message_body("after"))
     created = datetime.fromisoformat(client.job(after)["created_at"].replace("Z", "+00:00"))
-    assert timedelta(minutes=59) < datetime.now(timezone.utc) - created < timedelta(minutes=61), "the shim has no effect"
+    behind = datetime.now(timezone.utc) - created
+    assert timedelta(minutes=59) < behind < timedelta(minutes=61), "the shim has no effect"
     for job in [first, after, *under_way, *failed, *waiting]:
         assert client.ended(job, seconds=20)["status"] == "succeeded"
     assert all(client.job(job)["attempts"] == 1 for job in under_way + waiting)
@@ -286,6 +217,24 @@ def test_a_relay_that_starts_after_the_clock_was_set_back_takes_up_all(world, fa
     assert sim.stats()["executions"]["histogram"] == {"1": 20}
 
 
+@pytest.mark.xfail(strict=True, reason="retries that are due more than 60 s after the jump's instant are not moved")
+def test_an_upstreams_retry_after_survives_a_clock_set_back(world, faults):
+    upstream = BusyUpstream()
+    world.closers.append(upstream.close)
+    world.upstream = upstream.base
+    world.add_key()
+    client = world.client(faults.relay(world))
+    identifier = client.submit(message_body())
+    eventually("it waits", lambda: client.job(identifier)["status"] == "queued" and client.job(identifier)["attempts"])
+    faults.shift_clock(-HOUR)
+
+    def wait_seconds():
+        due = datetime.fromisoformat(client.job(identifier)["run_at"].replace("Z", "+00:00"))
+        return (due - datetime.now(timezone.utc)).total_seconds() + HOUR
+
+    eventually("it waits no longer than asked", lambda: wait_seconds() <= PATIENCE_SECONDS, seconds=4)
+
+
 def test_two_services_share_a_folder_and_a_frozen_one_blocks_nobody(world):
     sim, first, client = world.serving("--latency", "10ms")
     second = world.relay()
@@ -303,7 +252,7 @@ def test_two_services_share_a_folder_and_a_frozen_one_blocks_nobody(world):
         assert load.outcomes(reader) == {"succeeded": len(load.bodies)}
     freeze(world, second)
     assert client.ended(client.submit(message_body("while it is frozen")), seconds=10)["status"] == "succeeded"
-    os.kill(second.process.pid, signal.SIGCONT)
+    thaw(second)
     assert other.ended(other.submit(message_body("it goes on")), seconds=10)["status"] == "succeeded"
 
 
@@ -317,26 +266,10 @@ def test_the_jobs_of_a_frozen_worker_are_taken_over(world):
     world.relay("worker")
     for identifier in bodies:
         assert client.ended(identifier, seconds=20)["attempts"] == 2
-    os.kill(frozen.process.pid, signal.SIGCONT)
+    thaw(frozen)
     eventually("it hears that it has lost them", lambda: "lease lost" in frozen.output, seconds=10)
     assert client.ended(client.submit(message_body("they go on")), seconds=10)["status"] == "succeeded"
     assert client.count("succeeded") == 41 and all(client.result_matches(*job) for job in bodies.items())
-
-
-def freeze(world, program):
-    """SIGSTOP at an instant at which nobody writes to the queue: the program holds nothing that others need."""
-    turn = (world.data / "relay.sqlite.turn").stat().st_ino
-
-    def attempt():
-        os.kill(program.process.pid, signal.SIGSTOP)
-        with open("/proc/locks") as table:  # locks of an open file, such as those of the turn, name no process
-            locks = [line for line in table if f" {program.process.pid} " in line or f":{turn} " in line]
-        is_free = not any(" WRITE " in line for line in locks)
-        if not is_free:
-            os.kill(program.process.pid, signal.SIGCONT)
-        return is_free
-
-    eventually("it holds nothing", attempt, seconds=10)
 
 
 def test_the_only_process_is_killed_and_started_again(world):

@@ -21,8 +21,8 @@ def compiler() -> str | None:
 def build_shim(folder: Path) -> Path:
     """Compiles the shim into `folder`."""
     shim = folder / "faults.so"
-    subprocess.run(
-        [str(compiler()), "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", str(shim), str(SOURCE), "-ldl"], check=True)
+    options = ["-O2", "-Wall", "-Werror", "-shared", "-fPIC"]
+    subprocess.run([str(compiler()), *options, "-o", str(shim), str(SOURCE), "-ldl"], check=True)
     return shim
 
 

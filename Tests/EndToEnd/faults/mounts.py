@@ -1,6 +1,7 @@
 """Small and read-only file systems for a test, which need the right to mount (root)."""
 
 import errno
+import os
 import subprocess
 from pathlib import Path
 
@@ -53,6 +54,9 @@ class Ballast:
                     pass
             except OSError as full:
                 assert full.errno == errno.ENOSPC, full
+
+    def give_back(self, size: int) -> None:
+        os.truncate(self.path, self.path.stat().st_size - size)
 
     def remove(self) -> None:
         self.path.unlink()

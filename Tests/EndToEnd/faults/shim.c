@@ -1,5 +1,5 @@
-// Faults on demand for a program that is started with LD_PRELOAD: syncs and writes of chosen files fail, the wall clock
-// is set off. The file that FAULT_CONTROL names is mapped and holds what is in force; who runs the program writes there.
+// Faults on demand for a program that is started with LD_PRELOAD: syncs and writes of the queue fail, the wall clock is
+// set off. The file that FAULT_CONTROL names is mapped and holds what is in force; who runs the program writes there.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
