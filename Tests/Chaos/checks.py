@@ -22,11 +22,16 @@ class Check:
         return asdict(self)
 
 
-def verdict(name: str, summary: str, **wrong: list) -> Check:
-    """A check that holds if nothing is wrong; else the first findings of each kind are shown."""
-    found = [f"{kind.replace('_', ' ')}: {len(items)} (for example {', '.join(map(str, items[:SHOWN]))})"
-             for kind, items in wrong.items() if items]
+def verdict(name: str, summary: str, **wrong: list | int) -> Check:
+    """A check that holds if nothing is wrong; else each kind of finding is counted, the first are shown."""
+    found = [f"{kind.replace('_', ' ')}: {counted(items)}" for kind, items in wrong.items() if items]
     return Check(name, not found, "; ".join([summary, *found]))
+
+
+def counted(items: list | int) -> str:
+    if isinstance(items, int):
+        return str(items)
+    return f"{len(items)} (for example {', '.join(map(str, items[:SHOWN]))})"
 
 
 def acknowledged_once(evidence: Evidence) -> Check:
@@ -40,20 +45,20 @@ def acknowledged_once(evidence: Evidence) -> Check:
         not_succeeded=[f"{name} {job.listed}" for name, job in jobs.items() if job.listed != "succeeded"],
         poll_and_list_differ=[name for name, job in jobs.items() if job.listed != job.polled],
         not_one_success_in_the_journal=[name for name, job in jobs.items() if job.successes != 1],
-        listed_twice=[evidence.listed_twice] if evidence.listed_twice else [])
+        listed_twice=evidence.listed_twice)
 
 
 def submissions_answered_truly(evidence: Evidence) -> Check:
     """An unanswered submission may exist or not; a refused one must not, nor one that nobody sent."""
     submissions, jobs = evidence.ledger.submissions, evidence.jobs
     fates = Counter(submissions[job.number].fate for job in jobs.values() if job.number in submissions)
-    unanswered = evidence.ledger.count(Fate.UNANSWERED)
+    unanswered, refused = evidence.ledger.count(Fate.UNANSWERED), evidence.ledger.count(Fate.REFUSED)
     return verdict(
         "answers to submissions were true",
-        f"{unanswered} unanswered, of them {fates[Fate.UNANSWERED]} exist; {evidence.ledger.count(Fate.REFUSED)} refused",
+        f"{unanswered} unanswered, of them {fates[Fate.UNANSWERED]} exist; {refused} refused",
         refused_but_exist=[name for name, job in jobs.items() if has_fate(job, submissions, Fate.REFUSED)],
         never_submitted=[name for name, job in jobs.items() if job.number not in submissions],
-        bulk_answers_with_missing_lines=[evidence.mismatched] if evidence.mismatched else [])
+        bulk_answers_with_missing_lines=evidence.mismatched)
 
 
 def has_fate(job: Job, submissions: dict[int, Submission], fate: Fate) -> bool:
@@ -71,7 +76,7 @@ def results_belong(evidence: Evidence) -> Check:
 
 
 def one_job_a_submission(evidence: Evidence) -> Check:
-    """Repetitions under one key got one id, the list holds one job of that number, and each id told is the submission's."""
+    """Repetitions under one key got one id, the list holds one job of that number, and the id is no other's."""
     by_number: defaultdict[int, list[str]] = defaultdict(list)
     for name, job in evidence.jobs.items():
         by_number[job.number].append(name)
@@ -110,7 +115,7 @@ def webhooks_complete(evidence: Evidence) -> Check:
         several_jobs_under_an_id=[name for name, event in evidence.events.items() if len(event.jobs) != 1],
         unknown_job=sorted(by_job.keys() - jobs.keys()),
         wrong_state=wrong_state, wrong_result=wrong_echo,
-        forged=[evidence.forged] if evidence.forged else [])
+        forged=evidence.forged)
 
 
 def counts_agree(evidence: Evidence) -> Check:

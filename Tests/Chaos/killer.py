@@ -9,6 +9,7 @@ from .programs import Programs, Victim
 
 LIFE_SECONDS = (0.3, 1.0)
 DOWN_SECONDS = (0.0, 0.3)
+AIM_SECONDS = (0.0, 0.15)
 # The last kill is due a little before the end, so that there is still work for it to hit.
 LAST_KILL_AT = 0.95
 
@@ -18,7 +19,7 @@ class Killer:
 
     def __init__(self, programs: Programs, kills: int, chance: random.Random, progress: Callable[[], float]) -> None:
         self.programs, self.kills, self.chance, self.progress = programs, kills, chance, progress
-        self.done = 0
+        self.done = self.begun = 0
         self.restarts: set[asyncio.Task[None]] = set()
         self.life = {victim.name: self.draw_life() for victim in programs.victims}
 
@@ -39,6 +40,8 @@ class Killer:
             ripe = [victim for victim in self.programs.victims if self.ripe(victim)]
             if ripe and self.is_due():
                 victim = self.chance.choice(ripe)
+                self.begun = self.done + 1  # the clients may go on: the kill shall hit them at work
+                await asyncio.sleep(self.chance.uniform(*AIM_SECONDS))
                 if not victim.kill():
                     continue
                 self.done += 1

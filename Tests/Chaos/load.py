@@ -14,6 +14,7 @@ from .wire import Answer, Connection, Dropped, Refused
 MODEL = "claude-sonnet-5"
 # A client that leaves without reading the answer, and one that asks again though it had an answer.
 LEAVE_SHARE, REPEAT_SHARE = 0.02, 0.02
+LEAVE_SECONDS = 0.01
 BULK_LINES = 200
 PAUSE_SECONDS = 0.03
 # So far may the load be ahead of the killer, in kills and as a share of them: else a fast relay would be done before
@@ -48,10 +49,10 @@ class Quota:
 
 
 class Load:
-    """Submits, half of them singly and half in bulk, until `jobs` submissions are acknowledged. `kills_done` tells how far the killer is."""
+    """Submits, half of them singly and half in bulk, until `jobs` are acknowledged; never far ahead of the killer."""
 
-    def __init__(self, plan: Plan, base: str, token: str, kills_done: Callable[[], int]) -> None:
-        self.plan, self.base, self.token, self.kills_done = plan, base, token, kills_done
+    def __init__(self, plan: Plan, base: str, token: str, kills_begun: Callable[[], int]) -> None:
+        self.plan, self.base, self.token, self.kills_begun = plan, base, token, kills_begun
         self.ledger = Ledger()
         self.numbers = count()
         self.singles, self.bulks = Quota(plan.jobs - plan.jobs // 2), Quota(plan.jobs // 2)
@@ -78,7 +79,7 @@ class Load:
     def is_ahead(self, quota: Quota) -> bool:
         kills = self.plan.kills
         ahead = max(1, min(KILLS_AHEAD, kills * SHARE_AHEAD))
-        return kills > 0 and quota.promised * kills > (self.kills_done() + ahead) * quota.jobs
+        return kills > 0 and quota.promised * kills > (self.kills_begun() + ahead) * quota.jobs
 
     def job(self, chance: random.Random) -> tuple[int, Submission, bytes]:
         """A new submission, and the job's text. The request's bytes stand in it as they are."""
@@ -94,17 +95,17 @@ class Load:
         self.repeated += repeats - 1
         while repeats:
             if chance.random() < LEAVE_SHARE:
-                submission.sends += await self.leave(connection, text, idempotency_key=key)
+                submission.sends += await self.leave(connection, chance, text, idempotency_key=key)
             repeats -= await self.post_single(connection, submission, text, key)
         return 1
 
-    async def leave(self, connection: Connection, text: bytes, **headers: str) -> bool:
-        """Sends a submission and closes the connection without waiting for the answer. False if it was not sent."""
+    async def leave(self, connection: Connection, chance: random.Random, text: bytes, **headers: str) -> bool:
+        """Sends a submission and soon closes the connection, without reading an answer. False if it was not sent."""
         try:
             await connection.send("POST", "/v1/jobs", text, **headers)
         except (Dropped, Refused):
             return False
-        await asyncio.sleep(0)  # so that some of it is on its way
+        await asyncio.sleep(chance.uniform(0, LEAVE_SECONDS))
         connection.close()
         self.left += 1
         return True
@@ -127,9 +128,10 @@ class Load:
         text = b"\n".join(job[2] for job in jobs) + b"\n"
         for _, submission, _ in jobs:
             submission.sends += 1
-        if chance.random() < LEAVE_SHARE and await self.leave(connection, text, content_type="application/x-ndjson"):
+        form = {"content_type": "application/x-ndjson"}
+        if chance.random() < LEAVE_SHARE and await self.leave(connection, chance, text, **form):
             return 0
-        answer = await self.post(connection, text, content_type="application/x-ndjson")
+        answer = await self.post(connection, text, **form)
         if answer is None:
             await asyncio.sleep(PAUSE_SECONDS)
             return 0

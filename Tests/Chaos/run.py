@@ -71,7 +71,7 @@ class Run:
         if answer.status != 201:
             raise SystemExit(f"chaos: the endpoint was not registered: {answer.status} {answer.body!r}")
         self.receiver.know_secret(json.loads(answer.body)["secret"])
-        self.load = Load(self.plan, self.programs.base, self.token, lambda: self.killer.done)
+        self.load = Load(self.plan, self.programs.base, self.token, lambda: self.killer.begun)
         self.killer = Killer(self.programs, self.plan.kills, self.plan.chance("killer"), self.done_share)
 
     def done_share(self) -> float:

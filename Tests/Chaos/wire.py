@@ -58,14 +58,16 @@ class Connection:
             raise Dropped(repr(error)) from error
 
     async def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> None:
-        reader_writer = self.streams or await self.connect()
+        if self.streams and (self.streams[0].at_eof() or self.streams[1].is_closing()):
+            self.close()  # broken while idle: nothing is in doubt
+        _, writer = self.streams or await self.connect()
         fields = {"host": self.host, "content-length": str(len(body)), **headers}
         if self.token:
             fields["x-api-key"] = self.token
         lines = [f"{method} {path} HTTP/1.1", *(f"{name.replace('_', '-')}: {text}" for name, text in fields.items())]
         try:
-            reader_writer[1].write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
-            await reader_writer[1].drain()
+            writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+            await writer.drain()
         except OSError as error:
             self.close()
             raise Dropped(repr(error)) from error
