@@ -276,7 +276,7 @@ def test_the_only_process_is_killed_and_started_again(world):
     world.config.write_text(SHORT_LEASES)
     sim, relay, client = world.serving("--latency", "20ms")
     token, bodies = client.token, {}
-    for _ in range(3):
+    for _ in range(2):
         load = Load(client)
         eventually("jobs are taken", lambda: len(load.bodies) > 100)
         relay.kill()

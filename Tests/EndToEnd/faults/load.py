@@ -12,7 +12,7 @@ from world import VERSION, Client, job_line, message_body
 class Load:
     """Submits jobs, one a request, until told to stop. Keeps the body of each acknowledged job and each refusal."""
 
-    def __init__(self, client: Client, threads: int = 4, size: int = 2000, pause: float = 0.002) -> None:
+    def __init__(self, client: Client, threads: int = 4, size: int = 2000, pause: float = 0.008) -> None:
         self.client, self.size, self.pause = client, size, pause
         self.bodies: dict[str, bytes] = {}
         self.refusals: list[httpx.Response] = []

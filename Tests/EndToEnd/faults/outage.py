@@ -33,7 +33,7 @@ def outage(
     eventually("/readyz says so", lambda: not is_ready(client), seconds=5)
     eventually("submissions are refused", lambda: load.refusals, seconds=5)
     promised = len(load.bodies)
-    for _ in range(15):
+    for _ in range(10):
         answer = client.http.get("/readyz")
         assert not is_total and answer.status_code == 200 or is_refusal(answer)
         time.sleep(0.1)
