@@ -23,13 +23,17 @@ extension Gateway.State {
         case .egressRefused: egress.refused(path)
         case .egressFault(let failure):
             if failure.blamesPath { egress.faulted(path, at: now) }
-        case .success, .clientFault, .rateLimited, .spendLimited, .overloaded, .keyRefused, .upstreamFault:
+        case .success, .clientFault, .rateLimited, .spendLimited, .overloaded, .keyRefused, .permissionRefused,
+            .upstreamFault:
             egress.answered(path)
         }
         switch verdict {
-        case .success: brake.succeeded()
+        case .success:
+            brake.succeeded()
+            if let key { roster.succeeded(key) }
         case .overloaded(let delay): brake.overloaded(retryAfter: delay, at: now)
         case .keyRefused: if let key { roster.refused(key, at: now) }
+        case .permissionRefused: if let key { roster.lacksPermission(key, at: now) }
         case .spendLimited: if let key { roster.spendLimited(key, at: now) }
         case .rateLimited(let delay):
             // 1 s if it does not say, and never more than 10 minutes.
@@ -46,7 +50,8 @@ extension TransportFailure {
     /// Whether the way out may be to blame: not for what we did, and not for what the upstream sent too much of.
     fileprivate var blamesPath: Bool {
         switch kind {
-        case .resolve, .connect, .tls, .proxy, .timeout, .broken, .malformed: true
+        case .malformed: maybeSent  // otherwise it is our request that libcurl did not take
+        case .resolve, .connect, .tls, .proxy, .timeout, .broken: true
         case .addressRefused, .tooLarge, .canceled: false
         }
     }

@@ -61,8 +61,9 @@ package struct MasterKey: Sendable {
             throw unusable(path, "cannot be made: the system has no randomness", remedy: "Check /dev/urandom.")
         }
         let text = key.bytes.map { hexDigits[Int($0 >> 4)] + hexDigits[Int($0 & 15)] }.joined() + "\n"
-        let draft = "\(path).\(getpid()).new"
-        let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        // A name that no other process has, whatever its pid: two containers may share a folder.
+        let draft = "\(path).\(String(UInt64.random(in: 0...UInt64.max), radix: 16)).new"
+        let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw unusable(
                 path, "cannot be made: \(reason())", remedy: "Let the relay's user write to its data folder.")
@@ -73,6 +74,16 @@ package struct MasterKey: Sendable {
         guard written, link(draft, path) == 0 || errno == EEXIST else {
             throw unusable(path, "cannot be written: \(reason())", remedy: "Check space and permissions of its folder.")
         }
+        syncFolder(of: path)
+    }
+
+    /// The link itself must survive a power cut: what is sealed with the key will.
+    private static func syncFolder(of path: String) {
+        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        let descriptor = open(folder.isEmpty ? "/" : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        fsync(descriptor)
+        close(descriptor)
     }
 
     private static func unusable(_ path: String, _ what: String, remedy: String) -> RelayError {

@@ -2,6 +2,16 @@ import Domain
 import Testing
 
 struct ErrorTests {
+    @Test(arguments: ["*@evil.example/v1/messages", "*"])
+    func `a target that is no path of ours is refused and sent nowhere`(target: String) async throws {
+        try await World.run { world in
+            let body = #"{"model":"m","max_tokens":1,"messages":[]}"#
+            let reply = try await world.send("POST", target, body)
+            #expect(reply.status == 404 || reply.status == 400)
+            #expect(world.gateway.record.calls.isEmpty)
+        }
+    }
+
     @Test(
         arguments: [
             ("POST", "/v1/jobs", "[]", "body_not_json"), ("POST", "/v1/jobs", "{", "body_not_json"),

@@ -56,6 +56,16 @@ struct StreamTests {
     }
 
     @Test
+    func `a connection that breaks after the last event takes nothing from the answer`() async throws {
+        try await World.run { world in
+            world.gateway.script { _ in .events([Self.events], then: Self.broken) }
+            let reply = try await stream(world)
+            #expect(reply.status == 200 && reply.body == Self.events)
+            #expect(await world.booked(1) == [.success])
+        }
+    }
+
+    @Test
     func `the last early error event is shown as it came`() async throws {
         try await World.run(configure: { $0.maxAttempts = 1 }) { world in
             world.gateway.script({ _ in .events([Self.start, Self.overloaded]) }) { _ in .events([], then: Self.broken)

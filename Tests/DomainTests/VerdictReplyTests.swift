@@ -37,13 +37,18 @@ struct VerdictReplyTests {
         Row(status: 401, body: error("authentication_error"), verdict: .keyRefused),
         Row(status: 402, body: error("billing_error"), verdict: .keyRefused),
         Row(status: 403, body: error("permission_error", "Request not allowed"), verdict: .egressRefused),
-        Row(status: 403, body: error("permission_error", "No access to this model"), verdict: .keyRefused),
-        Row(status: 403, body: "", verdict: .keyRefused),
+        Row(status: 403, body: error("permission_error", "No access to this model"), verdict: .permissionRefused),
+        Row(status: 403, body: "", verdict: .upstreamFault(retryAfter: nil)),
+        Row(status: 403, body: "<html>", verdict: .upstreamFault(retryAfter: nil)),
         Row(status: 404, body: error("not_found_error"), verdict: .clientFault),
         Row(status: 404, body: "<html>", verdict: .upstreamFault(retryAfter: nil)),
         Row(status: 408, body: "", verdict: .upstreamFault(retryAfter: nil)),
         Row(status: 409, body: error("conflict_error"), verdict: .clientFault),
         Row(status: 413, body: error("request_too_large"), verdict: .clientFault),
+        Row(status: 413, body: "<html>", verdict: .clientFault),
+        Row(
+            status: 400, body: error("invalid_request_error", "Your usage reached a spend limit you set."),
+            verdict: .spendLimited),
         Row(status: 429, body: error("rate_limit_error"), verdict: .rateLimited(retryAfter: nil)),
         Row(status: 429, body: "", headers: after("7"), verdict: .rateLimited(retryAfter: .seconds(7))),
         Row(status: 429, body: "", headers: after("0.25"), verdict: .rateLimited(retryAfter: .milliseconds(250))),
@@ -93,7 +98,7 @@ struct VerdictReplyTests {
             ("rate_limit_error", nil, .rateLimited(retryAfter: nil)),
             ("rate_limit_error", "enforced_spend_limit_reached", .spendLimited),
             ("invalid_request_error", nil, .clientFault),
-            ("permission_error", nil, .keyRefused),
+            ("permission_error", nil, .permissionRefused),
         ] as [(String, String?, Verdict)])
     func `an error in a stream has its verdict`(_ type: String, _ code: String?, _ verdict: Verdict) {
         #expect(Verdict.ofStreamError(type: type, code: code) == verdict)

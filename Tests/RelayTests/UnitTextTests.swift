@@ -32,6 +32,28 @@ import Testing
         #expect(SizeText.parse(text) == size)
     }
 
+    @Test(arguments: [
+        "https://api.anthropic.com", "http://127.0.0.1:8788", "HTTPS://host/prefix", "http://[::1]:80",
+    ])
+    func `an upstream has a scheme and a host`(url: String) throws {
+        try UpstreamAddress.check(url)
+    }
+
+    @Test(arguments: [
+        "", "api.anthropic.com", "127.0.0.1:8788", "ftp://host", "https://", "https://user@host", "https://host?x=1",
+        "https://host#x", "https:// host",
+    ])
+    func `an upstream that libcurl would have to guess at is refused`(url: String) {
+        #expect(throws: RelayError.self) { try UpstreamAddress.check(url) }
+    }
+
+    @Test func `only an http upstream elsewhere is called in the clear`() {
+        #expect(UpstreamAddress.isCleartext("http://proxy.example:80"))
+        for url in ["https://api.anthropic.com", "http://127.0.0.1:1", "http://localhost", "http://[::1]:2"] {
+            #expect(!UpstreamAddress.isCleartext(url))
+        }
+    }
+
     @Test(arguments: ["", "KiB", "1KB", "-1B", "1.5MiB", "99999999999GiB", "1 KiB"])
     func `what is no size is refused`(text: String) {
         #expect(SizeText.parse(text) == nil)

@@ -1,26 +1,37 @@
 import Domain
 import Queue
 
-/// One bulk submission under way: collects lines into batches, submits them, and remembers one short answer a line.
+/// One bulk submission under way: collects lines into batches and submits them, the next one being read while the last
+/// one is synced, and keeps one short answer a line.
 ///
-/// At most one batch of payloads is held at a time. The answers, about 100 bytes a line, are kept until the client has
+/// At most two batches of payloads are held at a time. The answers, about 100 bytes a line, are kept until the client has
 /// sent everything: a client that writes before it reads would otherwise block, and so would the relay.
 struct BulkIntake {
     private static let batchLines = 500
     private static let batchBytes = 4 * 1024 * 1024
+    /// Refusals that are answered in full. Who sends more of them has read enough; the others say their code alone.
+    private static let explainedRefusals = 1000
 
-    private struct Pending {
-        let answer: Int
-        let line: Int
-        let job: NewJob
+    /// What became of a line before the store had its say.
+    private enum Entry {
+        case job(NewJob, line: Int)
+        case refusal(RelayError, line: Int)
+    }
+
+    /// A batch on its way into the store.
+    private struct Flight {
+        let entries: [Entry]
+        let outcome: Task<Result<[SubmitOutcome], JobStoreError>, Never>
     }
 
     let draft: JobDraft
     let store: any JobStore
     let wall: any WallClock
-    private var answers: [[UInt8]] = []
-    private var batch: [Pending] = []
+    private var answers: [UInt8] = []
+    private var entries: [Entry] = []
+    private var jobs: [NewJob] = []
     private var batchSize = 0
+    private var flight: Flight?
     private(set) var accepted = 0
     private(set) var refused = 0
     /// The first failure of the store, if there was one.
@@ -36,61 +47,83 @@ struct BulkIntake {
     mutating func add(_ line: [UInt8], number: Int) async {
         do {
             let job = try draft.job(line, at: wall.now())
-            batch.append(Pending(answer: answers.count, line: number, job: job))
-            answers.append([])
+            entries.append(.job(job, line: number))
+            jobs.append(job)
             batchSize += line.count
         } catch {
             refuse(error, line: number)
         }
-        if batch.count >= Self.batchLines || batchSize >= Self.batchBytes { await submit() }
+        let isFull = jobs.count >= Self.batchLines || batchSize >= Self.batchBytes
+        if isFull || entries.count >= 10 * Self.batchLines { await depart() }
     }
 
     mutating func refuse(_ error: RelayError, line: Int) {
-        answers.append(refusal(error, line: line))
+        entries.append(.refusal(error, line: line))
     }
 
     /// Submits what is left. - Returns: the answer's lines.
     mutating func finish() async -> [UInt8] {
-        await submit()
-        return Array(answers.joined())
+        await depart()
+        await land()
+        return answers
     }
 
-    private mutating func submit() async {
-        guard !batch.isEmpty else { return }
-        let jobs = batch.map(\.job)
-        do {
-            let outcomes = try await store.submit(jobs)
-            for (pending, outcome) in zip(batch, outcomes) { settle(pending, outcome) }
-        } catch {
-            let failure = RelayError(error)
-            storeFailure = storeFailure ?? failure
-            for pending in batch { answers[pending.answer] = refusal(failure, line: pending.line) }
+    /// Sends the batch off, once the one before has arrived.
+    private mutating func depart() async {
+        await land()
+        guard !entries.isEmpty else { return }
+        let (store, batch) = (store, jobs)
+        // Not a child of anything: the next batch is read meanwhile, and `land` always waits for it.
+        let outcome = Task { () -> Result<[SubmitOutcome], JobStoreError> in
+            do throws(JobStoreError) { return .success(try await store.submit(batch)) } catch { return .failure(error) }
         }
-        batch.removeAll(keepingCapacity: true)
+        flight = Flight(entries: entries, outcome: outcome)
+        entries.removeAll(keepingCapacity: true)
+        jobs = []
         batchSize = 0
     }
 
-    private mutating func settle(_ pending: Pending, _ outcome: SubmitOutcome) {
-        switch SubmitAnswer(outcome) {
-        case .accepted(let id), .existing(let id):
-            accepted += 1
-            let text = #"{"line":\#(pending.line),"id":"\#(id.text)","status":"queued"}"#
-            answers[pending.answer] = Array(text.utf8) + [UInt8(ascii: "\n")]
-        case .refused(let error):
-            answers[pending.answer] = refusal(error, line: pending.line)
+    /// Waits for the batch under way and writes its answers.
+    private mutating func land() async {
+        guard let flight else { return }
+        self.flight = nil
+        let result = await flight.outcome.value
+        var next = 0
+        for entry in flight.entries {
+            switch entry {
+            case .refusal(let error, let line): answerRefusal(error, line: line)
+            case .job(_, let line):
+                answer(result.map { $0[next] }, line: line)
+                next += 1
+            }
         }
     }
 
-    private mutating func refusal(_ error: RelayError, line: Int) -> [UInt8] {
+    private mutating func answer(_ result: Result<SubmitOutcome, JobStoreError>, line: Int) {
+        switch result.map(SubmitAnswer.init) {
+        case .success(.accepted(let id)), .success(.existing(let id)):
+            accepted += 1
+            answers += Array(#"{"line":\#(line),"id":"\#(id.text)","status":"queued"}"#.utf8)
+            answers.append(UInt8(ascii: "\n"))
+        case .success(.refused(let error)): answerRefusal(error, line: line)
+        case .failure(let error):
+            let failure = RelayError(error)
+            storeFailure = storeFailure ?? failure
+            answerRefusal(failure, line: line)
+        }
+    }
+
+    private mutating func answerRefusal(_ error: RelayError, line: Int) {
         refused += 1
         var inner = JSONObject()
         inner.set("type", error.code.anthropicType)
-        inner.set("message", "\(error.message) \(error.remedy)")
+        if refused <= Self.explainedRefusals { inner.set("message", "\(error.message) \(error.remedy)") }
         inner.setRaw("details", Array(#"{"error_code":"\#(error.code.rawValue)"}"#.utf8))
         var json = JSONObject()
         json.set("line", line)
         json.setRaw("error", inner.closed())
-        return json.closed() + [UInt8(ascii: "\n")]
+        answers += json.closed()
+        answers.append(UInt8(ascii: "\n"))
     }
 }
 

@@ -25,7 +25,7 @@ struct InteractiveBudget {
         case .overloaded:
             overloads += 1
             if overloads > Self.overloadRetries { return .giveUp }
-        case .success, .clientFault, .rateLimited, .spendLimited, .keyRefused, .upstreamFault: break
+        case .success, .clientFault, .rateLimited, .spendLimited, .keyRefused, .permissionRefused, .upstreamFault: break
         }
         return policy.decide(after: verdict, attempt: attempts, elapsed: elapsed, using: &random)
     }

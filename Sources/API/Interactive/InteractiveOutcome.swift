@@ -30,7 +30,7 @@ struct InteractiveOutcome: Sendable {
         case .keyRefused: throw Self.keysRefused
         case .egressRefused: throw Self.unreachable("the upstream refused every way out that was tried")
         case .egressFault(let failure): throw Self.unreachable(failure.kind.rawValue)
-        case .success, .clientFault, .rateLimited, .spendLimited, .overloaded, .upstreamFault: break
+        case .success, .clientFault, .permissionRefused, .rateLimited, .spendLimited, .overloaded, .upstreamFault: break
         }
         guard let reply else { throw Self.unreachable("no answer") }
         if case .upstreamFault = verdict, (200..<300).contains(reply.status) {

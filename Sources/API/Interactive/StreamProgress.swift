@@ -37,7 +37,7 @@ struct StreamProgress {
 
     /// Whether the body ended where no answer ends.
     var isBrokenOff: Bool {
-        failure != nil || (isEventStream && !isStopped && error == nil)
+        isEventStream ? !isStopped && error == nil : failure != nil
     }
 
     /// For the booking, once the body has ended.

@@ -86,17 +86,23 @@ struct SubmissionRoute: Sendable {
         return .full(status: intake.accepted > 0 ? 202 : failure, headers: headers, body: body)
     }
 
-    /// Stops reading at the limit of lines; what was read before is submitted.
+    /// What comes after the limit of lines is read and dropped, so that the client gets to read what became of the lines
+    /// before it.
     private func read(_ body: RequestBytes, into intake: inout BulkIntake) async throws {
         var splitter = LineSplitter(limit: services.configuration.bodyLimit)
         var number = 0
         while let chunk = try await body.next() {
             for line in splitter.feed(chunk) {
                 number += 1
-                guard await take(line, number, into: &intake) else { return }
+                guard await take(line, number, into: &intake) else { return try await drop(body) }
             }
         }
         if let last = splitter.finish() { _ = await take(last, number + 1, into: &intake) }
+    }
+
+    private func drop(_ body: RequestBytes) async throws {
+        let watch = Stopwatch(services.clock)
+        while watch.elapsed < ClientExchange.drainTime, try await body.next() != nil {}
     }
 
     /// - Returns: whether more lines are wanted.

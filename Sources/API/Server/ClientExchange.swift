@@ -25,13 +25,21 @@ struct ClientExchange {
         try await sink.inviteBody()
     }
 
+    /// How long a client may go on sending what nobody wants any more.
+    static let drainTime = Duration.seconds(60)
+
     /// Reads what the client still sends, so that it gets to read the answer; a client that does not come to an end
     /// loses its connection.
-    func drain(limit: Int) async throws {
-        var count = 0
-        while let chunk = try await body.next() {
-            count += chunk.readableBytes
-            if count > limit { throw CancellationError() }
+    func drain(_ clock: any Clock<Duration>) async throws {
+        let body = body
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { while try await body.next() != nil {} }
+            group.addTask {
+                try await clock.sleep(for: Self.drainTime)
+                throw CancellationError()
+            }
+            try await group.next()
+            group.cancelAll()
         }
     }
 }

@@ -9,6 +9,8 @@ final class RequestBytes: Sendable {
     let announcedLength: Int?
     // Safe, because the task that answers the request is the only one that reads.
     private nonisolated(unsafe) var iterator: RequestBody.AsyncIterator
+    /// Whether all of it has been read.
+    private(set) nonisolated(unsafe) var isAtEnd = false
 
     init(_ request: Request) {
         announcedLength = request.headers[.contentLength].flatMap { Int($0) }
@@ -17,7 +19,9 @@ final class RequestBytes: Sendable {
 
     /// The next bytes as they arrive; nil at the end.
     func next() async throws -> ByteBuffer? {
-        try await iterator.next()
+        let chunk = try await iterator.next()
+        if chunk == nil { isAtEnd = true }
+        return chunk
     }
 
     /// The whole body.

@@ -22,7 +22,7 @@ struct Responder: Sendable {
             throw error
         }
         record(exchange.sink.status ?? 500, method, watch.elapsed)
-        try await exchange.drain(limit: services.configuration.bodyLimit * 2)
+        if !exchange.body.isAtEnd { try await exchange.drain(services.clock) }
     }
 
     private func answer(_ exchange: ClientExchange) async throws {

@@ -1,7 +1,7 @@
 /// Why a key is not used for now, and until when.
 package struct KeyOutage: Hashable, Sendable {
     package enum Reason: String, Hashable, Sendable, CaseIterable {
-        /// 401, 402, 403: wrong, revoked, or without permission.
+        /// 401, 402: wrong, revoked or unpaid; or 403 again and again.
         case refused
         /// Its spend limit is reached.
         case spendLimited = "spend_limited"
@@ -23,7 +23,12 @@ package struct KeyRoster: Sendable {
         let secret: Secret
     }
 
+    /// Refusals for want of permission in a row that take a key out. One says more about the request.
+    package static let permissionLimit = 5
+
     private var outages: [String: Entry] = [:]
+    /// Refusals for want of permission since the key's last success.
+    private var refusals: [String: Int] = [:]
     private var turn = 0
 
     package init() {}
@@ -45,6 +50,19 @@ package struct KeyRoster: Sendable {
 
     package mutating func refused(_ key: UpstreamKey, at now: Timestamp) {
         takeOut(key, .refused, until: now.advanced(by: Self.refusalTime))
+    }
+
+    /// A request asked for what `key` may not do.
+    package mutating func lacksPermission(_ key: UpstreamKey, at now: Timestamp) {
+        refusals[key.id, default: 0] += 1
+        if refusals[key.id, default: 0] >= Self.permissionLimit {
+            refusals[key.id] = nil
+            refused(key, at: now)
+        }
+    }
+
+    package mutating func succeeded(_ key: UpstreamKey) {
+        refusals[key.id] = nil
     }
 
     /// Spend limits are lifted at 00:00 UTC on the 1st of the next month.

@@ -20,6 +20,9 @@ package struct RetryPolicy: Hashable, Sendable {
         self.backoff = backoff
     }
 
+    /// Another key may have the permission; if three have not, the request asks too much.
+    private static let permissionAttempts = 3
+
     /// For jobs: 24 h, and within them 20 attempts that may have been executed.
     package static let jobs = RetryPolicy(maxAttempts: 20, maxElapsed: .seconds(86_400))
     /// For interactive calls: 3 attempts within 30 s, first waits up to 1 s.
@@ -35,6 +38,7 @@ package struct RetryPolicy: Hashable, Sendable {
         using random: inout some RandomNumberGenerator
     ) -> Decision {
         guard verdict.isRetryable else { return .finish }
+        if verdict == .permissionRefused, attempt >= Self.permissionAttempts { return .giveUp }
         let drawn = backoff.delay(afterAttempt: attempt, using: &random)
         let delay = max(drawn, verdict.retryAfter ?? .zero)
         guard (charged ?? attempt) < maxAttempts, elapsed + delay <= maxElapsed else { return .giveUp }

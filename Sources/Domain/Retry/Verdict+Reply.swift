@@ -29,11 +29,14 @@ extension Verdict {
 
     private static func refusal(_ status: Int, _ error: ErrorSummary, retryAfter delay: Duration?) -> Verdict {
         if error.type == "overloaded_error" { return .overloaded(retryAfter: delay) }
+        if error.isSpendLimit { return .spendLimited }
         return switch status {
         case 401, 402: .keyRefused
-        case 403: error.isRegionRefusal ? .egressRefused : .keyRefused
+        case 403 where error.isRegionRefusal: .egressRefused
+        case 403: error.type == nil ? .upstreamFault(retryAfter: delay) : .permissionRefused
         case 408: .upstreamFault(retryAfter: delay)
-        case 429: error.isSpendLimit ? .spendLimited : .rateLimited(retryAfter: delay)
+        case 413, 414, 431: .clientFault  // from the edge, in HTML: no smaller when sent again
+        case 429: .rateLimited(retryAfter: delay)
         case 529: .overloaded(retryAfter: delay)
         case 400..<500: error.isHTML ? .upstreamFault(retryAfter: delay) : .clientFault
         default: .upstreamFault(retryAfter: delay)
@@ -78,7 +81,10 @@ private struct ErrorSummary {
     }
 
     var isSpendLimit: Bool {
-        code == "enforced_spend_limit_reached" || code == "contract_spend_limit_reached"
+        if code == "enforced_spend_limit_reached" || code == "contract_spend_limit_reached" { return true }
+        // A limit that the customer has set is told in a 400, in words alone.
+        let words = type == "invalid_request_error" ? message?.lowercased() ?? "" : ""
+        return words.contains("reached") && (words.contains("spend limit") || words.contains("usage limits"))
     }
 
     /// The API tells a request from an unsupported region so, and in no other way.

@@ -10,8 +10,11 @@ package enum Verdict: Hashable, Sendable {
     case spendLimited
     /// 529 or `overloaded_error`: the provider's load. Slow down everywhere; no key is penalised.
     case overloaded(retryAfter: Duration?)
-    /// 401, 402, 403-permission: the key is out until an operator looks; the job goes on with another.
+    /// 401, 402: the key is out until an operator looks; the job goes on with another.
     case keyRefused
+    /// 403: this key may not do what this request asks. Tried with another key, three attempts in all; the key is out only
+    /// if it refuses again and again.
+    case permissionRefused
     /// 403 for the region: the egress path is out until an operator looks; the job goes on over another.
     case egressRefused
     /// Network, TLS, timeout, a body cut short: the egress path is suspected.
@@ -28,6 +31,7 @@ package enum Verdict: Hashable, Sendable {
         case .spendLimited: "spend_limited"
         case .overloaded: "overloaded"
         case .keyRefused: "key_refused"
+        case .permissionRefused: "permission_refused"
         case .egressRefused: "egress_refused"
         case .egressFault(let failure): "egress_fault_\(failure.kind.rawValue)"
         case .upstreamFault: "upstream_fault"
@@ -39,7 +43,9 @@ package enum Verdict: Hashable, Sendable {
         switch self {
         case .success, .clientFault: false
         case .egressFault(let failure): failure.kind != .canceled && failure.kind != .tooLarge
-        case .rateLimited, .spendLimited, .overloaded, .keyRefused, .egressRefused, .upstreamFault: true
+        case .rateLimited, .spendLimited, .overloaded, .keyRefused, .permissionRefused, .egressRefused,
+            .upstreamFault:
+            true
         }
     }
 
@@ -47,7 +53,7 @@ package enum Verdict: Hashable, Sendable {
     package var retryAfter: Duration? {
         switch self {
         case .rateLimited(let delay), .overloaded(let delay), .upstreamFault(let delay): delay
-        case .success, .clientFault, .spendLimited, .keyRefused, .egressRefused, .egressFault: nil
+        case .success, .clientFault, .spendLimited, .keyRefused, .permissionRefused, .egressRefused, .egressFault: nil
         }
     }
 
@@ -56,7 +62,9 @@ package enum Verdict: Hashable, Sendable {
         switch self {
         case .egressFault(let failure): failure.maybeSent
         case .upstreamFault: true
-        case .success, .clientFault, .rateLimited, .spendLimited, .overloaded, .keyRefused, .egressRefused: false
+        case .success, .clientFault, .rateLimited, .spendLimited, .overloaded, .keyRefused, .permissionRefused,
+            .egressRefused:
+            false
         }
     }
 }

@@ -23,6 +23,8 @@ struct CommonOptions: ParsableArguments {
         settings.data = data ?? environment["RELAY_DATA"] ?? settings.data
         settings.listen = listen ?? environment["RELAY_LISTEN"] ?? settings.listen
         settings.upstream = upstream ?? environment["RELAY_UPSTREAM"] ?? settings.upstream
+        if settings.upstream.hasSuffix("/") { settings.upstream.removeLast() }
+        try settings.check()
         return settings
     }
 

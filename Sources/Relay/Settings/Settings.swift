@@ -45,4 +45,13 @@ struct Settings: Sendable {
 
     /// Ways out; empty for the direct one alone.
     var egress: [EgressPath] = []
+
+    /// What no single value's form tells; `relay config check` and every start ask the same.
+    /// - Throws: `configuration_invalid`.
+    func check() throws(RelayError) {
+        try UpstreamAddress.check(upstream)
+        _ = try ListenAddress(listen)
+        _ = try WebhookRules(self)
+        _ = try LogLevel.parse(logLevel)
+    }
 }

@@ -14,7 +14,7 @@ struct RelayNode {
     let settings: Settings
     let store: SQLiteJobStore
     let gateway: any UpstreamGateway
-    let transport: CurlTransport
+    let deliveryTransport: CurlTransport
     let secrets: WebhookSecretVault
     let rules: WebhookRules
     let logger: Logger
@@ -46,7 +46,7 @@ struct RelayNode {
         webhook.publicURL = settings.publicURL
         webhook.concurrency = settings.webhookConcurrency
         return DeliveryLoop(
-            configuration: webhook, store: store, transport: transport, secrets: secrets, wall: SystemClock(),
+            configuration: webhook, store: store, transport: deliveryTransport, secrets: secrets, wall: SystemClock(),
             logger: logger)
     }
 

@@ -1,6 +1,7 @@
 import API
 import Domain
 import FoundationEssentials
+import Glibc
 import Logging
 import Metrics
 import Queue
@@ -26,9 +27,13 @@ struct RelayProcess {
     let duties: Duties
 
     func run() async throws {
+        signal(SIGPIPE, SIG_IGN)  // a log's reader or a connection that is gone must not end the process
         let address = try ListenAddress(settings.listen)
         let policy = try WebhookRules(settings)
-        let logger = try Self.logger(level: settings.logLevel)
+        let logger = try LogLevel.logger(settings.logLevel)
+        if UpstreamAddress.isCleartext(settings.upstream) {
+            logger.warning("the upstream is called without encryption: keys can be read on the way")
+        }
         let metrics = PrometheusRegistry()
         MetricsSystem.bootstrap(metrics)
 
@@ -39,10 +44,15 @@ struct RelayProcess {
             store: store, sealer: SecretSealer(master: master), environmentKey: EnvironmentKey.secret, logger: logger)
         try await keys.refresh()
         let transport = try CurlTransport()
-        defer { transport.shutdown() }
+        // Their receivers are anybody's: a name that does not resolve holds up the thread that asks for it.
+        let deliveryTransport = try CurlTransport()
+        defer {
+            transport.shutdown()
+            deliveryTransport.shutdown()
+        }
         let gateway = self.gateway(transport: transport, ledger: try folder.openLedger(), keys: keys)
         let node = RelayNode(
-            settings: settings, store: store, gateway: gateway, transport: transport,
+            settings: settings, store: store, gateway: gateway, deliveryTransport: deliveryTransport,
             secrets: WebhookSecretVault(master: master), rules: policy, logger: logger)
 
         var services: [any Service] = [keys]
@@ -81,18 +91,5 @@ struct RelayProcess {
         configuration.maximumGracefulShutdownDuration =
             settings.syncDrain + settings.drain + settings.webhookTimeout + .seconds(1)
         try await ServiceGroup(configuration: configuration).run()
-    }
-
-    private static func logger(level: String) throws(RelayError) -> Logger {
-        guard let level = Logger.Level(rawValue: level) else {
-            let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
-            throw RelayError(
-                .configurationInvalid, "log.level is '\(level)'; allowed are \(known).",
-                remedy: "Correct it and start again.")
-        }
-        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
-        var logger = Logger(label: "relay")
-        logger.logLevel = level
-        return logger
     }
 }

@@ -183,6 +183,7 @@ extension CurlTransfer {
         }
         relay_curl_only_http(easy)
         set(CURLOPT_NOSIGNAL, 1)
+        relay_curl_set_quick_exit(easy)
         set(CURLOPT_PATH_AS_IS, 1)
         set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1)
         set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
