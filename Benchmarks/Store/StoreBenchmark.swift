@@ -25,7 +25,8 @@ enum StoreBenchmark {
             let rate = try await claimAndSettle(store)
             print(
                 #"{"benchmark":"store-claim-settle","queued":\#(rows),"per_second":\#(Int(rate)),"#
-                    + #""filled":\#(filled.count),"fill_per_second":\#(Int(filled.rate)),"claim_limit":\#(claimLimit)}"#)
+                    + #""filled":\#(filled.count),"fill_per_second":\#(Int(filled.rate)),"claim_limit":\#(claimLimit)}"#
+            )
         }
     }
 
