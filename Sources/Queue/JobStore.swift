@@ -89,7 +89,7 @@ package protocol JobStore: Sendable {
     /// The latest instant that the store remembers of its own work; nil if it is empty.
     func latestTime() async throws(JobStoreError) -> Timestamp?
     /// Moves what the relay has timed itself (jobs due at once or after a backoff, leases, deliveries) from a clock that
-    /// has been set back by `step`: to `now` or that much earlier. Times that a client has given stay.
+    /// has been set back by `step`: that much earlier, but not before `now`. Times that a client has given stay.
     /// - Returns: how many rows were moved; call again until 0.
     func rebase(by step: Duration, limit: Int, at now: Timestamp) async throws(JobStoreError) -> Int
 

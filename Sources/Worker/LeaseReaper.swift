@@ -3,7 +3,6 @@ import Logging
 import Queue
 import ServiceLifecycle
 import Synchronization
-import Synchronization
 import Telemetry
 
 /// Puts jobs back whose worker has vanished, ends jobs whose deadline has passed, and mends what the relay has timed
@@ -51,7 +50,7 @@ struct LeaseReaper: Service {
         let step = before.duration(since: now)
         services.logger.warning(
             "the clock was set back; jobs and leases are timed anew", metadata: [LogKey.seconds: "\(step.seconds)"])
-        while try await services.store.rebase(by: step, limit: Self.limit, at: now) > 0 { try Task.checkCancellation() }
+        _ = try await services.store.rebase(by: step, limit: Self.limit, at: now)
     }
 
     /// Between three and five quarters of `interval`, so that the reapers of many processes spread.

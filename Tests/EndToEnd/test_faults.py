@@ -47,7 +47,6 @@ def test_a_full_disk_refuses_jobs_until_there_is_room(mounts, world):
     assert relay.running and "disk is full" in relay.output
 
 
-@pytest.mark.xfail(strict=True, reason="the health check writes one page, which still fits where no job does")
 def test_a_disk_with_room_for_no_job_is_not_ready(mounts, world):
     mounts.small(world.data, "8m")
     world.add_key()
@@ -104,7 +103,6 @@ def test_a_folder_that_turns_read_only_is_survived(world, faults):
     all_succeed(client, load)
 
 
-@pytest.mark.xfail(strict=True, reason="the API drops the store's own words before anybody has logged them")
 def test_an_idle_intake_logs_why_it_refuses(world, faults):
     world.add_key()
     relay = faults.relay(world, "api")
@@ -148,7 +146,6 @@ def test_a_spoilt_page_costs_the_jobs_on_it_and_no_others(world, place):
     assert client.ended(client.submit(message_body("after")))["status"] == "succeeded"
 
 
-@pytest.mark.xfail(strict=True, reason="a small write of the health check succeeds, so /readyz forgets the failure")
 def test_spoilt_pages_that_intake_needs_are_said(world):
     # The first pages of the file hold the beginnings of its trees; the very first two stay as they are.
     bodies, token = damaged(world, *(share / 100 for share in range(3, 9)))
@@ -159,7 +156,6 @@ def test_spoilt_pages_that_intake_needs_are_said(world):
     assert is_refusal(client.http.get("/readyz"))
 
 
-@pytest.mark.xfail(strict=True, reason="relay doctor counts the jobs, but does not look through the file")
 def test_doctor_names_a_spoilt_page(world):
     damaged(world, 0.5)
     doctor = world.cli("doctor", "--upstream", world.upstream, "--config", str(world.config), check=False)
@@ -217,7 +213,6 @@ def test_a_relay_that_starts_after_the_clock_was_set_back_takes_up_all(world, fa
     assert sim.stats()["executions"]["histogram"] == {"1": 20}
 
 
-@pytest.mark.xfail(strict=True, reason="retries that are due more than 60 s after the jump's instant are not moved")
 def test_an_upstreams_retry_after_survives_a_clock_set_back(world, faults):
     upstream = BusyUpstream()
     world.closers.append(upstream.close)

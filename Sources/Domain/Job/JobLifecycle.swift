@@ -119,9 +119,9 @@ package struct JobLifecycle: Hashable, Sendable {
         return charged + 1 >= maxAttempts ? end(as: .errored) : requeue(at: runAt)
     }
 
-    /// Due at `now` instead; its own time was told by a clock that has been set back.
-    package mutating func rebase(to now: Timestamp) {
-        if state == .queued { runAt = now }
+    /// Due as it would be by the clock that was set back by `step`.
+    package mutating func rebase(by step: Duration, to now: Timestamp) {
+        if state == .queued { runAt = runAt.rebased(by: step, to: now) }
     }
 
     /// Its lease as it would be by the clock that was set back by `step`.

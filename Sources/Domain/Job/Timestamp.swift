@@ -21,6 +21,12 @@ package struct Timestamp: Hashable, Comparable, Sendable {
         return Timestamp(microseconds: sum)
     }
 
+    /// This instant, told by a clock that has since been set back by `step` to `now`: as far ahead of `now` as it was ahead
+    /// of the old clock's time; `now` if it had come already.
+    package func rebased(by step: Duration, to now: Timestamp) -> Timestamp {
+        max(now, advanced(by: .zero - step))
+    }
+
     /// How long from `earlier` until this instant; negative if `earlier` is later.
     package func duration(since earlier: Timestamp) -> Duration {
         .microseconds(microseconds - earlier.microseconds)

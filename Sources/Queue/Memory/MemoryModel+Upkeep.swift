@@ -66,22 +66,21 @@ extension MemoryModel {
         if let replay = job.replayedAs.flatMap({ rows[$0] }) { jobs[replay].replayOf = nil }
     }
 
-    mutating func rebase(by step: Duration, limit: Int, at now: Timestamp) -> Int {
-        let horizon = now.advanced(by: step + .seconds(60))
+    mutating func rebase(by step: Duration, at now: Timestamp) -> Int {
         let queued = jobs.indices.filter { index in
             let job = jobs[index]
-            return job.life.state == .queued && job.life.runAt > now && job.life.runAt <= horizon
+            return job.life.state == .queued && job.life.runAt > now
                 && (job.life.attempt > 0 || job.life.runAt <= job.new.createdAt)
-        }.prefix(limit)
+        }
         for index in queued {
-            jobs[index].life.rebase(to: now)
+            jobs[index].life.rebase(by: step, to: now)
             expect(jobs[index])
         }
         let running = jobs.indices.filter { jobs[$0].life.lease.map { $0.claimedAt > now } ?? false }
         for index in running { jobs[index].life.rebaseLease(by: step, to: now) }
         let late = deliveries.indices.filter {
             deliveries[$0].state == .pending && deliveries[$0].dueAt > now && deliveries[$0].createdAt > now
-        }.prefix(limit)
+        }
         for index in late {
             deliveries[index].dueAt = deliveries[index].dueAt.advanced(by: .zero - step)
             deliveries[index].createdAt = min(deliveries[index].createdAt, now)

@@ -22,7 +22,8 @@ final class GroupCommitWriter: Sendable {
         var isDraining = false
         var transactions = 0
         var checkpoints = CheckpointPolicy()
-        var hasFailed = false
+        /// Why the last transaction could not be written; nil if it could.
+        var failure: WriteFailure?
     }
 
     /// An operation failed after it had written: the transaction cannot be kept.
@@ -37,6 +38,8 @@ final class GroupCommitWriter: Sendable {
     private let configuration: JobStoreConfiguration
     /// Called after each commit with what it has touched.
     private let onCommit: @Sendable (Set<ChangeTopic>) -> Void
+    /// Called when writing begins to fail, with the reason, and when it works again, with nil.
+    private let onHealth: @Sendable (String?) -> Void
     private let random: Mutex<any RandomNumberGenerator & Sendable>
     private let state = Mutex(State())
     private let queue = DispatchQueue(label: "relay.store.write")
@@ -44,7 +47,8 @@ final class GroupCommitWriter: Sendable {
 
     init(
         connection: SQLiteConnection, mover: SQLiteConnection, turn: WriterTurn, configuration: JobStoreConfiguration,
-        random: any RandomNumberGenerator & Sendable, onCommit: @escaping @Sendable (Set<ChangeTopic>) -> Void
+        random: any RandomNumberGenerator & Sendable, onCommit: @escaping @Sendable (Set<ChangeTopic>) -> Void,
+        onHealth: @escaping @Sendable (String?) -> Void
     ) {
         self.connection = connection
         self.mover = mover
@@ -52,14 +56,15 @@ final class GroupCommitWriter: Sendable {
         self.configuration = configuration
         self.random = Mutex(random)
         self.onCommit = onCommit
+        self.onHealth = onHealth
     }
 
     /// How many operations wait for their transaction.
     var pendingCount: Int { state.withLock { $0.pending.count } }
     /// How many transactions were committed.
     var transactionCount: Int { state.withLock { $0.transactions } }
-    /// Whether the last transaction could not be written.
-    var hasFailed: Bool { state.withLock { $0.hasFailed } }
+    /// Why writing fails; nil if it does not. A damaged file stays one until the store is opened again.
+    var failure: WriteFailure? { state.withLock { $0.failure } }
 
     /// Runs `body` in a transaction and returns once that is durable. `body` may run a second time if a neighbour
     /// spoilt the first; it should decide before it writes, so that a refusal costs its neighbours nothing.
@@ -144,9 +149,9 @@ final class GroupCommitWriter: Sendable {
             let (answers, topics) = try turn.take { try transact(batch) }
             let step = state.withLock { state in
                 state.transactions += 1
-                state.hasFailed = false
                 return state.checkpoints.committed(length: connection.logPages)
             }
+            note(nil)
             onCommit(topics)
             for answer in answers { answer() }
             checkpoint(step)
@@ -154,10 +159,19 @@ final class GroupCommitWriter: Sendable {
             for operation in batch { commit([operation]) }
         } catch {
             let cause = (error as? SpoiltTransaction)?.cause ?? error
-            if !cause.isOfOneOperation { state.withLock { $0.hasFailed = true } }
+            if !cause.isOfOneOperation { note(WriteFailure(cause)) }
             let failure = JobStoreError(cause)
             for operation in batch { operation.fail(failure) }
         }
+    }
+
+    private func note(_ failure: WriteFailure?) {
+        let isChange = state.withLock { state in
+            guard state.failure?.kind != .damage, state.failure != failure else { return false }
+            defer { state.failure = failure }
+            return (state.failure == nil) != (failure == nil) || failure?.kind != state.failure?.kind
+        }
+        if isChange { onHealth(failure?.detail) }
     }
 
     private func transact(_ batch: [Operation]) throws -> (answers: [Answer], topics: Set<ChangeTopic>) {

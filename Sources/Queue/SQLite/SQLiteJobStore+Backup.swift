@@ -26,6 +26,25 @@ extension SQLiteJobStore {
         }
     }
 
+    /// What is wrong with the file: damaged pages, and counts that differ from a recount. Reads all of it.
+    package func problems() async throws(JobStoreError) -> [String] {
+        try await read { connection in
+            var found = try connection.all("PRAGMA quick_check(5)") { $0.text(0) }.filter { $0 != "ok" }
+            let counts = try connection.first(
+                """
+                SELECT (SELECT coalesce(sum(count), 0) FROM counters WHERE name LIKE 'jobs.%'),
+                    (SELECT count(*) FROM jobs),
+                    (SELECT count(*) FROM queued) + (SELECT count(*) FROM running) + (SELECT count(*) FROM ended),
+                    (SELECT coalesce(sum(queued + running + succeeded + errored + canceled + expired), 0) FROM tenants)
+                """
+            ) { [$0.int(0), $0.int(1), $0.int(2), $0.int(3)] }
+            if let counts, Set(counts).count != 1 {
+                found.append("the counters say \(counts[0]) jobs, the tenants \(counts[3]), the tables \(counts[1])")
+            }
+            return found
+        }
+    }
+
     /// - Throws: `.unavailable` if the file is damaged.
     private static func check(_ path: String) throws {
         let copy = try SQLiteConnection(path: path)

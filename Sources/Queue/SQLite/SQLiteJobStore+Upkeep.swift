@@ -22,33 +22,20 @@ extension SQLiteJobStore {
     }
 
     package func rebase(by step: Duration, limit: Int, at now: Timestamp) async throws(JobStoreError) -> Int {
-        let later = now.advanced(by: step)
-        return try await writer.perform { context in
-            let connection = context.connection
-            let queued = try connection.all(
-                """
-                SELECT job, run_at FROM queued WHERE run_at > ?1 AND run_at <= ?2 AND (attempt > 0 OR run_at <= (
-                    SELECT created_at FROM jobs WHERE row = job)) LIMIT ?3
-                """, now, later.advanced(by: .seconds(60)), limit
-            ) { ($0.int64(0), $0.time(1)) }
-            for (row, runAt) in queued {
-                let moved = max(Timestamp(microseconds: 0), min(now, runAt))
-                guard let job = try context.takeQueued(row) else { continue }
-                try context.enqueue(job, from: .queued, at: moved, charged: job.charged)
+        var moved = 0
+        var next: Int64? = 0
+        while let start = next {
+            let slice = try await writer.perform { context in
+                try context.rebaseQueued(by: step, after: start, limit: limit, at: now)
             }
-            let running = try connection.execute(
-                """
-                UPDATE running SET lease_until = lease_until - ?1, claimed_at = min(claimed_at, ?2)
-                WHERE claimed_at > ?2
-                """, step.microseconds, now)
-            let deliveries = try connection.execute(
-                """
-                UPDATE deliveries SET due_at = max(due_at - ?1, 0), created_at = min(created_at, ?2)
-                WHERE row IN (SELECT row FROM deliveries INDEXED BY deliveries_due
-                    WHERE state = 0 AND due_at > ?2 AND created_at > ?2 LIMIT ?3)
-                """, step.microseconds, now, limit)
-            if deliveries > 0 { context.note(.deliveries) }
-            return queued.count + running + deliveries
+            moved += slice.moved
+            next = slice.next
+        }
+        moved += try await writer.perform { try $0.rebaseRunning(by: step, at: now) }
+        while true {
+            let count = try await writer.perform { try $0.rebaseDeliveries(by: step, limit: limit, at: now) }
+            moved += count
+            guard count == limit else { return moved }
         }
     }
 
@@ -118,6 +105,42 @@ extension SQLiteConnection {
 }
 
 extension WriteContext {
+    /// - Returns: how many were moved, and where to go on.
+    fileprivate func rebaseQueued(
+        by step: Duration, after: Int64, limit: Int, at now: Timestamp
+    ) throws -> (moved: Int, next: Int64?) {
+        let rows = try connection.all(
+            """
+            SELECT job FROM queued WHERE job > ?1 AND run_at > ?2 AND (attempt > 0 OR run_at <= (
+                SELECT created_at FROM jobs WHERE row = job)) ORDER BY job LIMIT ?3
+            """, after, now, limit
+        ) { $0.int64(0) }
+        for row in rows {
+            guard let job = try takeQueued(row) else { continue }
+            let runAt = job.runAt.rebased(by: step, to: now)
+            try enqueue(job, from: .queued, at: runAt, charged: job.charged)
+        }
+        return (rows.count, rows.count == limit ? rows.last : nil)
+    }
+
+    fileprivate func rebaseRunning(by step: Duration, at now: Timestamp) throws -> Int {
+        try connection.execute(
+            """
+            UPDATE running SET lease_until = lease_until - ?1, claimed_at = min(claimed_at, ?2) WHERE claimed_at > ?2
+            """, step.microseconds, now)
+    }
+
+    fileprivate func rebaseDeliveries(by step: Duration, limit: Int, at now: Timestamp) throws -> Int {
+        let count = try connection.execute(
+            """
+            UPDATE deliveries SET due_at = due_at - ?1, created_at = min(created_at, ?2)
+            WHERE row IN (SELECT row FROM deliveries INDEXED BY deliveries_due
+                WHERE state = 0 AND due_at > ?2 AND created_at > ?2 LIMIT ?3)
+            """, step.microseconds, now, limit)
+        if count > 0 { note(.deliveries) }
+        return count
+    }
+
     /// - Returns: whether it was there still.
     fileprivate func delete(_ row: Int64) throws -> Bool {
         let found = try connection.first("DELETE FROM ended WHERE job = ? RETURNING tenant, state", row) {

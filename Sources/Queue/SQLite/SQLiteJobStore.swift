@@ -15,13 +15,16 @@ package final class SQLiteJobStore: JobStore, KeyStore {
     /// - Parameters:
     ///   - clock: measures how long to wait for changes.
     ///   - random: names deliveries.
+    ///   - onHealth: called when writing begins to fail, with the reason for operators, and when it works again (nil).
     /// - Throws: `.unavailable` if the file cannot be opened, is no relay's, or was written by a newer relay.
     package static func open(
         at path: String, configuration: JobStoreConfiguration = JobStoreConfiguration(), clock: any Clock<Duration>,
-        random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
+        random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator(),
+        onHealth: @escaping @Sendable (String?) -> Void = { _ in }
     ) throws(JobStoreError) -> SQLiteJobStore {
         do {
-            return try SQLiteJobStore(path: path, configuration: configuration, clock: clock, random: random)
+            return try SQLiteJobStore(
+                path: path, configuration: configuration, clock: clock, random: random, onHealth: onHealth)
         } catch {
             throw JobStoreError(error)
         }
@@ -29,7 +32,7 @@ package final class SQLiteJobStore: JobStore, KeyStore {
 
     private init(
         path: String, configuration: JobStoreConfiguration, clock: any Clock<Duration>,
-        random: any RandomNumberGenerator & Sendable
+        random: any RandomNumberGenerator & Sendable, onHealth: @escaping @Sendable (String?) -> Void
     ) throws {
         let file = StoreFile(
             path: path, applicationID: Schema.applicationID, version: Schema.version, pragmas: Schema.filePragmas,
@@ -59,7 +62,7 @@ package final class SQLiteJobStore: JobStore, KeyStore {
             onCommit: { topics in
                 bell.ring(topics)
                 signal.bump(topics)
-            })
+            }, onHealth: onHealth)
         let writer = self.writer
         writers.writer.withLock { $0.value = writer }
         bell.listen { signal.bump($0) }
@@ -75,8 +78,16 @@ package final class SQLiteJobStore: JobStore, KeyStore {
 
     package func checkHealth() async throws(JobStoreError) {
         try await read { connection in _ = try connection.number("SELECT count(*) FROM counters") }
-        if writer.hasFailed { try await checkWritable() }
+        guard let failure = writer.failure else { return }
+        let isHopeless =
+            failure.kind == .damage || failure.kind == .full && FileSize.free(beside: path) < Self.spareBytes
+        guard !isHopeless else { throw .unavailable(detail: failure.detail) }
+        try await checkWritable()
     }
+
+    /// What must be free on a disk that was full before it counts as usable: a page for the check itself always fits
+    /// somewhere.
+    private static let spareBytes = 1 << 20
 
     /// Runs `body` on a snapshot, beside the writer.
     func read<Value: Sendable>(

@@ -28,9 +28,14 @@ struct StoreFile {
                 try refuseForeignFile()
                 let tries = Int(busyTimeout.microseconds / 500)
                 let connection = try SQLiteConnection(path: path, busyTries: tries)
+                guard !connection.isReadOnly else {
+                    throw JobStoreError.unavailable(detail: "\(path) is read-only; let the relay's user write it")
+                }
+                // On a file that has tables they would change nothing but write a page, at each command.
+                let isNew = try connection.number("SELECT count(*) FROM sqlite_schema") == 0
                 try connection.script(
                     """
-                    \(pragmas); PRAGMA journal_mode = WAL; PRAGMA synchronous = \(synchronous.rawValue);
+                    \(isNew ? pragmas : ""); PRAGMA journal_mode = WAL; PRAGMA synchronous = \(synchronous.rawValue);
                     PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -32768; PRAGMA foreign_keys = OFF
                     """)
                 try connection.transaction { try bringUpToDate(connection) }

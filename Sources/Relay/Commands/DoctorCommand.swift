@@ -24,11 +24,20 @@ struct DoctorCommand: AsyncParsableCommand {
         let store = report.check("queue") { try folder.openStore(settings) }
         _ = report.check("pacing ledger") { try folder.openLedger() }
         if let store, let master {
+            await report.check("queue file") { try await checkFile(of: store) }
             let counts = await report.check("queue contents") { try await store.counts(of: nil) }
             if let counts { report.note("\(counts[.queued] ?? 0) jobs queued, \(counts[.running] ?? 0) running") }
             await checkKeys(in: store, master: master, settings: settings, report: &report)
         }
         try report.finish()
+    }
+
+    private func checkFile(of store: SQLiteJobStore) async throws {
+        let problems = try await store.problems()
+        guard !problems.isEmpty else { return }
+        throw RelayError(
+            .storeUnavailable, "The queue's file is damaged: \(problems.joined(separator: "; ")).",
+            remedy: "Stop the relay and restore a backup; see docs/operations.md.")
     }
 
     private func checkKeys(

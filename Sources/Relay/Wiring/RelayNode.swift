@@ -27,7 +27,9 @@ struct RelayNode {
         worker.drain = settings.drain
         worker.bytesInFlight = settings.bytesInFlight
         worker.retentionAge = settings.retentionAge > .zero ? settings.retentionAge : nil
-        worker.sweepInterval = max(.seconds(1), min(worker.sweepInterval, settings.retentionAge / 10))
+        if settings.retentionAge > .zero {
+            worker.sweepInterval = max(.seconds(1), min(worker.sweepInterval, settings.retentionAge / 10))
+        }
         worker.retentionBytes = settings.retentionSize > 0 ? settings.retentionSize : nil
         worker.retry = RetryPolicy(
             maxAttempts: settings.retryAttempts, maxElapsed: settings.retryElapsed,

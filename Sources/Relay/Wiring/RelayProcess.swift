@@ -39,7 +39,7 @@ struct RelayProcess {
 
         let folder = try DataFolder(preparing: settings.data)
         let master = try folder.masterKey()
-        let store = try folder.openStore(settings)
+        let store = try folder.openStore(settings, logger: logger)
         let keys = KeyDirectory(
             store: store, sealer: SecretSealer(master: master), environmentKey: EnvironmentKey.secret, logger: logger)
         try await keys.refresh()

@@ -1,13 +1,23 @@
 import Domain
+import Logging
 import Queue
+import Telemetry
 
 extension DataFolder {
     /// Opens the queue, making it if there is none.
-    func openStore(_ settings: Settings) throws(RelayError) -> SQLiteJobStore {
+    /// - Parameter logger: told when the store cannot be written any more, and when it can again.
+    func openStore(_ settings: Settings, logger: Logger? = nil) throws(RelayError) -> SQLiteJobStore {
         do {
             return try SQLiteJobStore.open(
                 at: queuePath, configuration: JobStoreConfiguration(maxDepth: settings.queueDepth),
-                clock: ContinuousClock())
+                clock: ContinuousClock(),
+                onHealth: { detail in
+                    if let detail {
+                        logger?.error("the store cannot be written", metadata: [LogKey.error: "\(detail)"])
+                    } else {
+                        logger?.info("the store is written again")
+                    }
+                })
         } catch {
             throw RelayError(
                 .storeUnavailable, "The queue \(queuePath) cannot be opened: \(error).",

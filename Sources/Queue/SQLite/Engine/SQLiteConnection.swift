@@ -40,6 +40,8 @@ final class SQLiteConnection {
         sqlite3_close_v2(database)
     }
 
+    /// Whether the file cannot be written; SQLite opens such a one all the same.
+    var isReadOnly: Bool { sqlite3_db_readonly(database, "main") == 1 }
     var isInTransaction: Bool { sqlite3_get_autocommit(database) == 0 }
     var lastInsertedRow: Int64 { sqlite3_last_insert_rowid(database) }
     /// Rows changed since the connection was opened.
