@@ -90,7 +90,8 @@ package protocol JobStore: Sendable {
     func latestTime() async throws(JobStoreError) -> Timestamp?
     /// Moves what the relay has timed itself (jobs due at once or after a backoff, leases, deliveries) from a clock that
     /// has been set back by `step`: that much earlier, but not before `now`. Times that a client has given stay.
-    /// - Returns: how many rows were moved; call again until 0.
+    /// - Parameter limit: rows of one transaction at most.
+    /// - Returns: how many rows were moved in all.
     func rebase(by step: Duration, limit: Int, at now: Timestamp) async throws(JobStoreError) -> Int
 
     // MARK: Webhooks

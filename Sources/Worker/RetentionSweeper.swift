@@ -30,10 +30,13 @@ struct RetentionSweeper: Service {
     func sweep() async {
         do {
             var deleted = 0
+            let now = services.wall.now()
             if let age = services.configuration.retentionAge {
-                deleted += try await prune(before: services.wall.now().advanced(by: .zero - age))
+                deleted += try await prune(before: now.advanced(by: .zero - age)) { true }
             }
-            if let limit = services.configuration.retentionBytes { deleted += try await prune(toBytes: limit) }
+            if let limit = services.configuration.retentionBytes {
+                deleted += try await prune(before: now) { try await services.store.usage().usedBytes > limit }
+            }
             if deleted > 0 { services.logger.info("old jobs deleted", metadata: [LogKey.count: "\(deleted)"]) }
             try await giveBack()
         } catch {
@@ -41,21 +44,11 @@ struct RetentionSweeper: Service {
         }
     }
 
-    private func prune(before cutoff: Timestamp) async throws -> Int {
+    /// Deletes the oldest jobs that ended before `cutoff`, as long as `goesOn` says so. - Returns: how many.
+    private func prune(before cutoff: Timestamp, while goesOn: () async throws -> Bool) async throws -> Int {
         var (deleted, next) = (0, Int64?(0))
-        while let start = next, !Task.isCancelled {
+        while let start = next, !Task.isCancelled, try await goesOn() {
             let slice = try await services.store.prune(endedBefore: cutoff, after: start, limit: Self.sliceLimit)
-            deleted += slice.deleted
-            next = slice.next
-        }
-        return deleted
-    }
-
-    private func prune(toBytes limit: Int) async throws -> Int {
-        var (deleted, next) = (0, Int64?(0))
-        while let start = next, !Task.isCancelled, try await services.store.usage().usedBytes > limit {
-            let now = services.wall.now()
-            let slice = try await services.store.prune(endedBefore: now, after: start, limit: Self.sliceLimit)
             deleted += slice.deleted
             next = slice.next
         }

@@ -64,15 +64,21 @@ def test_a_disk_with_room_for_no_job_is_not_ready(mounts, world):
     assert client.http.post("/v1/jobs", content=large, headers=VERSION).status_code == 202
 
 
-def test_a_failing_sync_acknowledges_nothing(world, faults):
-    world.sim("--latency", "20ms")
+def survives(world, faults, fail):
+    """A relay under load meets `fail` and its end: it refuses meanwhile, and loses nothing. Returns the relay."""
     world.add_key()
     relay = faults.relay(world)
     client = world.client(relay)
     load = Load(client)
-    outage(client, load, faults.syncs_fail, lambda: faults.syncs_fail(False))
+    outage(client, load, fail, lambda: fail(False))
     assert faults.refused > 10
     all_succeed(client, load)
+    return relay
+
+
+def test_a_failing_sync_acknowledges_nothing(world, faults):
+    world.sim("--latency", "20ms")
+    relay = survives(world, faults, faults.syncs_fail)
     assert relay.running and "I/O error" in relay.output
 
 
@@ -94,13 +100,7 @@ def test_a_relay_killed_while_syncs_fail_has_kept_its_word(world, faults):
 
 def test_a_folder_that_turns_read_only_is_survived(world, faults):
     world.sim()
-    world.add_key()
-    relay = faults.relay(world)
-    client = world.client(relay)
-    load = Load(client)
-    outage(client, load, faults.writes_fail, lambda: faults.writes_fail(False))
-    assert faults.refused > 10
-    all_succeed(client, load)
+    survives(world, faults, faults.writes_fail)
 
 
 def test_an_idle_intake_logs_why_it_refuses(world, faults):

@@ -14,7 +14,7 @@ struct BulkIntake {
 
     /// What became of a line before the store had its say.
     private enum Entry {
-        case job(NewJob, line: Int)
+        case job(line: Int)
         case refusal(RelayError, line: Int)
     }
 
@@ -47,7 +47,7 @@ struct BulkIntake {
     mutating func add(_ line: [UInt8], number: Int) async {
         do {
             let job = try draft.job(line, at: wall.now())
-            entries.append(.job(job, line: number))
+            entries.append(.job(line: number))
             jobs.append(job)
             batchSize += line.count
         } catch {
@@ -92,7 +92,7 @@ struct BulkIntake {
         for entry in flight.entries {
             switch entry {
             case .refusal(let error, let line): answerRefusal(error, line: line)
-            case .job(_, let line):
+            case .job(let line):
                 answer(result.map { $0[next] }, line: line)
                 next += 1
             }

@@ -60,7 +60,7 @@ struct JobDraft: Sendable {
 
     private func time(_ text: String?) -> Timestamp? { text.flatMap { Timestamp(rfc3339: $0) } }
 
-    private static let timeRule = "an RFC 3339 time such as 2026-11-23T14:05:09Z"
+    static let timeRule = "an RFC 3339 time such as 2026-11-23T14:05:09Z"
     private static let streamRefused = RelayError(
         .fieldInvalid, "The field request.stream is true; allowed in a job is false.",
         remedy: "Leave it out, or call POST /v1/messages for a stream.")

@@ -29,11 +29,10 @@ struct JobRoutes: Sendable {
         let limit = try call.query.value("limit", "a number from \(limits.lowerBound) to \(limits.upperBound)") {
             Int($0).flatMap { limits.contains($0) ? $0 : nil }
         }
-        let rule = "an RFC 3339 time such as 2026-11-23T14:05:09Z"
         var query = JobQuery(tenant: try listedTenant(call), state: state, after: after, limit: limit ?? 20)
         query.model = try call.query.value("model", "a model's name") { $0.isEmpty ? nil : $0 }
-        query.since = try call.query.value("created_since", rule) { Timestamp(rfc3339: $0) }
-        query.until = try call.query.value("created_before", rule) { Timestamp(rfc3339: $0) }
+        query.since = try call.query.value("created_since", JobDraft.timeRule) { Timestamp(rfc3339: $0) }
+        query.until = try call.query.value("created_before", JobDraft.timeRule) { Timestamp(rfc3339: $0) }
         query.isDeadLetter = try call.query.value("dead_letter", "true or false") { Bool($0) } ?? false
         let wanted = query
         let page = try await services.store.reading { store throws(JobStoreError) in try await store.list(wanted) }

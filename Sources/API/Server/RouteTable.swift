@@ -18,7 +18,7 @@ struct RouteTable: Sendable {
     /// - Parameter path: without the query.
     /// - Throws: `route_unknown`, or `method_not_allowed` with the methods that the path has.
     func match(_ method: String, _ path: Substring) throws(RouteRefusal) -> Match {
-        // `*` and `http://host/…` are no paths of ours; what follows the upstream's host must begin with a slash.
+        // `*` is no path of ours, and what follows the upstream's host must begin with a slash.
         guard path.hasPrefix("/") else { throw .unknown(method, path) }
         let segments = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         var allowed: [String] = []

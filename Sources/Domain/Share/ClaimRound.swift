@@ -73,9 +73,4 @@ package struct ClaimRound: Sendable {
     package mutating func ranDry(_ index: Int) {
         entrants[index].isOut = true
     }
-
-    /// The claim can take no more, for a reason of the caller's.
-    package mutating func close() {
-        left = 0
-    }
 }

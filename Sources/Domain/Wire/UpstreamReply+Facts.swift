@@ -14,20 +14,14 @@ extension UpstreamReply {
 
     /// The envelope's `error_code`, or else its `type`; nil unless it is an error envelope.
     package var errorWord: String? {
-        guard status >= 400, let envelope = try? JSONScanner.members(of: body),
-            let error = object("error", of: envelope)
-        else { return nil }
-        let code = object("details", of: error).flatMap { text("error_code", of: $0) }
-        return code ?? text("type", of: error)
+        guard status >= 400 else { return nil }
+        let summary = ErrorSummary(body)
+        return summary.code ?? summary.type
     }
 
     private func object(_ key: String, of members: [JSONMember]) -> [JSONMember]? {
         members.last { $0.key == key && $0.kind == .object }
             .flatMap { try? JSONScanner.members(of: body, in: $0.value) }
-    }
-
-    private func text(_ key: String, of members: [JSONMember]) -> String? {
-        members.last { $0.key == key && $0.kind == .string }.flatMap { JSONScanner.string(body, at: $0.value) }
     }
 
     private func number(_ key: String, of members: [JSONMember]) -> Int? {

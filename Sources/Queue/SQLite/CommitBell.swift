@@ -29,10 +29,10 @@ final class CommitBell: Sendable {
     /// - Parameter random: names the file.
     init(folder: String, random: inout any RandomNumberGenerator & Sendable) throws {
         self.folder = folder
-        guard mkdir(folder, 0o700) == 0 || errno == EEXIST else { throw Self.failure(folder) }
+        guard mkdir(folder, 0o700) == 0 || errno == EEXIST else { throw JobStoreError.system("open", folder) }
         name = "\(getpid())-\(String(random.next(), radix: 16))"
         file = open(folder + "/" + name, O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw Self.failure(folder + "/" + name) }
+        guard file >= 0 else { throw JobStoreError.system("open", folder + "/" + name) }
         _ = FileLock(descriptor: file, byte: 0).take()
         watch = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
         if watch >= 0 {
@@ -123,9 +123,5 @@ final class CommitBell: Sendable {
         guard file >= 0 else { return false }
         defer { close(file) }
         return FileLock(descriptor: file, byte: 0).take()
-    }
-
-    private static func failure(_ path: String) -> JobStoreError {
-        .unavailable(detail: "cannot open \(path): \(String(cString: strerror(errno)))")
     }
 }

@@ -169,7 +169,7 @@ final class GroupCommitWriter: Sendable {
         let isChange = state.withLock { state in
             guard state.failure?.kind != .damage, state.failure != failure else { return false }
             defer { state.failure = failure }
-            return (state.failure == nil) != (failure == nil) || failure?.kind != state.failure?.kind
+            return failure?.kind != state.failure?.kind
         }
         if isChange { onHealth(failure?.detail) }
     }

@@ -16,10 +16,10 @@ extension SQLiteJobStore {
                 throw JobStoreError.unavailable(detail: "\(target) exists; choose another name")
             }
             unlink(partial)
-            try SQLiteConnection(path: path, isReadOnly: false).copy(to: partial, progress: progress)
+            try SQLiteConnection(path: path).copy(to: partial, progress: progress)
             try check(partial)
             try sync(partial)
-            guard rename(partial, target) == 0 else { throw Self.failure("rename to", target) }
+            guard rename(partial, target) == 0 else { throw JobStoreError.system("rename to", target) }
         } catch {
             unlink(partial)
             throw JobStoreError(error)
@@ -29,7 +29,7 @@ extension SQLiteJobStore {
     /// What is wrong with the file: damaged pages, and counts that differ from a recount. Reads all of it.
     package func problems() async throws(JobStoreError) -> [String] {
         try await read { connection in
-            var found = try connection.all("PRAGMA quick_check(5)") { $0.text(0) }.filter { $0 != "ok" }
+            var found = try connection.damage()
             let counts = try connection.first(
                 """
                 SELECT (SELECT coalesce(sum(count), 0) FROM counters WHERE name LIKE 'jobs.%'),
@@ -47,21 +47,22 @@ extension SQLiteJobStore {
 
     /// - Throws: `.unavailable` if the file is damaged.
     private static func check(_ path: String) throws {
-        let copy = try SQLiteConnection(path: path)
-        let found = try copy.first("PRAGMA quick_check(1)") { $0.text(0) }
-        guard found == "ok" else {
-            throw JobStoreError.unavailable(detail: "the copy is damaged: \(found ?? "no answer")")
+        if let damage = try SQLiteConnection(path: path).damage().first {
+            throw JobStoreError.unavailable(detail: "the copy is damaged: \(damage)")
         }
     }
 
     private static func sync(_ path: String) throws {
         let file = Glibc.open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { throw failure("open", path) }
+        guard file >= 0 else { throw JobStoreError.system("open", path) }
         defer { close(file) }
-        guard fsync(file) == 0 else { throw failure("sync", path) }
+        guard fsync(file) == 0 else { throw JobStoreError.system("sync", path) }
     }
+}
 
-    private static func failure(_ action: String, _ path: String) -> JobStoreError {
-        .unavailable(detail: "cannot \(action) \(path): \(String(cString: strerror(errno)))")
+extension SQLiteConnection {
+    /// What is wrong with the file's pages, five findings at most. Reads all of it.
+    fileprivate func damage() throws -> [String] {
+        try all("PRAGMA quick_check(5)") { $0.text(0) }.filter { $0 != "ok" }
     }
 }

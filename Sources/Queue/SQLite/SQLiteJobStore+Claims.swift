@@ -29,15 +29,15 @@ extension SQLiteJobStore {
             let tenants = try connection.all(
                 """
                 SELECT * FROM (SELECT number FROM tenants INDEXED BY tenants_ready
-                    WHERE ready = 1 AND (max_running IS NULL OR running < max_running) LIMIT 64)
+                    WHERE ready = 1 AND (max_running IS NULL OR running < max_running) LIMIT ?1)
                 UNION ALL
                 SELECT * FROM (SELECT number FROM tenants INDEXED BY tenants_asleep
-                    WHERE ready = 0 AND wake_at IS NOT NULL AND wake_at <= ?
-                        AND (max_running IS NULL OR running < max_running) LIMIT 64)
-                """, now
+                    WHERE ready = 0 AND wake_at IS NOT NULL AND wake_at <= ?2
+                        AND (max_running IS NULL OR running < max_running) LIMIT ?1)
+                """, ClaimRound.entrantLimit, now
             ) { $0.int64(0) }
             if try tenants.contains(where: { try connection.hasDueJobs(of: $0, at: now) }) { return true }
-            return tenants.count >= 64  // more than were looked into: a claim will tell
+            return tenants.count >= ClaimRound.entrantLimit  // more than were looked into: a claim will tell
         }
     }
 
@@ -177,14 +177,7 @@ extension WriteContext {
 
     /// Takes a tenant without a due job out of the rounds until its next one is due.
     private func sleep(_ tenant: Int64, at now: Timestamp) throws {
-        let next = try Priority.range.compactMap { priority in
-            try connection.first(
-                """
-                SELECT run_at FROM queued INDEXED BY queued_due WHERE tenant = ? AND priority = ?
-                ORDER BY run_at LIMIT 1
-                """, tenant, priority
-            ) { $0.time(0) }
-        }.min()
+        let next = try connection.earliestDue(of: tenant)
         // One that is due and yet not taken is past its deadline: the reaper's, within the second.
         let wakeAt = next.map { max($0, now.advanced(by: $0 <= now ? .seconds(1) : .zero)) }
         try connection.execute("UPDATE tenants SET ready = 0, wake_at = ? WHERE number = ?", wakeAt, tenant)

@@ -69,7 +69,7 @@ extension SQLiteConnection {
         return found.flatMap { tenant == nil || $0.1 == tenant?.text ? $0.0 : nil }
     }
 
-    fileprivate func record(_ row: Int64) throws -> JobRecord? {
+    func record(_ row: Int64) throws -> JobRecord? {
         try first(
             """
             SELECT id, tenant_name, state, model, priority, attempt, created_at, run_at, deadline, ended_at, status,

@@ -90,7 +90,8 @@ extension SQLiteConnection {
         return counts
     }
 
-    fileprivate func earliestDue(of tenant: Int64) throws -> Timestamp? {
+    /// When the first of the tenant's queued jobs is or was due; nil if none is queued.
+    func earliestDue(of tenant: Int64) throws -> Timestamp? {
         try Priority.range.compactMap { priority in
             try first(
                 """

@@ -72,7 +72,7 @@ extension SQLiteJobStore {
     }
 
     /// Writes and syncs a little, to learn whether it can be done.
-    package func checkWritable() async throws(JobStoreError) {
+    func checkWritable() async throws(JobStoreError) {
         try await writer.perform { context in
             try context.connection.execute(
                 """

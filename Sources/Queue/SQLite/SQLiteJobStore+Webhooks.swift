@@ -114,16 +114,10 @@ private struct ClaimedDelivery: Sendable {
         guard let event else { return nil }
         let result = try connection.first(
             "SELECT status, headers, body FROM ended WHERE job = ? LIMIT 1", job, read: JobResult.init(stored:))
-        return try connection.first(
-            """
-            SELECT id, tenant_name, state, model, priority, attempt, created_at, run_at, deadline, ended_at, status,
-                metadata, cancel_requested, replay_of, replayed_as
-            FROM job_records WHERE row = ? LIMIT 1
-            """, job
-        ) { row in
+        return try connection.record(job).map { record in
             Delivery(
                 id: id, attempt: attempt, url: url, endpoint: endpoint, event: event, createdAt: createdAt,
-                job: try JobRecord(stored: row), result: result)
+                job: record, result: result)
         }
     }
 }

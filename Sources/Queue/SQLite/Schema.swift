@@ -23,7 +23,7 @@
 /// | `deliveries` | each event for each receiver: the outbox | the transaction that ends the job; delivery | – |
 /// | `keys` | each upstream key, sealed | operators | – |
 ///
-/// Invariants, checked by `relay doctor` and the chaos run: counts equal a recount; `attempt` of a job equals its claims;
+/// Invariants: counts equal a recount (`relay doctor` and the chaos run check it); `attempt` of a job equals its claims;
 /// `jobs.row` is never used twice, because the newest row is never deleted; a tenant with `ready = 0` has no due job
 /// before `wake_at`.
 enum Schema {

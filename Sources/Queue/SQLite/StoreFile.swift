@@ -81,12 +81,12 @@ struct StoreFile {
     private func withFileLock<Value>(_ path: String, _ body: () throws -> Value) throws -> Value {
         let descriptor = Glibc.open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
-            throw JobStoreError.unavailable(detail: "cannot open \(path): \(String(cString: strerror(errno)))")
+            throw JobStoreError.system("open", path)
         }
         defer { close(descriptor) }
         while flock(descriptor, LOCK_EX) != 0 {
             guard errno == EINTR else {
-                throw JobStoreError.unavailable(detail: "cannot lock \(path): \(String(cString: strerror(errno)))")
+                throw JobStoreError.system("lock", path)
             }
         }
         return try body()
@@ -99,5 +99,10 @@ extension JobStoreError {
         case let error as JobStoreError: self = error
         default: self = .unavailable(detail: "\(error)")
         }
+    }
+
+    /// The system call that was to `action` the file `path` has just failed.
+    static func system(_ action: String, _ path: String) -> JobStoreError {
+        .unavailable(detail: "cannot \(action) \(path): \(String(cString: strerror(errno)))")
     }
 }

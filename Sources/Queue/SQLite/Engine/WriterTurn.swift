@@ -15,7 +15,7 @@ final class WriterTurn: Sendable {
     init(path: String, patience: Int64) throws {
         descriptor = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
-            throw JobStoreError.unavailable(detail: "cannot open \(path): \(String(cString: strerror(errno)))")
+            throw JobStoreError.system("open", path)
         }
         next = FileLock(descriptor: descriptor, byte: 0)
         now = FileLock(descriptor: descriptor, byte: 1)
