@@ -173,16 +173,38 @@ def emit_idle(latencies_us: list[int], emit: Emit) -> None:
 
 def sync_rate(seconds: float, emit: Emit) -> None:
     """Append 4 KB and fdatasync, one after another: what one client at the disk itself gets."""
-    with folder() as path:
-        file = os.open(path / "log", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-        block, latencies_us, began = os.urandom(4096), [], time.monotonic()
+    with folder() as path, appended(path / "log") as append:
+        latencies_us, began = [], time.monotonic()
         while time.monotonic() - began < seconds:
-            sent = time.monotonic_ns()
-            os.write(file, block)
-            os.fdatasync(file)
-            latencies_us.append((time.monotonic_ns() - sent) // 1000)
+            latencies_us.append(append())
         took = time.monotonic() - began
-        os.close(file)
     ordered = sorted(latencies_us)
     emit(figure="sync", block_bytes=4096, seconds=round(took, 3), per_second=round(len(ordered) / took),
          p50_us=percentile(ordered, 50), p99_us=percentile(ordered, 99))
+
+
+def lone_syncs(emit: Emit) -> None:
+    """The same with a pause before each, as a lone job finds the disk: it takes longer to answer when it was idle."""
+    with folder() as path, appended(path / "log") as append:
+        latencies_us = []
+        for _ in range(WARM_UPS + IDLE_SAMPLES):
+            time.sleep(IDLE_GAP_SECONDS)
+            latencies_us.append(append())
+    emit_idle(latencies_us, emit)
+
+
+@contextlib.contextmanager
+def appended(path: Path) -> Iterator[Callable[[], int]]:
+    """Appends 4 KB and syncs; returns the microseconds that took."""
+    file, block = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND), os.urandom(4096)
+
+    def append() -> int:
+        sent = time.monotonic_ns()
+        os.write(file, block)
+        os.fdatasync(file)
+        return (time.monotonic_ns() - sent) // 1000
+
+    try:
+        yield append
+    finally:
+        os.close(file)

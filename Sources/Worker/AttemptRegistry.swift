@@ -16,12 +16,16 @@ final class AttemptRegistry: Sendable {
     private struct Entry {
         var task: Task<Void, Never>?
         var reason: StopReason?
+        /// Its call is over; its outcome is being recorded.
+        var isSettling = false
     }
 
     private struct State {
         var entries: [Lease: Entry] = [:]
         var bytes = 0
-        /// An attempt has ended and nobody has been told.
+        /// Attempts whose call is not over yet.
+        var calls = 0
+        /// An attempt or its call has ended and nobody has been told.
         var hasNews = false
         var waiter: CheckedContinuation<Void, Never>?
     }
@@ -31,6 +35,13 @@ final class AttemptRegistry: Sendable {
     var count: Int { state.withLock { $0.entries.count } }
     /// Of the bodies of all attempts under way.
     var bytes: Int { state.withLock { $0.bytes } }
+    /// How many more may start. An attempt gives its place up when its call is over, so that the next is claimed in the
+    /// transaction that records its outcome; twice the limit bounds both together.
+    /// - Parameter limit: calls at the same time.
+    func room(of limit: Int) -> Int {
+        state.withLock { min(limit - $0.calls, 2 * limit - $0.entries.count) }
+    }
+
     var leases: [Lease] { state.withLock { Array($0.entries.keys) } }
 
     /// Runs `body` as a task of its own, so that it can be told to stop by itself; it is registered until it returns.
@@ -39,6 +50,7 @@ final class AttemptRegistry: Sendable {
         state.withLock { state in
             state.entries[lease] = Entry()
             state.bytes += bytes
+            state.calls += 1
         }
         let task = Task {  // not a child: lost leases and cancelled jobs stop one attempt, not its siblings
             await body()
@@ -66,7 +78,16 @@ final class AttemptRegistry: Sendable {
         state.withLock { $0.entries[lease]?.reason }
     }
 
-    /// Returns when an attempt has ended since the last call, or at once when the task is cancelled. For one caller.
+    /// The attempt's call is over. May be said more than once.
+    func callEnded(_ lease: Lease) {
+        news { state in
+            guard state.entries[lease]?.isSettling == false else { return }
+            state.entries[lease]?.isSettling = true
+            state.calls -= 1
+        }
+    }
+
+    /// Returns when an attempt or its call has ended since the last call, or at once when the task is cancelled. For one caller.
     func waitForEnd() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
@@ -93,9 +114,16 @@ final class AttemptRegistry: Sendable {
     }
 
     private func end(_ lease: Lease, bytes: Int) {
-        let waiter = state.withLock { state in
-            state.entries.removeValue(forKey: lease)
+        news { state in
+            let entry = state.entries.removeValue(forKey: lease)
             state.bytes -= bytes
+            if entry?.isSettling == false { state.calls -= 1 }
+        }
+    }
+
+    private func news(_ change: (inout sending State) -> Void) {
+        let waiter = state.withLock { state in
+            change(&state)
             let waiter = state.waiter
             state.waiter = nil
             state.hasNews = waiter == nil

@@ -20,6 +20,7 @@ struct AttemptRunner: Sendable {
                 decision.unsent(expired, verdict: "deadline_passed", exchange: nil, at: services.wall.now()))
         }
         let exchange = await services.gateway.exchange(call(for: claim), with: permit, avoiding: [])
+        registry.callEnded(claim.lease)
         let now = services.wall.now()
         switch registry.stopReason(of: claim.lease) {
         case .leaseLost: logLost(claim.lease)

@@ -26,21 +26,34 @@ struct DrainLoop: Service {
     }
 
     private func claimUntilCancelled() async {
+        var findings = Findings.some
         while !Task.isCancelled {
             let seen = services.store.changeCount(.jobs)
-            let room = services.configuration.concurrency - registry.count
+            let room = registry.room(of: services.configuration.concurrency)
             if room <= 0 || registry.bytes >= services.configuration.bytesInFlight {
                 await registry.waitForEnd()
-            } else if await !startJobs(upTo: min(room, services.configuration.claimLimit)) {
+                continue
+            }
+            findings = await startJobs(upTo: min(room, services.configuration.claimLimit), after: findings)
+            if findings == .nothing {
                 await services.store.waitForChange(.jobs, since: seen, upTo: services.configuration.idle)
             }
         }
     }
 
-    /// - Returns: whether there may be more to start at once.
-    private func startJobs(upTo limit: Int) async -> Bool {
+    /// What a look into the queue has found.
+    private enum Findings {
+        case nothing
+        /// Look again at once.
+        case some
+        /// As many jobs as were asked for, so there are probably more.
+        case all
+    }
+
+    private func startJobs(upTo limit: Int, after last: Findings) async -> Findings {
         do {
-            guard try await services.store.hasDueJobs(at: services.wall.now()) else { return false }
+            // A permit that turns out to be for nothing is time of its key lost.
+            if last != .all, try await !services.store.hasDueJobs(at: services.wall.now()) { return .nothing }
             let permits = try await services.gateway.permits(upTo: limit, within: .seconds(1))
             trouble.over()
             let claims = try await claim(permits.count, orGiveBack: permits)
@@ -50,13 +63,13 @@ struct DrainLoop: Service {
             }
             let unused = Array(permits.dropFirst(claims.count))
             if !unused.isEmpty { await services.gateway.giveBack(unused) }
-            return !claims.isEmpty
+            return claims.isEmpty ? .nothing : unused.isEmpty ? .all : .some
         } catch let error as RelayError where error.code == .pacingExhausted {
-            return true  // the wait for the permit is over; look again whether there is work
+            return .some  // the wait for the permit is over; look again whether there is work
         } catch {
             trouble.met(error)
             await services.sleep(.seconds(1))
-            return true
+            return .some
         }
     }
 

@@ -4,7 +4,7 @@ package import Domain
 package struct WorkerConfiguration: Hashable, Sendable {
     /// This worker's name in leases: unique among the processes of a store.
     package var name: String
-    /// Attempts under way at most. 1...10,000.
+    /// Calls under way at most; as many outcomes again may wait to be recorded. 1...10,000.
     package var concurrency = 256
     /// Bytes of the bodies under way at most; one job runs whatever its size.
     package var bytesInFlight = 256 << 20

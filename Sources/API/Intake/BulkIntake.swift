@@ -1,5 +1,6 @@
 import Domain
 import Queue
+import Synchronization
 
 /// One bulk submission under way: collects lines into batches and submits them, the next one being read while the last
 /// one is synced, and keeps one short answer a line.
@@ -7,6 +8,8 @@ import Queue
 /// At most two batches of payloads are held at a time. The answers, about 100 bytes a line, are kept until the client has
 /// sent everything: a client that writes before it reads would otherwise block, and so would the relay.
 struct BulkIntake {
+    /// Worth a transaction of their own while the store has nothing else to do.
+    private static let firstLines = 64
     private static let batchLines = 500
     private static let batchBytes = 4 * 1024 * 1024
     /// Refusals that are answered in full. Who sends more of them has read enough; the others say their code alone.
@@ -22,6 +25,11 @@ struct BulkIntake {
     private struct Flight {
         let entries: [Entry]
         let outcome: Task<Result<[SubmitOutcome], JobStoreError>, Never>
+        let arrival: Arrival
+    }
+
+    private final class Arrival: Sendable {
+        let hasCome = Atomic(false)
     }
 
     let draft: JobDraft
@@ -54,8 +62,12 @@ struct BulkIntake {
             refuse(error, line: number)
         }
         let isFull = jobs.count >= Self.batchLines || batchSize >= Self.batchBytes
-        if isFull || entries.count >= 10 * Self.batchLines { await depart() }
+        if isFull || entries.count >= 10 * Self.batchLines || isStoreIdle && jobs.count >= Self.firstLines {
+            await depart()
+        }
     }
+
+    private var isStoreIdle: Bool { flight?.arrival.hasCome.load(ordering: .acquiring) ?? true }
 
     mutating func refuse(_ error: RelayError, line: Int) {
         entries.append(.refusal(error, line: line))
@@ -72,12 +84,13 @@ struct BulkIntake {
     private mutating func depart() async {
         await land()
         guard !entries.isEmpty else { return }
-        let (store, batch) = (store, jobs)
+        let (store, batch, arrival) = (store, jobs, Arrival())
         // Not a child of anything: the next batch is read meanwhile, and `land` always waits for it.
         let outcome = Task { () -> Result<[SubmitOutcome], JobStoreError> in
+            defer { arrival.hasCome.store(true, ordering: .releasing) }
             do throws(JobStoreError) { return .success(try await store.submit(batch)) } catch { return .failure(error) }
         }
-        flight = Flight(entries: entries, outcome: outcome)
+        flight = Flight(entries: entries, outcome: outcome, arrival: arrival)
         entries.removeAll(keepingCapacity: true)
         jobs = []
         batchSize = 0

@@ -22,7 +22,7 @@ struct JobDraft: Sendable {
         }
         let message = try MessagesRequest(document, in: request, path: "request.")
         guard !message.isStream else { throw Self.streamRefused }
-        var random = SystemRandomNumberGenerator()
+        var random = PooledRandom()
         let runAt = try fields.optional("run_at", Self.timeRule) { time(fields.string($0)) } ?? now
         return NewJob(
             id: .make(at: now, using: &random), tenant: tenant, body: Array(document[request]), headers: headers,

@@ -11,7 +11,7 @@ struct ClientExchange {
     var isHead: Bool { request.method == .head }
 
     init(_ request: Request, _ sink: AnswerSink) {
-        var random = SystemRandomNumberGenerator()
+        var random = PooledRandom()
         id = "req_relay_" + RandomName.make(using: &random)
         self.request = request
         self.sink = sink

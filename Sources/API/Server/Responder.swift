@@ -2,13 +2,17 @@ import Domain
 import HTTPTypes
 import HummingbirdCore
 import Logging
-import Metrics
-import Telemetry
 
 /// Answers every request: finds the route, checks the caller, turns errors into envelopes, counts.
 struct Responder: Sendable {
     let services: APIServices
     let routes: RouteTable
+    private let metrics = CallMetrics()
+
+    init(services: APIServices, routes: RouteTable) {
+        self.services = services
+        self.routes = routes
+    }
 
     func respond(to request: Request, with writer: consuming ResponseWriter) async throws {
         let watch = Stopwatch(services.clock)
@@ -18,10 +22,10 @@ struct Responder: Sendable {
             try await answer(exchange)
         } catch {
             // The connection ends with this error: the client is gone, or an answer broke off.
-            record(exchange.sink.status ?? Self.clientGone, method, watch.elapsed)
+            metrics.record(exchange.sink.status ?? Self.clientGone, method, watch.elapsed)
             throw error
         }
-        record(exchange.sink.status ?? 500, method, watch.elapsed)
+        metrics.record(exchange.sink.status ?? 500, method, watch.elapsed)
         if !exchange.body.isAtEnd { try await exchange.drain(services.clock) }
     }
 
@@ -73,18 +77,8 @@ struct Responder: Sendable {
         try await exchange.sink.send(status: error.code.status, headers: headers, body: body, isHead: exchange.isHead)
     }
 
-    private func record(_ status: Int, _ method: String, _ elapsed: Duration) {
-        let labels = [
-            (MetricLabel.statusCode, String(status)),
-            (MetricLabel.method, Self.countedMethods.contains(method) ? method : "other"),
-        ]
-        Counter(label: MetricName.requests, dimensions: labels).increment()
-        Recorder(label: MetricName.responseTime).record(elapsed.seconds * 1000)
-    }
-
     /// For the count alone: nobody was there to get a status.
     private static let clientGone = 499
-    private static let countedMethods: Set<String> = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     private static let fault = RelayError(
         .internalFault, "The relay failed at this request.",
         remedy: "Retry; if it stays, look for the request id in the relay's log.")

@@ -24,8 +24,11 @@ struct WatchedHTTP1: ServerChildChannel {
     }
 
     func handle(value: Value, logger: Logger) async {
+        let executor = EventLoopExecutor(value.channel.eventLoop)
         await withTaskGroup { group in
-            group.addTask { await http.handle(value: value.connection, logger: logger) }
+            group.addTask(executorPreference: executor) {
+                await http.handle(value: value.connection, logger: logger)
+            }
             group.addTask { await value.watch.gone() }
             await group.next()
             group.cancelAll()

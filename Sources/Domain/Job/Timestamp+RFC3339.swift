@@ -7,9 +7,17 @@ extension Timestamp {
         let date = CivilDate(daysSince1970: days)
         let second = seconds - days * 86_400
         let fraction = clamped - seconds * 1_000_000
-        return Self.padded(date.year, 4) + "-" + Self.padded(date.month, 2) + "-" + Self.padded(date.day, 2) + "T"
-            + Self.padded(second / 3600, 2) + ":" + Self.padded(second / 60 % 60, 2) + ":"
-            + Self.padded(second % 60, 2) + "." + Self.padded(fraction, 6) + "Z"
+        return String(unsafeUninitializedCapacity: 27) { text in
+            var writer = DigitWriter(text: text)
+            writer.append(date.year, 4, "-")
+            writer.append(date.month, 2, "-")
+            writer.append(date.day, 2, "T")
+            writer.append(second / 3600, 2, ":")
+            writer.append(second / 60 % 60, 2, ":")
+            writer.append(second % 60, 2, ".")
+            writer.append(fraction, 6, "Z")
+            return writer.count
+        }
     }
 
     /// Reads RFC 3339: a date, `T`, a time with up to 9 decimals, then `Z` or an offset such as `+02:00`. nil otherwise.
@@ -28,10 +36,26 @@ extension Timestamp {
 
     private static let yearZero: Int64 = -62_167_219_200_000_000
     private static let yearTenThousand: Int64 = 253_402_300_800_000_000
+}
 
-    private static func padded(_ number: Int64, _ width: Int) -> String {
-        let digits = String(number)
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
+/// Puts numbers of a fixed width into a text, without the short strings that a time printed otherwise is made of.
+private struct DigitWriter {
+    let text: UnsafeMutableBufferPointer<UInt8>
+    private(set) var count = 0
+
+    init(text: UnsafeMutableBufferPointer<UInt8>) {
+        self.text = text
+    }
+
+    /// - Parameter number: 0 or more, of at most `width` digits.
+    mutating func append(_ number: Int64, _ width: Int, _ separator: Unicode.Scalar) {
+        var rest = number
+        for index in (count..<count + width).reversed() {
+            text[index] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        }
+        text[count + width] = UInt8(ascii: separator)
+        count += width + 1
     }
 }
 

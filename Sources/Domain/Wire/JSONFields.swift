@@ -5,7 +5,6 @@ package struct JSONFields: Sendable {
     package let members: [JSONMember]
     /// What leads to the object in error messages, such as `request.`; empty at the top.
     private let path: String
-    private let lastByKey: [String: Int]
 
     /// - Throws: `body_not_json`, with the offset of the first byte that cannot stand there.
     package init(_ document: [UInt8], in range: Range<Int>? = nil, path: String = "") throws(RelayError) {
@@ -20,13 +19,18 @@ package struct JSONFields: Sendable {
         self.document = document
         self.members = members
         self.path = path
-        lastByKey = Dictionary(members.enumerated().map { ($1.key, $0) }, uniquingKeysWith: { $1 })
     }
 
     /// nil if the field is absent or null.
     package func member(_ name: String) -> JSONMember? {
-        guard let index = lastByKey[name], members[index].kind != .null else { return nil }
-        return members[index]
+        guard let last = last(name), last.kind != .null else { return nil }
+        return last
+    }
+
+    /// Of a key that occurs twice the last one counts. A handful of names is asked for, so looking through them all costs
+    /// less than an index.
+    private func last(_ name: String) -> JSONMember? {
+        members.last { $0.key == name }
     }
 
     /// The field's bytes as they stand in the document.
@@ -40,11 +44,11 @@ package struct JSONFields: Sendable {
     package func require<Value>(
         _ name: String, _ allowed: String, _ read: (JSONMember) -> Value?
     ) throws(RelayError) -> Value {
-        guard let index = lastByKey[name] else {
+        guard let member = last(name) else {
             throw RelayError(
                 .fieldMissing, "The field \(path)\(name) is missing; required is \(allowed).", remedy: "Add it.")
         }
-        guard let value = read(members[index]) else { throw refusal(of: members[index], allowed: allowed) }
+        guard let value = read(member) else { throw refusal(of: member, allowed: allowed) }
         return value
     }
 

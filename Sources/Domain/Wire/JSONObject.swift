@@ -1,8 +1,13 @@
 /// Writes one JSON object, field by field, in order. nil is written as null.
 package struct JSONObject {
-    private var bytes: [UInt8] = [UInt8(ascii: "{")]
+    /// What most answers fit into.
+    private static let usualSize = 512
+    private var bytes: [UInt8] = []
 
-    package init() {}
+    package init() {
+        bytes.reserveCapacity(Self.usualSize)
+        bytes.append(UInt8(ascii: "{"))
+    }
 
     /// Appends a member; the name must not have been set before.
     package mutating func set(_ name: String, _ text: String?) {
@@ -13,12 +18,15 @@ package struct JSONObject {
 
     /// Appends a whole number.
     package mutating func set(_ name: String, _ number: Int?) {
-        setRaw(name, number.map { Array(String($0).utf8) })
+        guard let number else { return setRaw(name, nil) }
+        key(name)
+        bytes += String(number).utf8
     }
 
     /// Appends true or false.
     package mutating func set(_ name: String, _ flag: Bool) {
-        setRaw(name, Array((flag ? "true" : "false").utf8))
+        key(name)
+        bytes += (flag ? "true" : "false").utf8
     }
 
     /// Appends a time as RFC 3339.
@@ -34,7 +42,7 @@ package struct JSONObject {
     /// - Parameter json: a complete JSON value; nil for null.
     package mutating func setRaw(_ name: String, _ json: [UInt8]?) {
         key(name)
-        bytes += json ?? Array("null".utf8)
+        if let json { bytes += json } else { bytes += "null".utf8 }
     }
 
     /// The whole object.

@@ -10,6 +10,12 @@ package enum JSONText {
     /// Appends `text` as a JSON string: only the quote, the backslash and controls need escaping.
     package static func append(_ text: some StringProtocol, to json: inout [UInt8]) {
         json.append(UInt8(ascii: "\""))
+        let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+        if isPlain { json.append(contentsOf: text.utf8) } else { appendEscaped(text, to: &json) }
+        json.append(UInt8(ascii: "\""))
+    }
+
+    private static func appendEscaped(_ text: some StringProtocol, to json: inout [UInt8]) {
         for byte in text.utf8 {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"): json += [UInt8(ascii: "\\"), byte]
@@ -18,7 +24,6 @@ package enum JSONText {
             default: json.append(byte)
             }
         }
-        json.append(UInt8(ascii: "\""))
     }
 
     private static let hexDigits = Array("0123456789abcdef".utf8)

@@ -6,26 +6,21 @@ extension SQLiteJobStore {
     ) async throws(JobStoreError) -> [Claim] {
         guard limit > 0 else { return [] }
         let end = now.advanced(by: duration)
-        let taken = try await writer.perform { context in
-            try context.claim(limit: min(limit, 1000), bytes: bytes, by: worker, at: now, until: end)
+        let (taken, claims) = try await writer.perform { context -> ([TakenJob], [Claim]?) in
+            let taken = try context.claim(limit: min(limit, 1000), bytes: bytes, by: worker, at: now, until: end)
+            guard taken.reduce(0, { $0 + $1.bytes }) <= Self.bytesReadAtOnce else { return (taken, nil) }
+            return (taken, try context.connection.claims(of: taken, by: worker))
         }
-        guard !taken.isEmpty else { return [] }
-        // Beside the writer, which everybody waits for: what a job was submitted with never changes.
-        return try await read { connection in
-            try taken.compactMap { job in
-                do {
-                    return try connection.claim(of: job, by: worker)
-                } catch let error as SQLiteFailure where error.isDamage {
-                    return nil  // it stays claimed, and ends when it has been reaped often enough
-                } catch is DamagedValue {
-                    return nil
-                }
-            }
-        }
+        if let claims { return claims }
+        return try await read { try $0.claims(of: taken, by: worker) }
     }
 
+    /// Bodies of more than this are read beside the writer, which everybody waits for (what a job was submitted with
+    /// never changes); less is not worth the changes of thread.
+    private static let bytesReadAtOnce = 64 << 10
+
     package func hasDueJobs(at now: Timestamp) async throws(JobStoreError) -> Bool {
-        try await read { connection in
+        try await probe { connection in
             let tenants = try connection.all(
                 """
                 SELECT * FROM (SELECT number FROM tenants INDEXED BY tenants_ready
@@ -57,6 +52,8 @@ private struct TakenJob: Sendable {
     let attempt: Int
     let charged: Int
     let firstClaimedAt: Timestamp
+    /// Of its body.
+    let bytes: Int
 }
 
 extension SQLiteConnection {
@@ -71,7 +68,20 @@ extension SQLiteConnection {
         }
     }
 
-    fileprivate func claim(of taken: TakenJob, by worker: String) throws -> Claim? {
+    /// A job that cannot be read stays claimed, and ends when it has been reaped often enough.
+    fileprivate func claims(of taken: [TakenJob], by worker: String) throws -> [Claim] {
+        try taken.compactMap { job in
+            do {
+                return try claim(of: job, by: worker)
+            } catch let error as SQLiteFailure where error.isDamage {
+                return nil
+            } catch is DamagedValue {
+                return nil
+            }
+        }
+    }
+
+    private func claim(of taken: TakenJob, by worker: String) throws -> Claim? {
         try first(
             """
             SELECT j.id, t.name, j.model, j.created_at, j.deadline, j.headers, j.body
@@ -162,7 +172,8 @@ extension WriteContext {
             throw DamagedValue(description: "damaged file: job \(job.row) is in an index only")
         }
         let taken = TakenJob(
-            row: job.row, attempt: job.attempt + 1, charged: job.charged, firstClaimedAt: job.firstClaimedAt ?? now)
+            row: job.row, attempt: job.attempt + 1, charged: job.charged, firstClaimedAt: job.firstClaimedAt ?? now,
+            bytes: job.bytes)
         try connection.execute(
             """
             INSERT INTO running (job, tenant, priority, run_at, attempt, charged, first_claimed_at, deadline, bytes,

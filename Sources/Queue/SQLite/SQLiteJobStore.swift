@@ -89,6 +89,17 @@ package final class SQLiteJobStore: JobStore, KeyStore {
     /// somewhere.
     private static let spareBytes = 1 << 20
 
+    /// Runs `body`, which reads no more than a few pages of indexes, on a snapshot and if possible on this thread.
+    func probe<Value: Sendable>(
+        _ body: @escaping @Sendable (SQLiteConnection) throws -> Value
+    ) async throws(JobStoreError) -> Value {
+        do {
+            return try await readers.probe(body)
+        } catch {
+            throw JobStoreError(error)
+        }
+    }
+
     /// Runs `body` on a snapshot, beside the writer.
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (SQLiteConnection) throws -> Value
