@@ -10,6 +10,16 @@ package enum MetricName {
     package static let leasesLost = "relay_leases_lost_total"
     /// Counter: webhook deliveries tried, by outcome.
     package static let deliveries = "relay_deliveries_total"
+    /// Gauge: jobs kept, by state.
+    package static let jobs = "relay_jobs"
+    /// Gauge: deliveries kept, by state.
+    package static let keptDeliveries = "relay_deliveries"
+    /// Gauge, s: how long the most overdue queued job has been due.
+    package static let longestWait = "relay_queue_longest_wait_seconds"
+    /// Gauge: bytes on disk, by part (file, free inside it, log).
+    package static let storeBytes = "relay_store_bytes"
+    /// Gauge: 1 if the store's figures are of now, 0 if it could not be read and they are the last known.
+    package static let storeReadable = "relay_store_readable"
 
     /// What `# HELP` says of each.
     static let help = [
@@ -18,6 +28,11 @@ package enum MetricName {
         jobAttempts: "Attempts at jobs, by verdict.",
         leasesLost: "Attempts whose lease another worker had taken when they ended.",
         deliveries: "Webhook deliveries tried, by outcome.",
+        jobs: "Jobs kept, by state.",
+        keptDeliveries: "Webhook deliveries kept, by state.",
+        longestWait: "Seconds for which the most overdue queued job has been due.",
+        storeBytes: "Bytes of the queue's file on disk, of it free, and of its log.",
+        storeReadable: "1 if the store's figures are of now, 0 if they are the last known.",
     ]
 
     /// The upper bounds of each histogram's buckets; ``defaultBuckets`` for any other.
@@ -29,6 +44,8 @@ package enum MetricName {
 package enum MetricLabel {
     package static let method = "method"
     package static let outcome = "outcome"
+    package static let part = "part"
+    package static let state = "state"
     package static let statusCode = "status_code"
     package static let verdict = "verdict"
 }

@@ -132,7 +132,7 @@ def test_a_relay_refuses_to_start_on_what_it_cannot_write(mounts, world, part):
 
 @pytest.mark.parametrize("place", [0.5, 0.9])
 def test_a_spoilt_page_costs_the_jobs_on_it_and_no_others(world, place):
-    bodies, token = damaged(world, place)
+    bodies, token = damaged(world, "jobs", place)
     relay = world.relay()
     client = another_client(world, relay, token)
 
@@ -146,18 +146,28 @@ def test_a_spoilt_page_costs_the_jobs_on_it_and_no_others(world, place):
     assert client.ended(client.submit(message_body("after")))["status"] == "succeeded"
 
 
-def test_spoilt_pages_that_intake_needs_are_said(world):
-    # The first pages of the file hold the beginnings of its trees; the very first two stay as they are.
-    bodies, token = damaged(world, *(share / 100 for share in range(3, 9)))
+@pytest.mark.parametrize("tree", ["tenants", "counters", "queued"])
+def test_spoilt_pages_that_every_transition_needs_are_said(world, tree):
+    _, token = damaged(world, tree, 0)
     relay = world.relay()
     client = another_client(world, relay, token)
-    assert is_refusal(client.http.post("/v1/jobs", content=job_line(message_body()), headers=VERSION))
-    assert relay.running and "malformed" in relay.output
+    eventually("it is said", lambda: client.http.get("/readyz").status_code == 503 and "malformed" in relay.output)
+    if tree != "queued":  # new jobs go to the end of that one, which is whole
+        assert is_refusal(client.http.post("/v1/jobs", content=job_line(message_body()), headers=VERSION))
+    assert relay.running
+
+
+def test_a_spoilt_index_of_what_is_due_is_said(world):
+    _, token = damaged(world, "queued_due", 0)
+    relay = world.relay()
+    client = another_client(world, relay, token)
+    eventually("it is said", lambda: client.http.get("/readyz").status_code == 503 and "malformed" in relay.output)
     assert is_refusal(client.http.get("/readyz"))
+    assert relay.running
 
 
 def test_doctor_names_a_spoilt_page(world):
-    damaged(world, 0.5)
+    damaged(world, "jobs", 0.5)
     doctor = world.cli("doctor", "--upstream", world.upstream, "--config", str(world.config), check=False)
     assert doctor.returncode == 1 and "FAIL  queue" in doctor.stdout, doctor.stdout
 

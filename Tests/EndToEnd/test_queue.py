@@ -106,8 +106,20 @@ def test_a_tenants_limit_holds_and_stats_show_it(world):
     stats = world.cli("queue", "stats").stdout
     assert re.search(r"^acme\s+\d+\s+[012]\s+\d+\s+0\s+0\s+0\s+\S+\s+3\s+2$", stats, re.MULTILINE), stats
     assert "On disk" in stats and "Log" in stats
+    gauges = client.http.get("/metrics").text
+    assert re.search(r'^relay_jobs\{state="running"\} [12]$', gauges, re.MULTILINE), gauges
+    assert re.search(r'^relay_store_bytes\{part="log"\} [1-9]', gauges, re.MULTILINE), gauges
+    assert "\nrelay_store_readable 1\n" in gauges and "\nrelay_queue_longest_wait_seconds " in gauges
     eventually("all end", lambda: client.count("succeeded") == 12)
     assert world.cli("tenants", "set", "acme", "--weight", "0", check=False).returncode != 0
+
+
+def test_a_mistyped_data_folder_is_refused_and_not_made(world, tmp_path):
+    nowhere = tmp_path / "no-such-relay"
+    for command in (("jobs", "list"), ("queue", "stats"), ("status",), ("keys", "list"), ("backup", str(tmp_path / "copy"))):
+        refused = world.cli(*command, "--data", str(nowhere), check=False)
+        assert refused.returncode != 0 and "holds no queue" in refused.stderr, refused
+    assert not nowhere.exists() and not (tmp_path / "copy").exists()
 
 
 def test_ended_jobs_are_deleted_after_their_time(world):

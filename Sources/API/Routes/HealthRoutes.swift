@@ -1,6 +1,8 @@
 import Domain
 import HTTPTypes
+import Metrics
 import Queue
+import Telemetry
 import Upstream
 
 /// `/healthz`, `/readyz` and `/metrics`: for machines that watch the relay, without a credential.
@@ -11,11 +13,22 @@ struct HealthRoutes: Sendable {
         [
             Route("GET", "/healthz", scope: nil) { _ in .json(Array(#"{"status":"alive"}"#.utf8)) },
             Route("GET", "/readyz", scope: nil) { _ in try await readiness() },
-            Route("GET", "/metrics", scope: nil) { _ in
-                let type = "text/plain; version=0.0.4; charset=utf-8"
-                return .full(status: 200, headers: [.contentType: type], body: Array(services.metricsText().utf8))
-            },
+            Route("GET", "/metrics", scope: nil) { _ in await metrics() },
         ]
+    }
+
+    /// A store that cannot be read must not hide the other figures: its own are then the last known.
+    private func metrics() async -> Answer {
+        let isRead: Double
+        do throws(JobStoreError) {
+            try await StoreGauges(store: services.store).record(at: services.wall.now())
+            isRead = 1
+        } catch {
+            isRead = 0
+        }
+        Gauge(label: MetricName.storeReadable).record(isRead)
+        let type = "text/plain; version=0.0.4; charset=utf-8"
+        return .full(status: 200, headers: [.contentType: type], body: Array(services.metricsText().utf8))
     }
 
     private func readiness() async throws -> Answer {

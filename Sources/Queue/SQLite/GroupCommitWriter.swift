@@ -73,13 +73,25 @@ final class GroupCommitWriter: Sendable {
     func perform<Value: Sendable>(
         bytes: Int = 0, _ body: @escaping @Sendable (WriteContext) throws -> Value
     ) async throws(JobStoreError) -> Value {
-        let result: Result<Value, JobStoreError> = await withCheckedContinuation { continuation in
+        try await perform(bytes: bytes, body) { _, value in value }
+    }
+
+    /// The same; `look` then makes the answer of what `body` returned, on the writer's thread and after the commit:
+    /// little that is in memory anyway. A damaged page that it meets spoils no transaction.
+    func perform<Value: Sendable, Outcome: Sendable>(
+        bytes: Int = 0, _ body: @escaping @Sendable (WriteContext) throws -> Value,
+        afterwards look: @escaping @Sendable (SQLiteConnection, Value) throws -> Outcome
+    ) async throws(JobStoreError) -> Outcome {
+        let result: Result<Outcome, JobStoreError> = await withCheckedContinuation { continuation in
             enqueue(
                 Operation(
                     bytes: bytes,
-                    run: { context in
+                    run: { [connection] context in
                         let value = try body(context)
-                        return { continuation.resume(returning: .success(value)) }
+                        return {
+                            let outcome = Result { try look(connection, value) }
+                            continuation.resume(returning: outcome.mapError { JobStoreError($0) })
+                        }
                     },
                     fail: { continuation.resume(returning: .failure($0)) }))
         }

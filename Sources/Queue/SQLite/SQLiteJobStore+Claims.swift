@@ -6,10 +6,11 @@ extension SQLiteJobStore {
     ) async throws(JobStoreError) -> [Claim] {
         guard limit > 0 else { return [] }
         let end = now.advanced(by: duration)
-        let (taken, claims) = try await writer.perform { context -> ([TakenJob], [Claim]?) in
-            let taken = try context.claim(limit: min(limit, 1000), bytes: bytes, by: worker, at: now, until: end)
+        let (taken, claims) = try await writer.perform { context in
+            try context.claim(limit: min(limit, 1000), bytes: bytes, by: worker, at: now, until: end)
+        } afterwards: { connection, taken -> ([TakenJob], [Claim]?) in
             guard taken.reduce(0, { $0 + $1.bytes }) <= Self.bytesReadAtOnce else { return (taken, nil) }
-            return (taken, try context.connection.claims(of: taken, by: worker))
+            return (taken, try connection.claims(of: taken, by: worker))
         }
         if let claims { return claims }
         return try await read { try $0.claims(of: taken, by: worker) }

@@ -77,7 +77,7 @@ package final class SQLiteJobStore: JobStore, KeyStore {
     }
 
     package func checkHealth() async throws(JobStoreError) {
-        try await read { connection in _ = try connection.number("SELECT count(*) FROM counters") }
+        try await read { try $0.lookWhereClaimsLook() }
         guard let failure = writer.failure else { return }
         let isHopeless =
             failure.kind == .damage || failure.kind == .full && FileSize.free(beside: path) < Self.spareBytes
@@ -108,6 +108,24 @@ package final class SQLiteJobStore: JobStore, KeyStore {
             return try await readers.read(body)
         } catch {
             throw JobStoreError(error)
+        }
+    }
+}
+
+extension SQLiteConnection {
+    /// Fails if the way of a claim to the jobs of the tenants that are next leads over a page that is damaged.
+    fileprivate func lookWhereClaimsLook() throws {
+        _ = try number("SELECT count(*) FROM counters")
+        let tenants = try all(
+            "SELECT number FROM tenants WHERE queued > 0 ORDER BY pass LIMIT ?", ClaimRound.entrantLimit
+        ) { $0.int64(0) }
+        for tenant in tenants {
+            for priority in Priority.range {
+                _ = try first(
+                    "SELECT deadline FROM queued INDEXED BY queued_due WHERE tenant = ? AND priority = ? LIMIT 1",
+                    tenant, priority
+                ) { $0.optionalTime(0) }
+            }
         }
     }
 }

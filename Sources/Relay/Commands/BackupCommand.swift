@@ -18,7 +18,7 @@ struct BackupCommand: ParsableCommand {
     var file: String
 
     func run() throws {
-        let folder = try DataFolder(preparing: common.settings().data)
+        let folder = try DataFolder(existing: common.settings().data)
         var bar: ProgressBar?
         var shown = 0
         do {

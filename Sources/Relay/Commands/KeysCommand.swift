@@ -63,8 +63,7 @@ struct KeysCommand: AsyncParsableCommand {
         @OptionGroup var common: CommonOptions
 
         func run() async throws {
-            let folder = try DataFolder(preparing: common.settings().data)
-            let keys = try await folder.openStore(common.settings()).keys()
+            let keys = try await common.openStore().keys()
             guard !keys.isEmpty else {
                 print("No keys yet. Add one: printf %s \"$ANTHROPIC_API_KEY\" | relay keys add default")
                 return
@@ -85,8 +84,7 @@ struct KeysCommand: AsyncParsableCommand {
         var name: String
 
         func run() async throws {
-            let folder = try DataFolder(preparing: common.settings().data)
-            guard try await folder.openStore(common.settings()).removeKey(name) else {
+            guard try await common.openStore().removeKey(name) else {
                 throw RelayError(
                     .argumentInvalid, "There is no key '\(name)'.", remedy: "See relay keys list for those there are.")
             }

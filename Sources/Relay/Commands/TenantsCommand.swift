@@ -51,7 +51,8 @@ struct TenantsCommand: AsyncParsableCommand {
                     "--weight is \(weight) and --max-running \(maxRunning.map(String.init) ?? "not given"); allowed are "
                         + "\(TenantShare.weights.lowerBound) to \(TenantShare.weights.upperBound), and 1 or more.")
             }
-            try await common.openStore().setShare(share)
+            let settings = try common.settings()  // a share may be set before the first start
+            try await DataFolder(preparing: settings.data).openStore(settings).setShare(share)
             let limit = maxRunning.map { "at most \($0) running" } ?? "no limit"
             print("Tenant '\(id)' has weight \(weight), \(limit).")
         }

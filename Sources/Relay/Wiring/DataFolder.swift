@@ -22,6 +22,16 @@ struct DataFolder: Sendable {
         }
     }
 
+    /// A folder that holds a queue already: what only looks must not make an empty one where a path is mistyped.
+    init(existing path: String) throws(RelayError) {
+        guard FileManager.default.fileExists(atPath: path + "/relay.sqlite") else {
+            throw RelayError(
+                .argumentInvalid, "The data folder \(path) holds no queue (relay.sqlite).",
+                remedy: "Name the relay's folder with --data or RELAY_DATA; relay serve makes a new one.")
+        }
+        try self.init(preparing: path)
+    }
+
     var queuePath: String { path + "/relay.sqlite" }
     var pacingPath: String { path + "/pacing.sqlite" }
     var masterKeyPath: String { path + "/master.key" }

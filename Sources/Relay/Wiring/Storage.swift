@@ -37,9 +37,9 @@ extension DataFolder {
 }
 
 extension CommonOptions {
-    /// The queue of the data folder that the options name.
+    /// The queue of the data folder that the options name; there must be one.
     func openStore() throws -> SQLiteJobStore {
         let settings = try settings()
-        return try DataFolder(preparing: settings.data).openStore(settings)
+        return try DataFolder(existing: settings.data).openStore(settings)
     }
 }

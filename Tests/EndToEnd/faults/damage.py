@@ -13,12 +13,20 @@ PAGE = 8192
 SHORT_LEASES = CONFIG.replace("lease: 3s", "lease: 1s")
 
 
-def merge_log(queue: Path) -> int:
-    """Moves the write-ahead log of a stopped relay into its file. Returns the file's pages."""
+def merge_log(queue: Path) -> None:
+    """Moves the write-ahead log of a stopped relay into its file."""
     with contextlib.closing(sqlite3.connect(queue)) as connection:
         busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         assert not busy, "the queue is still in use"
-    return queue.stat().st_size // PAGE
+
+
+def leaves(queue: Path, tree: str) -> list[int]:
+    """The numbers of the pages that hold the rows of a table or the entries of an index, in their order."""
+    with contextlib.closing(sqlite3.connect(queue)) as connection:
+        found = connection.execute(
+            "SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY path", (tree,)).fetchall()
+    assert found, f"no leaf of {tree}"
+    return [number for number, in found]
 
 
 def spoil_page(queue: Path, number: int, seed: int = 3) -> None:
@@ -28,8 +36,8 @@ def spoil_page(queue: Path, number: int, seed: int = 3) -> None:
         file.write(random.Random(seed).randbytes(PAGE))
 
 
-def damaged(world: World, *places: float) -> tuple[dict[str, bytes], str]:
-    """A folder with 60 ended and 140 queued jobs, then with spoilt pages at these shares of the file's length.
+def damaged(world: World, tree: str, *places: float) -> tuple[dict[str, bytes], str]:
+    """A folder with 60 ended and 140 queued jobs, then with spoilt leaves of `tree` at these shares of their number.
 
     Returns the bodies by job, and a client's token.
     """
@@ -42,9 +50,10 @@ def damaged(world: World, *places: float) -> tuple[dict[str, bytes], str]:
     bodies |= submitted(another_client(world, intake, client.token), 140)
     assert intake.stop() == 0
     queue = world.data / "relay.sqlite"
-    pages = merge_log(queue)
+    merge_log(queue)
+    pages = leaves(queue, tree)
     for place in places:
-        spoil_page(queue, int(pages * place))
+        spoil_page(queue, pages[int(len(pages) * place)])
     return bodies, client.token
 
 
