@@ -6,6 +6,10 @@ package struct APIConfiguration: Sendable {
     package var port = 8787
     /// Bytes of one Messages body, of one submission, and of one line of a bulk submission.
     package var bodyLimit = 32 * 1024 * 1024
+    /// Bytes of the body that creates a Message Batch.
+    package var batchBodyLimit = 256 * 1024 * 1024
+    /// What a Message Batch has not sent after this long expires.
+    package var batchLifetime = Duration.seconds(86_400)
     /// Lines of one bulk submission.
     package var bulkLineLimit = 1_000_000
     /// The longest `?wait=`; longer ones are cut to it.

@@ -52,7 +52,8 @@ package struct APIServer: Service {
     private func routes() -> RouteTable {
         RouteTable(
             MessagesRoutes(services: services).all + JobRoutes(services: services).all
-                + SubmissionRoute(services: services).all + WebhookRoutes(services: services).all
+                + SubmissionRoute(services: services).all + BatchRoutes(services: services).all
+                + WebhookRoutes(services: services).all
                 + HealthRoutes(services: services).all)
     }
 }

@@ -4,7 +4,7 @@ package import Domain
 ///
 /// Every method that changes something is one transaction, durable when it returns. Concurrent calls may share a
 /// transaction. Every implementation passes the conformance suite in `Tests/QueueTests`.
-package protocol JobStore: Sendable {
+package protocol JobStore: BatchStore {
     // MARK: Intake
 
     /// Makes `jobs` durable, all or none, in their order. Returns one outcome a job, in that order.
@@ -127,6 +127,8 @@ package enum ChangeTopic: Int, Hashable, Sendable, CaseIterable {
     case deliveries
     /// Running jobs are to be cancelled.
     case cancels
+    /// Batches need something: ``BatchStore/advanceBatches(limit:abandonedBefore:at:)``.
+    case batches
 }
 
 /// Why the store did not do what it was asked.

@@ -7,6 +7,7 @@ package enum WorkerPool {
         let registry = AttemptRegistry()
         return [
             RetentionSweeper(services: services),
+            BatchMover(services: services),
             LeaseReaper(services: services),
             LeaseRenewer(services: services, registry: registry),
             DrainLoop(services: services, registry: registry),

@@ -39,11 +39,11 @@ struct DrainLoopTests {
         let group = world.pool
         let run = start(group)
         for _ in 1...20 {
-            await world.clock.waitForSleepers(4)  // the sweeper, the reaper, the renewer, the loop
+            await world.clock.waitForSleepers(5)  // the sweeper, the batches' mover, the reaper, the renewer, the loop
             world.clock.advance(by: .milliseconds(250))
         }
         #expect(world.gateway.asked.isEmpty)
-        await world.clock.waitForSleepers(4)
+        await world.clock.waitForSleepers(5)
         let looks = world.store.looks
         #expect((2...42).contains(looks))
         try await world.submit()
@@ -70,7 +70,7 @@ struct DrainLoopTests {
         let run = start(group)
         try await world.until { world.gateway.returned == 4 }
         #expect(world.gateway.calls.isEmpty)
-        await world.clock.waitForSleepers(4)  // the sweeper, the reaper, the renewer, the loop
+        await world.clock.waitForSleepers(5)  // the sweeper, the mover of batches, the reaper, the renewer, the loop
         world.clock.advance(by: .seconds(1))
         try await world.until { try await world.count(.succeeded) == 1 }
         try await stop(group, run)
@@ -88,7 +88,7 @@ struct DrainLoopTests {
         let run = start(group)
         try await world.until { world.gateway.asked.count == 4 }
         #expect(try await world.job(id).attempts == 0)
-        await world.clock.waitForSleepers(4)  // the sweeper, the reaper, the renewer, the loop
+        await world.clock.waitForSleepers(5)  // the sweeper, the mover of batches, the reaper, the renewer, the loop
         world.clock.advance(by: .seconds(1))
         try await world.until { try await world.count(.succeeded) == 1 }
         #expect(try await world.job(id).attempts == 1)
@@ -103,7 +103,7 @@ struct DrainLoopTests {
         let run = start(group)
         try await world.until { world.gateway.heldCount == 2 }
         await group.triggerGracefulShutdown()
-        await world.clock.waitForSleepers(4)  // the drain time, the renewer, the reaper, the sweeper
+        await world.clock.waitForSleepers(5)  // the drain time, the renewer, the reaper, the mover of batches, the sweeper
         world.gateway.release()
         try await run.value
         #expect(try await world.count(.succeeded) == 2)
@@ -120,7 +120,7 @@ struct DrainLoopTests {
         try await world.until { world.gateway.heldCount == 2 }
         await group.triggerGracefulShutdown()
         for _ in 1...3 {  // step by step, so that the leases are renewed
-            await world.clock.waitForSleepers(4)
+            await world.clock.waitForSleepers(5)
             #expect(try await world.count(.running) == 2)
             world.clock.advance(by: .seconds(10))
         }

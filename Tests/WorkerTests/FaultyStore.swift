@@ -11,7 +11,7 @@ final class FaultyStore: JobStore {
         var settles = 0
     }
 
-    private let base: any JobStore
+    let base: any JobStore
     private let state = Mutex(State())
 
     /// How often it was asked whether jobs are due.

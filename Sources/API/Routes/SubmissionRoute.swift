@@ -51,12 +51,7 @@ struct SubmissionRoute: Sendable {
     private func idempotency(
         _ call: Call, _ body: [UInt8], at now: Timestamp
     ) throws(RelayError) -> IdempotencyKey? {
-        guard let key = call.headers[.idempotencyKey] else { return nil }
-        guard (1...255).contains(key.utf8.count) else {
-            throw RelayError(
-                .headerInvalid, "The Idempotency-Key has \(key.utf8.count) bytes; allowed are 1 to 255.",
-                remedy: "Send a shorter one, such as a UUID.")
-        }
+        guard let key = try IdempotencyHeader.key(call.headers) else { return nil }
         return IdempotencyKey(
             key: key, fingerprint: Digest.sha256(body),
             expiresAt: now.advanced(by: services.configuration.idempotencyLifetime))

@@ -17,6 +17,10 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case jobNotEnded = "job_not_ended"
     case jobAlreadyEnded = "job_already_ended"
     case jobNotReplayable = "job_not_replayable"
+    case batchInvalid = "batch_invalid"
+    case batchUnknown = "batch_unknown"
+    case batchNotEnded = "batch_not_ended"
+    case batchArchived = "batch_archived"
     case webhookUnknown = "webhook_unknown"
     case webhookRefused = "webhook_refused"
     case idempotencyConflict = "idempotency_conflict"
@@ -42,10 +46,12 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     /// The HTTP status and the Anthropic error type that clients' SDKs choose their exception by.
     package var status: Int {
         switch self {
-        case .bodyNotJSON, .fieldMissing, .fieldInvalid, .headerInvalid, .queryInvalid, .webhookRefused: 400
+        case .bodyNotJSON, .fieldMissing, .fieldInvalid, .headerInvalid, .queryInvalid, .webhookRefused, .batchInvalid,
+            .batchNotEnded:
+            400
         case .tokenMissing, .tokenInvalid, .tokenExpired: 401
         case .scopeMissing: 403
-        case .routeUnknown, .jobUnknown, .webhookUnknown: 404
+        case .routeUnknown, .jobUnknown, .batchUnknown, .batchArchived, .webhookUnknown: 404
         case .methodNotAllowed: 405
         case .jobNotEnded, .jobAlreadyEnded, .jobNotReplayable, .idempotencyConflict, .canceled: 409
         case .bodyTooLarge, .bulkTooLarge: 413

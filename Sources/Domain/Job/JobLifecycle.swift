@@ -129,6 +129,11 @@ package struct JobLifecycle: Hashable, Sendable {
         lease = lease.map { Span(claimedAt: min($0.claimedAt, now), until: $0.until.advanced(by: .zero - step)) }
     }
 
+    /// Ends a queued job that the relay itself will not send.
+    package mutating func refuse() -> Transition {
+        end(as: .errored)
+    }
+
     private mutating func requeue(at runAt: Timestamp) -> Transition {
         state = .queued
         self.runAt = runAt

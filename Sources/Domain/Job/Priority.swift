@@ -2,6 +2,8 @@
 package struct Priority: Hashable, Comparable, Sendable {
     package static let range = 0...9
     package static let normal = Priority(unchecked: 5)
+    /// Of a batch's requests: they have a day, and the same tenant's jobs need not wait for 100,000 of them.
+    package static let batch = Priority(unchecked: 3)
     package let value: Int
 
     /// nil outside ``range``.

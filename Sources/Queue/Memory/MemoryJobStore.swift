@@ -4,7 +4,7 @@ import Synchronization
 /// The ``JobStore`` and ``KeyStore`` contracts in memory, clear rather than fast: for tests and trials. Nothing in it
 /// outlives the process.
 package final class MemoryJobStore: JobStore, KeyStore {
-    private let maxDepth: Int
+    let maxDepth: Int
     private let signal: ChangeSignal
     private let model: Mutex<MemoryModel>
 
@@ -21,7 +21,7 @@ package final class MemoryJobStore: JobStore, KeyStore {
         self.model = Mutex(MemoryModel(random: random))
     }
 
-    private func change<Value: Sendable>(
+    func change<Value: Sendable>(
         _ body: (inout MemoryModel) throws(JobStoreError) -> Value
     ) throws(JobStoreError) -> Value {
         let (value, topics) = try model.withLock { model throws(JobStoreError) in

@@ -20,7 +20,7 @@ extension MemoryModel {
         if lanes[lane].share.maxRunning != nil, hasRoom(lane), isWaiting { topics.insert(.jobs) }
     }
 
-    private mutating func laneIndex(of tenant: TenantID) -> Int {
+    mutating func laneIndex(of tenant: TenantID) -> Int {
         if let index = lanes.firstIndex(where: { $0.share.tenant == tenant }) { return index }
         guard let share = TenantShare(tenant: tenant) else { return 0 }
         lanes.append(Lane(share: share))

@@ -49,14 +49,17 @@ extension MemoryModel {
             job.ended.map { $0.at < cutoff } ?? false
                 && !deliveries.contains { $0.job == job.new.id && $0.state == .pending }
         }
-        for job in old { delete(job) }
+        for job in old {
+            archive(job.new.id, at: cutoff)
+            delete(job)
+        }
         guard limit > 0, seen.count == limit, let last = seen.last else {
             return PruneSlice(deleted: old.count, next: nil)
         }
         return PruneSlice(deleted: old.count, next: last.new.createdAt < cutoff ? last.row : nil)
     }
 
-    private mutating func delete(_ job: Job) {
+    mutating func delete(_ job: Job) {
         let index = Int(job.row) - 1
         jobs[index].isDeleted = true
         rows[job.new.id] = nil

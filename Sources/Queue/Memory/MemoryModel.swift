@@ -74,6 +74,8 @@ struct MemoryModel: Sendable {
     /// In the order of creation.
     var deliveries: [Outgoing] = []
     var keys: [String: StoredKey] = [:]
+    /// In the order of creation, deleted ones included.
+    var batches: [Batch] = []
     /// What the transitions since the last look have touched.
     var topics: Set<ChangeTopic> = []
     var random: any RandomNumberGenerator & Sendable
@@ -145,6 +147,10 @@ struct MemoryModel: Sendable {
         switch settlement.outcome {
         case .ended(let state, let result):
             follow(jobs[index].life.finish(lease.attempt, as: state), of: index, with: result, at: now)
+        case .retry where isBatchCanceled(of: lease.job):
+            follow(
+                jobs[index].life.finish(lease.attempt, as: .canceled), of: index, with: JobResult(.jobCanceled), at: now
+            )
         case .retry(let runAt):
             follow(jobs[index].life.retry(lease.attempt, at: runAt), of: index, with: JobResult(.jobCanceled), at: now)
         }
@@ -167,6 +173,10 @@ struct MemoryModel: Sendable {
         if let lease = before.lease {
             jobs[index].journal.append(
                 .leaseExpired(attempt: before.attempt, claimedAt: lease.claimedAt, at: now))
+        }
+        if before.lease != nil, isBatchCanceled(of: jobs[index].new.id) {
+            let canceled = jobs[index].life.finish(before.attempt, as: .canceled)
+            return follow(canceled, of: index, with: JobResult(.jobCanceled), at: now)
         }
         let transition = jobs[index].life.reap(at: now, charged: charged, maxAttempts: maxAttempts)
         let envelope: RelayError =
@@ -192,7 +202,7 @@ struct MemoryModel: Sendable {
     }
 
     /// Does what a transition brings with it: wakes whom it concerns, keeps the result of a job that has ended.
-    private mutating func follow(
+    mutating func follow(
         _ transition: JobLifecycle.Transition?, of index: Int, with result: JobResult, at now: Timestamp
     ) {
         switch transition {
@@ -202,6 +212,7 @@ struct MemoryModel: Sendable {
             jobs[index].ended = (now, result)
             noteRoom(of: jobs[index].new.tenant)
             topics.insert(.results)
+            endInBatch(jobs[index].new.id, at: now)
             announce(jobs[index].new, endedAs: state, at: now)
         }
     }

@@ -33,7 +33,7 @@ extension SQLiteJobStore {
 
 extension WriteContext {
     /// - Throws: `.full` if the queue has no room for `count` more jobs.
-    fileprivate func reserve(_ count: Int, limit: Int) throws {
+    func reserve(_ count: Int, limit: Int) throws {
         let depth = try depth()
         guard count == 0 || depth + count <= limit else { throw JobStoreError.full(depth: depth, limit: limit) }
     }

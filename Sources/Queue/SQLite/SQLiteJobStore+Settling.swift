@@ -12,7 +12,7 @@ extension SQLiteJobStore {
             switch settlement.outcome {
             case .ended(let state, let result):
                 try context.end(job, from: .running, as: state, with: result, at: now)
-            case .retry where job.isCancelRequested:
+            case .retry where try job.isCancelRequested || context.isBatchCanceled(ofJob: job.row):
                 try context.end(job, from: .running, as: .canceled, because: .jobCanceled, at: now)
             case .retry(let runAt):
                 let charged = job.charged + (settlement.attempt.maybeBilled ? 1 : 0)
@@ -108,7 +108,7 @@ extension WriteContext {
         ) { $0.int(0) }
         guard let attempt, let job = try takeRunning(row, attempt: attempt) else { return false }
         try journal(.leaseExpired(attempt: attempt, claimedAt: job.claimedAt ?? now, at: now), of: row)
-        if job.isCancelRequested {
+        if try job.isCancelRequested || isBatchCanceled(ofJob: row) {
             try end(job, from: .running, as: .canceled, because: .jobCanceled, at: now)
         } else if job.charged + 1 >= maxAttempts {
             try end(job, from: .running, as: .errored, because: .jobAttemptsExhausted(attempt), at: now)

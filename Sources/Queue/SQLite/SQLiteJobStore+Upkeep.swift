@@ -17,7 +17,12 @@ extension SQLiteJobStore {
         guard limit > 0 else { return PruneSlice(deleted: 0, next: nil) }
         let found = try await read { try $0.prunable(endedBefore: cutoff, after: after, limit: limit) }
         guard !found.rows.isEmpty else { return PruneSlice(deleted: 0, next: found.next) }
-        let deleted = try await writer.perform { context in try found.rows.count { try context.delete($0) } }
+        let deleted = try await writer.perform { context in
+            try found.rows.count { row in
+                try context.archive(row, at: cutoff)
+                return try context.delete(row)
+            }
+        }
         return PruneSlice(deleted: deleted, next: found.next)
     }
 
@@ -142,7 +147,7 @@ extension WriteContext {
     }
 
     /// - Returns: whether it was there still.
-    fileprivate func delete(_ row: Int64) throws -> Bool {
+    func delete(_ row: Int64) throws -> Bool {
         let found = try connection.first("DELETE FROM ended WHERE job = ? RETURNING tenant, state", row) {
             ($0.int64(0), try JobState(stored: $0.int(1)))
         }

@@ -1,4 +1,4 @@
-/// The file format of `relay.sqlite`, version 2. Pages of 8 KiB, journal mode WAL, `synchronous=FULL`,
+/// The file format of `relay.sqlite`, version 3. Pages of 8 KiB, journal mode WAL, `synchronous=FULL`,
 /// `auto_vacuum=INCREMENTAL`.
 ///
 /// Times are microseconds since 1970; names, ids and URLs are text; states and events are the numbers of
@@ -22,18 +22,22 @@
 /// | `endpoints` | each registered webhook receiver; `events` has one bit an event | the API | – |
 /// | `deliveries` | each event for each receiver: the outbox | the transaction that ends the job; delivery | – |
 /// | `keys` | each upstream key, sealed | operators | – |
+/// | `batches` | each Message Batch: its counts | creation, cancellation; counts by every ending | – |
+/// | `staged` | each request of a batch that is no job yet | creation; the mover turns it into a job | changed |
+/// | `batch_jobs` | each job of a batch, with the client's name for it | the mover; deletion | changed |
 ///
 /// Invariants: counts equal a recount (`relay doctor` and the chaos run check it); `attempt` of a job equals its claims;
 /// `jobs.row` is never used twice, because the newest row is never deleted; a tenant with `ready = 0` has no due job
-/// before `wake_at`.
+/// before `wake_at`; of an open batch, `total` equals its rows in `staged` and `batch_jobs` unless retention has deleted
+/// some (`archived_at`), and the sum of its counts equals its jobs in `ended`.
 enum Schema {
     /// `RLAY`
     static let applicationID = 0x524C_4159
-    static let version = 2
+    static let version = 3
     /// Must be set before the first table is made.
     static let filePragmas = "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL"
 
-    static let statements = jobs + webhooks + keys
+    static let statements = jobs + webhooks + keys + batches
 
     static let jobs = [
         """
@@ -237,5 +241,58 @@ enum Schema {
             created_at INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID
         """
+    ]
+
+    /// Version 3. Single jobs pay nothing for batches: what makes a job one of a batch stands beside it.
+    static let batches = [
+        // `phase`: 0 being received, 1 accepted, 2 being deleted (or given up); only 1 is visible. `busy`: the mover has
+        // work with it. `cancel_from`: jobs up to this row have been looked at by the cancellation.
+        """
+        CREATE TABLE batches (
+            number INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            tenant INTEGER NOT NULL,
+            phase INTEGER NOT NULL,
+            busy INTEGER NOT NULL,
+            created_at INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL,
+            touched_at INTEGER NOT NULL,
+            cancel_initiated_at INTEGER,
+            cancel_from INTEGER NOT NULL DEFAULT 0,
+            ended_at INTEGER,
+            archived_at INTEGER,
+            total INTEGER NOT NULL DEFAULT 0,
+            succeeded INTEGER NOT NULL DEFAULT 0,
+            errored INTEGER NOT NULL DEFAULT 0,
+            canceled INTEGER NOT NULL DEFAULT 0,
+            expired INTEGER NOT NULL DEFAULT 0,
+            key TEXT,
+            key_expires_at INTEGER,
+            fingerprint BLOB,
+            headers BLOB NOT NULL
+        ) STRICT
+        """,
+        // Lists of a tenant.
+        "CREATE INDEX batches_tenant ON batches(tenant, number) WHERE phase = 1",
+        // Idempotent creation.
+        "CREATE INDEX batches_key ON batches(tenant, key) WHERE key IS NOT NULL",
+        // The mover.
+        "CREATE INDEX batches_busy ON batches(number) WHERE busy = 1",
+        // `row` is the batch's number times 2^20 plus the request's place: a batch's rows lie side by side.
+        """
+        CREATE TABLE staged (
+            row INTEGER PRIMARY KEY,
+            custom_id TEXT NOT NULL,
+            job TEXT NOT NULL,
+            model TEXT NOT NULL,
+            refusal BLOB,
+            body BLOB NOT NULL
+        ) STRICT
+        """,
+        // Names are unique within a batch: `row >> 20` is its number.
+        "CREATE UNIQUE INDEX staged_names ON staged(row >> 20, custom_id)",
+        "CREATE TABLE batch_jobs (job INTEGER PRIMARY KEY, batch INTEGER NOT NULL, custom_id TEXT NOT NULL) STRICT",
+        // Results, cancellation and deletion, in the order of submission.
+        "CREATE INDEX batch_jobs_batch ON batch_jobs(batch)",
     ]
 }

@@ -4,6 +4,7 @@ enum SchemaMigrations {
     static func steps(from version: Int) -> [String] {
         switch version {
         case 1: fromVersion1
+        case 2: Schema.batches  // no batches before
         default: []
         }
     }

@@ -19,6 +19,13 @@ struct OpenJob {
     var claimedAt: Timestamp?
     var isCancelRequested = false
 
+    /// One that was never claimed.
+    init(row: Int64, tenant: Int64, priority: Int, runAt: Timestamp, deadline: Timestamp?, bytes: Int) {
+        (self.row, self.tenant, self.priority, self.runAt) = (row, tenant, priority, runAt)
+        (attempt, charged, firstClaimedAt, hasWebhook) = (0, 0, nil, false)
+        (self.deadline, self.bytes) = (deadline, bytes)
+    }
+
     /// Reads `job, tenant, priority, run_at, attempt, charged, first_claimed_at, deadline, bytes, has_webhook`.
     init(queued stored: SQLiteRow) {
         row = stored.int64(0)
@@ -78,9 +85,9 @@ extension WriteContext {
         expectJob(of: job.tenant, at: runAt)
     }
 
-    /// Ends a job that was just taken out of `old`, with its result and its webhook outbox rows.
+    /// Ends a job that was just taken out of `old` (nil: a new one), with its result and its webhook outbox rows.
     func end(
-        _ job: OpenJob, from old: JobState, as state: JobState, with result: JobResult, at now: Timestamp
+        _ job: OpenJob, from old: JobState?, as state: JobState, with result: JobResult, at now: Timestamp
     ) throws {
         try connection.execute(
             """
@@ -90,13 +97,14 @@ extension WriteContext {
             job.row, job.tenant, state.code, job.attempt, job.runAt, now, job.isCancelRequested, result.status,
             FieldCodec.encode(result.headers), result.body)
         countJob(of: job.tenant, from: old, to: state)
+        try countInBatch(job.row, endedAs: state, at: now)
         note(.results)
         try announce(job, endedAs: state, at: now)
     }
 
     /// Ends it with the relay's own envelope in place of an answer.
     func end(
-        _ job: OpenJob, from old: JobState, as state: JobState, because error: RelayError, at now: Timestamp
+        _ job: OpenJob, from old: JobState?, as state: JobState, because error: RelayError, at now: Timestamp
     ) throws {
         try end(job, from: old, as: state, with: JobResult(error), at: now)
     }

@@ -16,6 +16,9 @@ final class WriteContext {
     private var tenants: [Int64: TenantChange] = [:]
     private var counters: [String: Int] = [:]
     private var numbers: [String: Int64] = [:]
+    private var batchEndings: [Int64: (counts: [JobState: Int], at: Timestamp)] = [:]
+    /// nil until somebody asks.
+    private var batchesExist: Bool?
 
     init(_ connection: SQLiteConnection, makeDeliveryID: @escaping () -> String) {
         self.connection = connection
@@ -65,6 +68,19 @@ final class WriteContext {
         counters["deliveries." + state.rawValue, default: 0] += delta
     }
 
+    func countEnding(ofBatch number: Int64, as state: JobState, at now: Timestamp) {
+        let (counts, latest) = batchEndings[number] ?? ([:], now)
+        batchEndings[number] = (counts.merging([state: 1], uniquingKeysWith: +), max(latest, now))
+    }
+
+    /// Where there has never been a batch, jobs need not be looked up in them.
+    func hasBatches() throws -> Bool {
+        if let batchesExist { return batchesExist }
+        let exist = try connection.first("SELECT 1 FROM batches LIMIT 1") { _ in true } ?? false
+        batchesExist = exist
+        return exist
+    }
+
     /// The unfinished jobs of all tenants, those of this transaction included.
     func depth() throws -> Int {
         try ["jobs.queued", "jobs.running"].reduce(0) { sum, name in
@@ -76,6 +92,7 @@ final class WriteContext {
     /// Writes what was counted; before tenants are read, and as the last act before the commit.
     func flush() throws {
         for (tenant, change) in tenants { try write(change, of: tenant) }
+        for (number, endings) in batchEndings { try write(endings.counts, ofBatch: number, at: endings.at) }
         for (name, delta) in counters where delta != 0 {
             try connection.execute(
                 "INSERT INTO counters (name, count) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET count = count + ?",
@@ -83,6 +100,20 @@ final class WriteContext {
         }
         tenants = [:]
         counters = [:]
+        batchEndings = [:]
+    }
+
+    /// A batch has ended when all its requests have.
+    private func write(_ counts: [JobState: Int], ofBatch number: Int64, at now: Timestamp) throws {
+        try connection.execute(
+            """
+            UPDATE batches SET succeeded = succeeded + ?1, errored = errored + ?2, canceled = canceled + ?3,
+                expired = expired + ?4,
+                ended_at = CASE WHEN succeeded + errored + canceled + expired + ?5 = total THEN ?6 ELSE ended_at END
+            WHERE number = ?7
+            """,
+            counts[.succeeded] ?? 0, counts[.errored] ?? 0, counts[.canceled] ?? 0, counts[.expired] ?? 0,
+            counts.values.reduce(0, +), now, number)
     }
 
     private func write(_ change: TenantChange, of tenant: Int64) throws {

@@ -9,6 +9,7 @@ struct Settings: Sendable {
     var logLevel = "info"
 
     var bodyLimit = 32 * 1024 * 1024
+    var batchBodyLimit = 256 * 1024 * 1024
     var bulkLines = 1_000_000
     var queueDepth = 10_000_000
     var longestWait = Duration.seconds(60)

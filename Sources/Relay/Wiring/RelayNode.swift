@@ -60,6 +60,7 @@ struct RelayNode {
         api.host = address.host
         api.port = address.port
         api.bodyLimit = settings.bodyLimit
+        api.batchBodyLimit = settings.batchBodyLimit
         api.bulkLineLimit = settings.bulkLines
         api.longestWait = settings.longestWait
         api.patience = settings.syncPatience

@@ -1,0 +1,128 @@
+import Domain
+import Queue
+import Vault
+
+/// One batch on its way in: checks its requests and hands them to the store in slices. Holds one slice.
+struct BatchIntake {
+    /// Requests of one batch.
+    static let requestLimit = 100_000
+    private static let sliceRequests = 500
+    private static let sliceBytes = 4 * 1024 * 1024
+
+    let batch: NewBatch
+    let store: any JobStore
+    let wall: any WallClock
+    /// Over all requests in their order, whatever space stands between them.
+    private(set) var fingerprint: [UInt8] = []
+    private let isFingerprinted: Bool
+    private(set) var count = 0
+    private var slice: [BatchItem] = []
+    private var sliceSize = 0
+    private var isBegun = false
+
+    /// - Parameter isFingerprinted: whether ``fingerprint`` is wanted.
+    init(_ batch: NewBatch, isFingerprinted: Bool, store: any JobStore, wall: any WallClock) {
+        self.batch = batch
+        self.isFingerprinted = isFingerprinted
+        self.store = store
+        self.wall = wall
+    }
+
+    /// Takes one request, `{"custom_id": …, "params": …}`.
+    /// - Throws: what makes the whole batch refused: a bad name, an unknown field; bad `params` are a result, not this.
+    mutating func add(_ element: [UInt8]) async throws(RelayError) {
+        count += 1
+        guard count <= Self.requestLimit else {
+            throw RelayError(
+                .bulkTooLarge, "The batch has more than \(Self.requestLimit) requests; that is the limit.",
+                remedy: "Send the others in another batch.")
+        }
+        let item = try item(of: element, path: "requests[\(count - 1)].")
+        if isFingerprinted { fingerprint = Digest.sha256(fingerprint + Digest.sha256(element)) }
+        slice.append(item)
+        sliceSize += item.body.count
+        if slice.count >= Self.sliceRequests || sliceSize >= Self.sliceBytes { try await store(slice) }
+    }
+
+    /// Accepts the batch. - Throws: also if it has no request.
+    mutating func finish(_ idempotency: IdempotencyKey?) async throws(RelayError) -> BatchRecord {
+        guard count > 0 else {
+            throw RelayError(
+                .batchInvalid, "The batch has no requests; allowed are 1 to \(Self.requestLimit).",
+                remedy: "Send at least one.")
+        }
+        if !slice.isEmpty { try await store(slice) }
+        let (id, now) = (batch.id, wall.now())
+        let opening = try await store.reading { store throws(JobStoreError) in
+            try await store.openBatch(id, idempotency: idempotency, at: now)
+        }
+        switch opening {
+        case .opened(let record), .existing(let record): return record
+        case .idempotencyConflict(let first):
+            throw RelayError(
+                .idempotencyConflict, "The Idempotency-Key was used for another batch, which is \(first).",
+                remedy: "Use a new key for a new batch.")
+        case .gone: throw Self.gone
+        }
+    }
+
+    /// Gives up what has been stored, if anything has.
+    func abandon() async {
+        guard isBegun else { return }
+        try? await store.abandonBatch(batch.id)  // if this fails, it is found abandoned later
+    }
+
+    // MARK: Slices
+
+    private mutating func store(_ items: [BatchItem]) async throws(RelayError) {
+        let (batch, now) = (batch, wall.now())
+        if !isBegun {
+            try await store.reading { store throws(JobStoreError) in try await store.beginBatch(batch) }
+            isBegun = true
+        }
+        let addition = try await store.reading { store throws(JobStoreError) in
+            try await store.addToBatch(batch.id, items, at: now)
+        }
+        (slice, sliceSize) = ([], 0)
+        switch addition {
+        case .added: return
+        case .duplicate(let name):
+            throw RelayError(
+                .batchInvalid, "The custom_id \(name.text) stands in the batch twice; it must be unique in it.",
+                remedy: "Give every request a name of its own.")
+        case .gone: throw Self.gone
+        }
+    }
+
+    private static let gone = RelayError(
+        .storeUnavailable, "The batch was given up while it was being received: nothing came for too long.",
+        remedy: "Send it again.", retryAfter: .seconds(1))
+
+    // MARK: Requests
+
+    private func item(of element: [UInt8], path: String) throws(RelayError) -> BatchItem {
+        let fields = try JSONFields(element, path: path)
+        try fields.allowOnly(["custom_id", "params"])
+        let name = try fields.require("custom_id", CustomID.rule) { fields.string($0).flatMap { CustomID($0) } }
+        let params = try fields.require("params", "an object, the body for POST /v1/messages") { $0 }
+        var random = PooledRandom()
+        let (model, refusal) = judge(params, in: element)
+        return BatchItem(
+            customID: name, job: .make(at: batch.createdAt, using: &random), body: fields.bytes(params), model: model,
+            refusal: refusal.map { ErrorEnvelope.render($0, requestID: nil) })
+    }
+
+    /// Of `params` only what the relay cannot send is judged; the rest is the upstream's to say, in the request's result.
+    private func judge(_ params: JSONMember, in element: [UInt8]) -> (model: String, refusal: RelayError?) {
+        guard let fields = try? JSONFields(element, in: params.value, path: "params.") else {
+            return ("", Self.refused("The field params is not an object."))
+        }
+        let model = fields.member("model").flatMap(fields.string) ?? ""
+        let isStream = fields.member("stream").flatMap(fields.boolean) ?? false
+        return (model, isStream ? Self.refused("The field params.stream is true; allowed in a batch is false.") : nil)
+    }
+
+    private static func refused(_ message: String) -> RelayError {
+        RelayError(.fieldInvalid, message, remedy: "Correct it and send the request again.")
+    }
+}

@@ -1,0 +1,259 @@
+package import Domain
+
+extension SQLiteJobStore: BatchStore {
+    // MARK: Creation
+
+    package func beginBatch(_ batch: NewBatch) async throws(JobStoreError) {
+        try await writer.perform { context in
+            let tenant = try context.numberMakingTenant(batch.tenant.text)
+            try context.connection.execute(
+                """
+                INSERT INTO batches (id, tenant, phase, busy, created_at, expires_at, touched_at, headers)
+                VALUES (?, ?, 0, 1, ?, ?, ?, ?)
+                """, batch.id.text, tenant, batch.createdAt, batch.expiresAt, batch.createdAt,
+                FieldCodec.encode(batch.headers))
+        }
+    }
+
+    package func addToBatch(
+        _ id: BatchID, _ items: [BatchItem], at now: Timestamp
+    ) async throws(JobStoreError) -> BatchAddition {
+        try await writer.perform(bytes: items.reduce(0) { $0 + $1.body.count }) { context in
+            guard let batch = try context.storedBatch(id), batch.phase == .receiving,
+                Int64(batch.total + items.count) < StoredBatch.capacity
+            else { return .gone }
+            if let twice = try context.firstUsedName(of: items, in: batch) { return .duplicate(twice) }
+            for (index, item) in items.enumerated() {
+                try context.stage(item, at: batch.rows.lowerBound + Int64(batch.total + index))
+            }
+            try context.connection.execute(
+                "UPDATE batches SET total = total + ?, touched_at = ? WHERE number = ?", items.count, now,
+                batch.number)
+            return .added
+        }
+    }
+
+    package func openBatch(
+        _ id: BatchID, idempotency: IdempotencyKey?, at now: Timestamp
+    ) async throws(JobStoreError) -> BatchOpening {
+        let limit = configuration.maxDepth
+        return try await writer.perform { context in
+            guard let batch = try context.storedBatch(id), batch.phase == .receiving else { return .gone }
+            if let idempotency, let first = try context.firstUse(of: idempotency, by: batch.tenant, at: now) {
+                try context.connection.execute("UPDATE batches SET phase = 2 WHERE number = ?", batch.number)
+                return first
+            }
+            try context.reserve(batch.total, limit: limit)
+            try context.connection.execute(
+                "UPDATE batches SET phase = 1, key = ?, key_expires_at = ?, fingerprint = ? WHERE number = ?",
+                idempotency?.key, idempotency?.expiresAt, idempotency?.fingerprint, batch.number)
+            context.note(.batches)
+            guard let record = try context.connection.batch(id) else { return .gone }
+            return .opened(record)
+        }
+    }
+
+    package func abandonBatch(_ id: BatchID) async throws(JobStoreError) {
+        try await writer.perform { context in
+            try context.connection.execute("UPDATE batches SET phase = 2 WHERE id = ? AND phase = 0", id.text)
+            context.note(.batches)
+        }
+    }
+
+    // MARK: Owners
+
+    package func batch(_ id: BatchID, of tenant: TenantID) async throws(JobStoreError) -> BatchRecord? {
+        try await read { connection in
+            try connection.batch(id).flatMap { $0.tenant == tenant ? $0 : nil }
+        }
+    }
+
+    package func batches(_ query: BatchQuery) async throws(JobStoreError) -> BatchPage {
+        try await read { try $0.page(of: query) }
+    }
+
+    package func batchResults(
+        _ id: BatchID, of tenant: TenantID, after: Int64, limit: Int, bytes: Int
+    ) async throws(JobStoreError) -> [BatchResult] {
+        try await read { connection in
+            let rows = try connection.all(
+                """
+                SELECT j.job, length(e.body) FROM batches b JOIN tenants t ON t.number = b.tenant
+                    JOIN batch_jobs j INDEXED BY batch_jobs_batch ON j.batch = b.number JOIN ended e ON e.job = j.job
+                WHERE b.id = ? AND b.phase = 1 AND t.name = ? AND j.job > ? ORDER BY j.job LIMIT ?
+                """, id.text, tenant.text, after, limit
+            ) { (row: $0.int64(0), bytes: $0.int(1)) }
+            var sum = 0
+            let wanted = rows.prefix { row in
+                defer { sum += row.bytes }
+                return sum == 0 || sum + row.bytes <= bytes
+            }
+            return try wanted.compactMap { try connection.batchResult($0.row) }
+        }
+    }
+
+    package func cancelBatch(
+        _ id: BatchID, of tenant: TenantID, at now: Timestamp
+    ) async throws(JobStoreError) -> BatchRecord? {
+        try await writer.perform { context in
+            guard let batch = try context.connection.batch(id), batch.tenant == tenant else { return nil }
+            try context.connection.execute(
+                """
+                UPDATE batches SET cancel_initiated_at = ?, busy = 1
+                WHERE id = ? AND ended_at IS NULL AND cancel_initiated_at IS NULL
+                """, now, id.text)
+            context.note(.batches)
+            return try context.connection.batch(id)
+        }
+    }
+
+    package func deleteBatch(_ id: BatchID, of tenant: TenantID) async throws(JobStoreError) -> Bool? {
+        try await writer.perform { context in
+            guard let batch = try context.connection.batch(id), batch.tenant == tenant else { return nil }
+            guard batch.status == .ended else { return false }
+            try context.connection.execute("UPDATE batches SET phase = 2, busy = 1 WHERE id = ?", id.text)
+            context.note(.batches)
+            return true
+        }
+    }
+
+    // MARK: Upkeep
+
+    package func advanceBatches(
+        limit: Int, abandonedBefore: Timestamp, at now: Timestamp
+    ) async throws(JobStoreError) -> Int {
+        // Looked for beside the writer: mostly there is nothing, and then nobody is disturbed.
+        let busy = try await read { connection in
+            try connection.first(
+                """
+                SELECT number FROM batches INDEXED BY batches_busy
+                WHERE busy = 1 AND (phase > 0 OR touched_at < ?) ORDER BY phase, number LIMIT 1
+                """, abandonedBefore
+            ) { $0.int64(0) }
+        }
+        guard let busy else { return 0 }
+        let moved = try await writer.perform { try $0.advance(busy, limit: limit, at: now) }
+        return max(moved, 1)  // that the batch needs nothing more is a step, too
+    }
+}
+
+extension WriteContext {
+    /// The first name that the batch has already, or that `items` have twice.
+    fileprivate func firstUsedName(of items: [BatchItem], in batch: StoredBatch) throws -> CustomID? {
+        var seen: Set<CustomID> = []
+        return try items.first { item in
+            guard seen.insert(item.customID).inserted else { return true }
+            return try connection.first(
+                "SELECT 1 FROM staged INDEXED BY staged_names WHERE row >> 20 = ? AND custom_id = ? LIMIT 1",
+                batch.number, item.customID.text
+            ) { _ in true } ?? false
+        }?.customID
+    }
+
+    fileprivate func stage(_ item: BatchItem, at row: Int64) throws {
+        try connection.execute(
+            "INSERT INTO staged (row, custom_id, job, model, refusal, body) VALUES (?, ?, ?, ?, ?, ?)", row,
+            item.customID.text, item.job.text, item.model, item.refusal, item.body)
+    }
+
+    fileprivate func firstUse(
+        of idempotency: IdempotencyKey, by tenant: Int64, at now: Timestamp
+    ) throws -> BatchOpening? {
+        let first = try connection.first(
+            """
+            SELECT id, fingerprint FROM batches INDEXED BY batches_key
+            WHERE tenant = ? AND key = ? AND key_expires_at > ? AND phase = 1 LIMIT 1
+            """, tenant, idempotency.key, now
+        ) { (try BatchID(stored: $0.text(0)), $0.bytes(1)) }
+        guard let (id, fingerprint) = first, let record = try connection.batch(id) else { return nil }
+        return fingerprint == idempotency.fingerprint ? .existing(record) : .idempotencyConflict(id)
+    }
+}
+
+extension SQLiteConnection {
+    /// An accepted batch.
+    fileprivate func batch(_ id: BatchID) throws -> BatchRecord? {
+        try first(
+            """
+            SELECT b.id, t.name, b.created_at, b.expires_at, b.cancel_initiated_at, b.ended_at, b.archived_at, b.total,
+                b.succeeded, b.errored, b.canceled, b.expired
+            FROM batches b JOIN tenants t ON t.number = b.tenant WHERE b.id = ? AND b.phase = 1 LIMIT 1
+            """, id.text, read: BatchRecord.init(stored:))
+    }
+
+    fileprivate func page(of query: BatchQuery) throws -> BatchPage {
+        let tenant = try first("SELECT number FROM tenants WHERE name = ? LIMIT 1", query.tenant.text) { $0.int64(0) }
+        guard let tenant else { return BatchPage(batches: [], hasMore: false) }
+        let found: [BatchRecord]
+        switch query.start {
+        case .newest: found = try older(than: .max, of: tenant, limit: query.limit + 1)
+        case .after(let id):
+            found = try older(than: try number(of: id, tenant) ?? 0, of: tenant, limit: query.limit + 1)
+        case .before(let id):
+            found = try newer(than: try number(of: id, tenant) ?? .max, of: tenant, limit: query.limit + 1)
+        }
+        let page = found.prefix(query.limit)
+        if case .before = query.start {
+            return BatchPage(batches: page.reversed(), hasMore: found.count > query.limit)
+        }
+        return BatchPage(batches: Array(page), hasMore: found.count > query.limit)
+    }
+
+    private func number(of id: BatchID, _ tenant: Int64) throws -> Int64? {
+        try first("SELECT number FROM batches WHERE id = ? AND tenant = ? LIMIT 1", id.text, tenant) { $0.int64(0) }
+    }
+
+    /// Newest first.
+    private func older(than number: Int64, of tenant: Int64, limit: Int) throws -> [BatchRecord] {
+        try all(
+            """
+            SELECT b.id, t.name, b.created_at, b.expires_at, b.cancel_initiated_at, b.ended_at, b.archived_at, b.total,
+                b.succeeded, b.errored, b.canceled, b.expired
+            FROM batches b INDEXED BY batches_tenant JOIN tenants t ON t.number = b.tenant
+            WHERE b.phase = 1 AND b.tenant = ? AND b.number < ? ORDER BY b.number DESC LIMIT ?
+            """, tenant, number, limit, read: BatchRecord.init(stored:))
+    }
+
+    /// Oldest first.
+    private func newer(than number: Int64, of tenant: Int64, limit: Int) throws -> [BatchRecord] {
+        try all(
+            """
+            SELECT b.id, t.name, b.created_at, b.expires_at, b.cancel_initiated_at, b.ended_at, b.archived_at, b.total,
+                b.succeeded, b.errored, b.canceled, b.expired
+            FROM batches b INDEXED BY batches_tenant JOIN tenants t ON t.number = b.tenant
+            WHERE b.phase = 1 AND b.tenant = ? AND b.number > ? ORDER BY b.number LIMIT ?
+            """, tenant, number, limit, read: BatchRecord.init(stored:))
+    }
+
+    fileprivate func batchResult(_ row: Int64) throws -> BatchResult? {
+        try first(
+            """
+            SELECT e.status, e.headers, e.body, e.state, j.custom_id
+            FROM ended e JOIN batch_jobs j ON j.job = e.job WHERE e.job = ? LIMIT 1
+            """, row
+        ) {
+            BatchResult(
+                position: row, customID: $0.text(4), state: try JobState(stored: $0.int(3)),
+                result: try JobResult(stored: $0))
+        }
+    }
+}
+
+extension BatchID {
+    fileprivate init(stored text: String) throws {
+        guard let id = BatchID(text) else { throw DamagedValue(description: "damaged file: '\(text)' is no batch id") }
+        self = id
+    }
+}
+
+extension BatchRecord {
+    fileprivate init(stored row: SQLiteRow) throws {
+        self.init(
+            id: try BatchID(stored: row.text(0)), tenant: try TenantID(stored: row.text(1)), createdAt: row.time(2),
+            expiresAt: row.time(3), cancelInitiatedAt: row.optionalTime(4), endedAt: row.optionalTime(5),
+            archivedAt: row.optionalTime(6), total: row.int(7),
+            ended: [
+                .succeeded: row.int(8), .errored: row.int(9), .canceled: row.int(10), .expired: row.int(11),
+            ])
+    }
+}
