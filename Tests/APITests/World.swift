@@ -1,10 +1,11 @@
-import API
 import Domain
 import Logging
 import Queue
 import ServiceLifecycle
 import Synchronization
 import TestSupport
+
+@testable import API
 
 /// A relay's API on a port of its own, with a store in memory, a scripted Gateway and a clock that a test moves.
 struct World: Sendable {
@@ -17,6 +18,7 @@ struct World: Sendable {
     let gateway: ScriptedGateway
     let clock: ManualClock
     private let services: ServiceGroup
+    private let server: APIServer
 
     static func run(
         configure: (inout APIConfiguration) -> Void = { _ in }, maxDepth: Int = 1_000_000,
@@ -40,7 +42,9 @@ struct World: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
             for await port in ports {
-                try await test(World(port: port, store: store, gateway: gateway, clock: clock, services: services))
+                try await test(
+                    World(
+                        port: port, store: store, gateway: gateway, clock: clock, services: services, server: server))
                 break
             }
             group.cancelAll()
@@ -85,6 +89,11 @@ struct World: Sendable {
     /// Begins a graceful shutdown, as SIGTERM does.
     func shutdown() async {
         await services.triggerGracefulShutdown()
+    }
+
+    /// Returns once `count` clients wait for calls that can be shared.
+    func waiting(_ count: Int) async {
+        while server.services.sharedCalls?.waitingClients != count { await Task.yield() }
     }
 
     /// The verdicts on streams, once there are `count` of them: they are booked after the client has its answer.
