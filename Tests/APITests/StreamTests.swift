@@ -49,7 +49,9 @@ struct StreamTests {
             ) { _ in
                 .events([Self.events])
             }
-            let reply = try await world.advancing(by: .milliseconds(100), reach: .seconds(5)) { try await stream(world) }
+            let reply = try await world.advancing(by: .milliseconds(100), reach: .seconds(5)) {
+                try await stream(world)
+            }
             #expect(reply.status == 200 && reply.body == Self.events)
             let booked = await world.booked(3)
             #expect(booked == [.overloaded(retryAfter: nil), .egressFault(Self.broken), .success])
