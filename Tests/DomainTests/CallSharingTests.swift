@@ -15,7 +15,7 @@ private final class Sharing {
     }
 
     func leave(_ id: CallSharing.CallID) -> CallSharing.Departure { value.leave(id) }
-    func end(_ id: CallSharing.CallID, succeeded: Bool) -> Bool { value.end(id, succeeded: succeeded) }
+    func end(_ id: CallSharing.CallID, isWorthKeeping: Bool) -> Bool { value.end(id, isWorthKeeping: isWorthKeeping) }
     func taken(_ id: CallSharing.CallID) { value.taken(id) }
     func graceIsOver(_ id: CallSharing.CallID, absence: Int) -> Bool { value.graceIsOver(id, absence: absence) }
 }
@@ -38,9 +38,9 @@ struct CallSharingTests {
         #expect(sharing.arrive(request, retryCount: 0) == .begin(1))
         #expect(sharing.arrive(request, retryCount: 0) == .begin(2))
         #expect(sharing.arrive(request, retryCount: 1) == .attach(1))
-        #expect(sharing.end(1, succeeded: true) == false)
+        #expect(sharing.end(1, isWorthKeeping: true) == false)
         #expect(sharing.arrive(request, retryCount: 1) == .attach(2))
-        #expect(sharing.end(2, succeeded: true) == false)
+        #expect(sharing.end(2, isWorthKeeping: true) == false)
         #expect(sharing.arrive(request, retryCount: 1) == .begin(3))
     }
 
@@ -72,7 +72,7 @@ struct CallSharingTests {
         for _ in 1...3 { _ = sharing.arrive(request, retryCount: 0) }
         #expect(sharing.leave(2) == .linger(absence: 1))
         #expect(sharing.arrive(request, retryCount: 1) == .attach(2))
-        for id in [1, 3] as [CallSharing.CallID] { _ = sharing.end(id, succeeded: true) }
+        for id in [1, 3] as [CallSharing.CallID] { _ = sharing.end(id, isWorthKeeping: true) }
         #expect(sharing.arrive(request, retryCount: 1) == .begin(4))
         #expect(sharing.arrive(request, retryCount: 2) == .attach(2))
     }
@@ -107,12 +107,12 @@ struct CallSharingTests {
         let request = try Self.request()
         _ = sharing.arrive(request, retryCount: 0)
         _ = sharing.leave(1)
-        #expect(sharing.end(1, succeeded: true))
+        #expect(sharing.end(1, isWorthKeeping: true))
         #expect(sharing.arrive(request, retryCount: 1) == .attach(1))
         sharing.taken(1)
         #expect(sharing.arrive(request, retryCount: 2) == .begin(2))
         _ = sharing.leave(2)
-        #expect(sharing.end(2, succeeded: false) == false)
+        #expect(sharing.end(2, isWorthKeeping: false) == false)
         #expect(sharing.arrive(request, retryCount: 3) == .begin(3))
     }
 
@@ -158,7 +158,7 @@ struct CallSharingTests {
                 clients[id] = departure == .abandon ? nil : count - 1
             default:
                 guard let id, let count = clients[id] else { continue }
-                let isKept = sharing.end(id, succeeded: false)
+                let isKept = sharing.end(id, isWorthKeeping: false)
                 #expect(!isKept && count >= 0)
                 clients[id] = nil
             }

@@ -126,7 +126,7 @@ extension SharedCalls.State {
     /// - Returns: who waits for the outcome.
     fileprivate mutating func end(_ id: CallSharing.CallID, _ outcome: SharedCalls.Outcome) -> [SharedCalls.Waiter] {
         guard let call = calls[id] else { return [] }
-        if sharing.end(id, succeeded: outcome.isSuccess) {
+        if sharing.end(id, isWorthKeeping: outcome.isWorthKeeping) {
             calls[id]?.outcome = outcome
         } else {
             calls[id] = nil
@@ -136,9 +136,12 @@ extension SharedCalls.State {
 }
 
 extension Result<Answer, any Error> {
-    fileprivate var isSuccess: Bool {
-        guard case .success(.full(let status, _, _)) = self else { return false }
-        return (200..<300).contains(status)
+    /// Larger answers are not kept for a client that may never come.
+    private static var keptBytes: Int { 1 << 20 }
+
+    fileprivate var isWorthKeeping: Bool {
+        guard case .success(.full(let status, _, let body)) = self else { return false }
+        return (200..<300).contains(status) && body.count <= Self.keptBytes
     }
 }
 

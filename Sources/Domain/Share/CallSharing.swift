@@ -28,7 +28,6 @@ package struct CallSharing: Sendable {
         var clients = 1
         /// How often its last client has left it.
         var absences = 0
-        var hasEnded = false
     }
 
     private let lingers: Bool
@@ -41,7 +40,7 @@ package struct CallSharing: Sendable {
     private var lingering = 0
 
     /// - Parameter lingers: whether a call that its last client has left lives on.
-    package init(lingers: Bool, lingerLimit: Int = 1000) {
+    package init(lingers: Bool, lingerLimit: Int = 256) {
         self.lingers = lingers
         self.lingerLimit = lingerLimit
     }
@@ -88,15 +87,14 @@ package struct CallSharing: Sendable {
     }
 
     /// The call has its outcome.
-    /// - Parameter succeeded: a failure is not kept for whoever may come.
+    /// - Parameter isWorthKeeping: a failure, for example, is not kept for whoever may come.
     /// - Returns: whether the outcome is to be kept until the grace is over, or until it is taken.
-    package mutating func end(_ id: CallID, succeeded: Bool) -> Bool {
+    package mutating func end(_ id: CallID, isWorthKeeping: Bool) -> Bool {
         guard let call = calls[id] else { return false }
-        guard call.clients == 0, succeeded else {
+        guard call.clients == 0, isWorthKeeping else {
             forget(id)
             return false
         }
-        calls[id]?.hasEnded = true
         return true
     }
 
