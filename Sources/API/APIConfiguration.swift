@@ -18,12 +18,20 @@ package struct APIConfiguration: Sendable {
     package var patience = Duration.seconds(30)
     /// Attempts of one synchronous call, the first one included.
     package var maxAttempts = 3
+    /// Whether paths under `/v1/` that the relay does not know go to the upstream.
+    package var forwardsOtherPaths = false
     /// How long an `Idempotency-Key` is remembered.
     package var idempotencyLifetime = Duration.seconds(86_400)
     /// Whether webhook URLs may be plain `http`.
     package var allowsHTTPWebhooks = false
     /// Silence on a stream after which the client gets a ping.
     package var pingInterval = Duration.seconds(15)
+    /// A client that takes no byte of its answer for this long loses its connection.
+    package var writeTimeout = Duration.seconds(300)
+    /// Whether an SDK's retry is attached to the equal call that still runs.
+    package var sharesRetries = true
+    /// How long a plain call of an SDK lives on after its client has left, so that a retry finds it.
+    package var retryGrace = Duration.seconds(2)
     /// An idle connection is closed after this long.
     package var idleTimeout = Duration.seconds(300)
 

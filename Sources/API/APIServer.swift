@@ -11,7 +11,7 @@ package import Upstream
 ///
 /// On graceful shutdown `/readyz` turns to 503, the listener closes, and requests in flight end as they would have.
 package struct APIServer: Service {
-    private let services: APIServices
+    let services: APIServices
     private let onListening: @Sendable (Int) -> Void
 
     /// - Parameters:
@@ -28,7 +28,9 @@ package struct APIServer: Service {
     ) {
         services = APIServices(
             configuration: configuration, store: store, gateway: gateway, keyring: keyring, tokens: tokens,
-            webhookSecrets: webhookSecrets, wall: wall, clock: clock, metricsText: metricsText, logger: logger)
+            webhookSecrets: webhookSecrets, wall: wall, clock: clock, metricsText: metricsText, logger: logger,
+            sharedCalls: configuration.sharesRetries
+                ? SharedCalls(grace: configuration.retryGrace, clock: clock) : nil)
         self.onListening = onListening
     }
 
@@ -38,7 +40,7 @@ package struct APIServer: Service {
         let http = HTTP1Channel(
             responder: { request, writer, _ in try await responder.respond(to: request, with: writer) },
             configuration: .init(idleTimeout: .milliseconds(configuration.idleTimeout.microseconds / 1000)))
-        let server = WatchedHTTP1(http: http).server(
+        let server = WatchedHTTP1(http: http, writeTimeout: configuration.writeTimeout).server(
             configuration: .init(address: .hostname(configuration.host, port: configuration.port), backlog: 4096),
             onServerRunning: { onListening($0.localAddress?.port ?? configuration.port) },
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: services.logger)
@@ -53,7 +55,8 @@ package struct APIServer: Service {
         RouteTable(
             MessagesRoutes(services: services).all + JobRoutes(services: services).all
                 + SubmissionRoute(services: services).all + BatchRoutes(services: services).all
-                + WebhookRoutes(services: services).all
-                + HealthRoutes(services: services).all)
+                + WebhookRoutes(services: services).all + HealthRoutes(services: services).all,
+            others: OtherPaths(
+                forward: services.configuration.forwardsOtherPaths ? MessagesRoutes(services: services).other : nil))
     }
 }

@@ -15,5 +15,7 @@ struct APIServices: Sendable {
     let clock: any Clock<Duration>
     let metricsText: @Sendable () -> String
     let logger: Logger
+    /// nil: every request has a call of its own.
+    let sharedCalls: SharedCalls?
     let readiness = Readiness()
 }

@@ -3,11 +3,16 @@ import HTTPTypes
 
 /// The one place where an error becomes an HTTP answer.
 enum ErrorResponse {
+    /// A client's library should not sleep longer than this on a connection's behalf.
+    static let longestClientWait = Duration.seconds(60)
+
     static func headers(of error: RelayError, requestID: String) -> HTTPFields {
         var headers: HTTPFields = [
             .contentType: "application/json", .requestID: requestID, .relayError: error.code.rawValue,
         ]
         if let delay = error.retryAfter { headers[.retryAfter] = String(seconds(delay)) }
+        let isLong = error.retryAfter.map { $0 > longestClientWait } ?? false
+        if error.isFinal || isLong { headers[.shouldRetry] = "false" }
         return headers
     }
 

@@ -10,7 +10,10 @@ enum ForwardedHeaders {
     private static let ofClient: Set<String> = [
         "host", "content-length", "x-api-key", "authorization", "cookie", "expect",
     ]
-    private static let ofUpstream: Set<String> = ["content-length", "set-cookie"]
+    /// Cookies are for one client alone; the others speak about the upstream's host, which is not the relay's.
+    private static let ofUpstream: Set<String> = [
+        "content-length", "set-cookie", "alt-svc", "strict-transport-security", "nel", "report-to",
+    ]
 
     /// What the upstream gets of the client's headers.
     /// - Parameter isStream: events must stay readable, so no compressed answer is asked for.

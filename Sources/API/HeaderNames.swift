@@ -10,9 +10,11 @@ extension HTTPField.Name {
     static let idempotencyKey = known("idempotency-key")
     static let idempotentReplayed = known("idempotent-replayed")
     static let relayAccepted = known("x-relay-accepted")
+    static let relayAttachedTo = known("x-relay-attached-to")
     static let relayError = known("x-relay-error")
     static let relayRefused = known("x-relay-refused")
     static let relayRequestID = known("x-relay-request-id")
     static let requestID = known("request-id")
     static let shouldRetry = known("x-should-retry")
+    static let stainlessRetryCount = known("x-stainless-retry-count")
 }

@@ -10,6 +10,8 @@ enum HelpText {
         can prove that an answer belongs to its request. Filler words follow up to
         --output-tokens or max_tokens; one word is one token, the echo is the first.
         Equal bodies get equal answers, byte for byte; only headers differ.
+        With tools, and no tool_result yet, the first tool is used, its input
+        holding the same text. With thinking enabled a thinking block comes first.
 
         LIMITS hold for POST /v1/messages, for each key by itself. A request over a
         limit is answered 429 with retry-after and is neither attempted nor executed.
@@ -17,7 +19,8 @@ enum HelpText {
         what may be sent now; the token families never limit.
 
         FAULTS. Those with * count as executed: the real API would have billed them.
-          401  429  500  502-html  529  529-retry-after  403-region
+          400  401  403  403-region  404  409  413  429  500  502-html  504
+          529  529-retry-after
           reset             TCP reset before the answer begins
           reset-body *      TCP reset inside a plain body (stream: reset-stream)
           reset-stream *    TCP reset inside a stream (plain answer: reset-body)

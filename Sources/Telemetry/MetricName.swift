@@ -8,6 +8,8 @@ package enum MetricName {
     package static let jobAttempts = "relay_job_attempts_total"
     /// Counter: attempts whose lease another worker had taken when they ended.
     package static let leasesLost = "relay_leases_lost_total"
+    /// Counter: retries of SDKs that were attached to the call that still ran.
+    package static let attachedRetries = "relay_attached_retries_total"
     /// Counter: webhook deliveries tried, by outcome.
     package static let deliveries = "relay_deliveries_total"
     /// Gauge: jobs kept, by state.
@@ -27,6 +29,7 @@ package enum MetricName {
         responseTime: "Milliseconds from a call's head to its answer's end.",
         jobAttempts: "Attempts at jobs, by verdict.",
         leasesLost: "Attempts whose lease another worker had taken when they ended.",
+        attachedRetries: "Retries of SDKs that were attached to the call that still ran.",
         deliveries: "Webhook deliveries tried, by outcome.",
         jobs: "Jobs kept, by state.",
         keptDeliveries: "Webhook deliveries kept, by state.",

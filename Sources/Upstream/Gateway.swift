@@ -114,6 +114,9 @@ extension Gateway {
             guard !Task.isCancelled else {
                 throw TransportFailure(.canceled, maybeSent: false, detail: "canceled before it was sent")
             }
+            guard call.isIntact else {
+                throw TransportFailure(.altered, maybeSent: false, detail: "the body is not what was taken in")
+            }
             let head = try await transport.send(request(call, key: permit.key), over: path)
             return .success(
                 Answer(head: head, key: permit.key, egress: path.id, startedAt: startedAt, firstByteAt: wall.now()))

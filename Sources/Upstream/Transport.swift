@@ -49,7 +49,7 @@ package struct HTTPRequest: Sendable {
 package struct Timeouts: Hashable, Sendable {
     /// From the start to a usable connection, TLS included.
     package let connect: Duration
-    /// From the request's end to the answer's head. Claude may think for 10 minutes.
+    /// From the request's end to the answer's head. Claude may think for 10 minutes without a byte.
     package let firstByte: Duration
     /// Between two arrivals of body bytes.
     package let idle: Duration
@@ -64,7 +64,7 @@ package struct Timeouts: Hashable, Sendable {
     }
 
     package static let upstream = Timeouts(
-        connect: .seconds(10), firstByte: .seconds(600), idle: .seconds(300), total: .seconds(3600))
+        connect: .seconds(10), firstByte: .seconds(900), idle: .seconds(900), total: .seconds(3600))
 }
 
 /// The head of an answer, and its body as it arrives.

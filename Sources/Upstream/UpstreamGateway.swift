@@ -31,13 +31,21 @@ package struct UpstreamCall: Hashable, Sendable {
     /// What the client sent, less what concerns only its hop and the relay. No credential.
     package let headers: [HeaderField]
     package let body: [UInt8]?
+    /// Of the body as it was taken in; nil if none was made. A body that has changed since is not sent.
+    package let digest: BodyDigest?
 
-    package init(method: String, path: String, headers: [HeaderField], body: [UInt8]?) {
+    package init(
+        method: String, path: String, headers: [HeaderField], body: [UInt8]?, digest: BodyDigest? = nil
+    ) {
         self.method = method
         self.path = path
         self.headers = headers
         self.body = body
+        self.digest = digest
     }
+
+    /// Whether the body is still the one that was taken in, as far as that can be told.
+    package var isIntact: Bool { digest.map { $0 == BodyDigest(body ?? []) } ?? true }
 }
 
 /// The right to send one call with one key from `start` on.

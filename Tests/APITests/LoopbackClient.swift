@@ -13,14 +13,18 @@ final class LoopbackClient: Sendable {
 
     struct Broken: Error {}
 
+    /// Our end of the connection.
+    let localPort: Int
     private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
     // Safe, because each test reads from one task only.
     private nonisolated(unsafe) var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
     private nonisolated(unsafe) var buffer: [UInt8] = []
 
     private init(
-        _ inbound: NIOAsyncChannelInboundStream<ByteBuffer>, _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+        _ inbound: NIOAsyncChannelInboundStream<ByteBuffer>, _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>,
+        localPort: Int
     ) {
+        self.localPort = localPort
         self.inbound = inbound.makeAsyncIterator()
         self.outbound = outbound
     }
@@ -34,8 +38,9 @@ final class LoopbackClient: Sendable {
                     try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
                 }
             }
+        let localPort = channel.channel.localAddress?.port ?? 0
         return try await channel.executeThenClose { inbound, outbound in
-            try await body(LoopbackClient(inbound, outbound))
+            try await body(LoopbackClient(inbound, outbound, localPort: localPort))
         }
     }
 

@@ -118,6 +118,50 @@ struct MessagesTests {
         }
     }
 
+    @Test(
+        arguments: [
+            (.reply(500, "{}", .upstreamFault(retryAfter: nil)), 500, "false"),
+            (.reply(200, "{", .upstreamFault(retryAfter: nil)), 502, "false"),
+            (.failure(.connect), 502, nil), (.lost, 502, "false"),
+            (.reply(529, "{}", .overloaded(retryAfter: nil)), 529, nil),
+            (.reply(529, "{}", .overloaded(retryAfter: .seconds(61))), 529, "false"),
+            (.reply(400, "{}", .clientFault), 400, nil), (.reply(403, "{}", .permissionRefused), 403, nil),
+            (.reply(429, "{}", .spendLimited), 429, "false"),
+        ] as [(OpenedExchange, Int, String?)])
+    func `an SDK is told not to repeat what may be billed again, nor to wait for long`(
+        _ last: OpenedExchange, _ status: Int, _ advice: String?
+    ) async throws {
+        for body in [World.messageBody, World.streamBody] {
+            try await World.run(configure: { $0.maxAttempts = 1 }) { world in
+                world.gateway.script { _ in last }
+                let reply = try await world.send("POST", "/v1/messages", body)
+                #expect(reply.status == status && reply.headers["x-should-retry"] == advice)
+            }
+        }
+    }
+
+    @Test
+    func `a long outage of the relay's own carries the same advice`() async throws {
+        try await World.run { world in
+            for (seconds, advice) in [(60, nil), (300, "false")] as [(Int, String?)] {
+                world.gateway.refusePermits(
+                    RelayError(.noUpstreamKey, "Out.", remedy: "Wait.", retryAfter: .seconds(seconds)))
+                let reply = try await world.send("POST", "/v1/messages", World.messageBody)
+                #expect(reply.errorCode == "no_upstream_key" && reply.headers["x-should-retry"] == advice)
+                #expect(reply.text.contains(#""message":"Claude Relay: Out. Wait.""#))
+            }
+        }
+    }
+
+    @Test(arguments: [#""max_tokens":0"#, #""max_tokens":16.0"#, #""max_tokens":16,"messages_v2":{}"#])
+    func `what a newer API may allow is the upstream's to judge`(_ members: String) async throws {
+        try await World.run { world in
+            world.gateway.script { _ in .reply(200, "{}") }
+            let reply = try await world.send("POST", "/v1/messages", #"{"model":"m","messages":[],"# + members + "}")
+            #expect(reply.status == 200 && world.gateway.record.calls.count == 1)
+        }
+    }
+
     @Test
     func `refused keys and lost connections are the relay's own errors`() async throws {
         try await World.run { world in

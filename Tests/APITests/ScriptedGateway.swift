@@ -88,9 +88,26 @@ extension OpenedExchange {
         return .settled(.answered(verdict, UpstreamReply(status: status, headers: all, body: Array(body.utf8))))
     }
 
+    /// A 200 whose body comes as it is, of any type.
+    static func raw(
+        _ status: Int, _ type: String, _ body: [UInt8], headers: [HeaderField] = []
+    ) -> OpenedExchange {
+        let rest = Mutex(body.isEmpty ? [] : [body])
+        return .streaming(
+            StreamedExchange(
+                status: status, headers: [HeaderField("content-type", type)] + headers,
+                body: AnswerBody { () throws(TransportFailure) in
+                    rest.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+                }, key: "default", egress: "path-1", startedAt: Timestamp(microseconds: 0)))
+    }
+
     static func failure(_ kind: TransportFailure.Kind) -> OpenedExchange {
         .settled(.answered(.egressFault(TransportFailure(kind, maybeSent: false, detail: "scripted")), nil))
     }
+
+    /// The connection broke after the request was sent.
+    static let lost = OpenedExchange.settled(
+        .answered(.egressFault(TransportFailure(.broken, maybeSent: true, detail: "scripted")), nil))
 
     /// A 200 stream with `chunks`, ended cleanly unless `failure` is given.
     static func events(_ chunks: [[UInt8]], then failure: TransportFailure? = nil) -> OpenedExchange {

@@ -1,5 +1,6 @@
 import API
 import Domain
+import Synchronization
 import Testing
 import TestSupport
 import Upstream
@@ -48,7 +49,9 @@ struct StreamTests {
             ) { _ in
                 .events([Self.events])
             }
-            let reply = try await world.advancing(by: .milliseconds(100)) { try await stream(world) }
+            let reply = try await world.advancing(by: .milliseconds(100), reach: .seconds(5)) {
+                try await stream(world)
+            }
             #expect(reply.status == 200 && reply.body == Self.events)
             let booked = await world.booked(3)
             #expect(booked == [.overloaded(retryAfter: nil), .egressFault(Self.broken), .success])
@@ -153,6 +156,81 @@ struct StreamTests {
     }
 
     @Test
+    func `a pause of ten minutes survives, before the first event and after`() async throws {
+        try await World.run { world in
+            let (chunks, upstream) = AsyncStream<[UInt8]>.makeStream()
+            world.gateway.script { _ in .stream(Self.body(of: chunks)) }
+            let ping = Array("event: ping\ndata: {\"type\":\"ping\"}\n\n".utf8)
+            try await open(world) { client in
+                for part in [Self.start, Self.content] {
+                    for number in 1...41 {
+                        await world.clock.waitForSleepers()
+                        world.clock.advance(by: .seconds(15))
+                        if number == 1, part == Self.start { #expect(try await client.head().status == 200) }
+                        #expect(try await client.chunk() == ping)
+                    }
+                    upstream.yield(part)
+                    #expect(try await client.chunk() == part)
+                }
+                upstream.yield(Array("event: message_stop\ndata: {}\n\n".utf8))
+                upstream.finish()
+                _ = try await client.chunk()
+                #expect(try await client.chunk() == nil)
+            }
+            #expect(await world.booked(1) == [.success])
+            #expect(world.clock.now.offset > .seconds(1200))
+        }
+    }
+
+    @Test
+    func `a plain answer that breaks off breaks off for the client, too, and the path is blamed`() async throws {
+        try await World.run { world in
+            let rest = Mutex([Array("[1,2".utf8)])
+            world.gateway.script { _ in
+                .streaming(
+                    StreamedExchange(
+                        status: 200, headers: [HeaderField("content-type", "application/json")],
+                        body: AnswerBody { () throws(TransportFailure) in
+                            if let chunk = rest.withLock({ $0.popLast() }) { return chunk }
+                            throw Self.broken
+                        }, key: "default", egress: "path-1", startedAt: Timestamp(microseconds: 0)))
+            }
+            try await open(world) { client in
+                let head = try await client.head()
+                let chunk = try await client.chunk()
+                #expect(head.status == 200 && chunk == Array("[1,2".utf8))
+                await #expect(throws: LoopbackClient.Broken.self) { try await client.chunk() }
+            }
+            #expect(await world.booked(1) == [.egressFault(Self.broken)])
+        }
+    }
+
+    @Test
+    func `a client that stops reading loses its connection, and the upstream's stream ends`() async throws {
+        try await World.run(configure: { $0.writeTimeout = .milliseconds(200) }) { world in
+            let block = Array("event: content_block_delta\ndata: ".utf8) + [UInt8](repeating: 0x61, count: 1 << 20)
+            let endless = AnswerBody { () throws(TransportFailure) in block + Array("\n\n".utf8) }
+            world.gateway.script { _ in .stream(endless) }
+            try await open(world) { client in
+                let head = try await client.head()
+                #expect(head.status == 200)
+                #expect(await world.booked(1).first?.code == "egress_fault_canceled")
+            }
+        }
+    }
+
+    @Test
+    func `an accepted connection has TCP_NODELAY`() async throws {
+        try await World.run { world in
+            try await LoopbackClient.connect(to: world.port) { client in
+                #expect(try await client.request("GET", "/healthz").status == 200)
+                let accepted = try #require(AcceptedSocket.find(from: client.localPort, to: world.port))
+                #expect(AcceptedSocket.hasNoDelay(accepted))
+            }
+        }
+    }
+
+    @Test
     func `a client that goes away ends the upstream's stream`() async throws {
         try await World.run { world in
             let (chunks, upstream) = AsyncStream<[UInt8]>.makeStream()
@@ -182,7 +260,7 @@ struct StreamTests {
         }
     }
 
-    private static func body(of chunks: AsyncStream<[UInt8]>) -> AnswerBody {
+    static func body(of chunks: AsyncStream<[UInt8]>) -> AnswerBody {
         AnswerBody { () throws(TransportFailure) in
             for await chunk in chunks { return chunk }
             return nil

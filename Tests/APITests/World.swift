@@ -1,10 +1,11 @@
-import API
 import Domain
 import Logging
 import Queue
 import ServiceLifecycle
 import Synchronization
 import TestSupport
+
+@testable import API
 
 /// A relay's API on a port of its own, with a store in memory, a scripted Gateway and a clock that a test moves.
 struct World: Sendable {
@@ -17,6 +18,7 @@ struct World: Sendable {
     let gateway: ScriptedGateway
     let clock: ManualClock
     private let services: ServiceGroup
+    private let server: APIServer
 
     static func run(
         configure: (inout APIConfiguration) -> Void = { _ in }, maxDepth: Int = 1_000_000,
@@ -40,7 +42,9 @@ struct World: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
             for await port in ports {
-                try await test(World(port: port, store: store, gateway: gateway, clock: clock, services: services))
+                try await test(
+                    World(
+                        port: port, store: store, gateway: gateway, clock: clock, services: services, server: server))
                 break
             }
             group.cancelAll()
@@ -87,20 +91,26 @@ struct World: Sendable {
         await services.triggerGracefulShutdown()
     }
 
+    /// Returns once `count` clients wait for calls that can be shared.
+    func waiting(_ count: Int) async {
+        while server.services.sharedCalls?.waitingClients != count { await Task.yield() }
+    }
+
     /// The verdicts on streams, once there are `count` of them: they are booked after the client has its answer.
     func booked(_ count: Int) async -> [Verdict] {
         while gateway.record.booked.count < count { await Task.yield() }
         return gateway.record.booked
     }
 
-    /// Advances the clock whenever somebody sleeps, until `task` is done.
+    /// Advances the clock whenever somebody sleeps who wakes within `reach`, until `work` is done. With a short reach
+    /// waits for a retry pass, and the clocks of a stream do not run away while bytes travel.
     func advancing<Value: Sendable>(
-        by step: Duration = .seconds(1), _ work: @Sendable () async throws -> Value
+        by step: Duration = .seconds(1), reach: Duration = .seconds(3600), _ work: @Sendable () async throws -> Value
     ) async throws -> Value {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [clock] in
                 while !Task.isCancelled {
-                    if clock.sleeperCount > 0 { clock.advance(by: step) }
+                    if let wait = clock.untilNextWake, wait <= reach { clock.advance(by: step) }
                     await Task.yield()
                 }
             }

@@ -54,6 +54,11 @@ package final class ManualClock: Clock, Sendable {
     /// This clock as a source of timestamps.
     package var wall: any WallClock { ManualWallClock(clock: self) }
 
+    /// How long until the first of those who sleep wakes; nil if nobody sleeps.
+    package var untilNextWake: Duration? {
+        state.withLock { state in state.sleepers.values.map { state.now.duration(to: $0.deadline) }.min() }
+    }
+
     /// How many tasks sleep now.
     package var sleeperCount: Int { state.withLock { $0.sleepers.count } }
 

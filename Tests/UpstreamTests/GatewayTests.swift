@@ -49,6 +49,19 @@ struct GatewayTests {
         #expect(sent.headers == expected)
     }
 
+    @Test func `a body that has changed since it was taken in is not sent, and no path is blamed`() async throws {
+        let transport = Self.answering(200)
+        let gateway = gateway(FakeKeyring([Self.key("a")]), transport)
+        for (digest, count) in [(BodyDigest([0x7B, 0x7D]), 1), (BodyDigest([0x7B, 0x7C]), 1), (nil, 2)] {
+            let call = UpstreamCall(
+                method: "POST", path: "/v1/messages", headers: [], body: [0x7B, 0x7D], digest: digest)
+            let permit = try #require(try await gateway.permits(upTo: 1, within: .zero).first)
+            let exchange = await gateway.exchange(call, with: permit, avoiding: [])
+            #expect(transport.requests.count == count && exchange.verdict.isRetryable == false)
+        }
+        #expect(gateway.status().paths.map(\.state) == [.passing] && gateway.status().inFlight == 0)
+    }
+
     @Test func `without keys there is no permit, and the error says what to do`() async throws {
         let gateway = gateway(FakeKeyring([]), Self.answering(200))
         do {

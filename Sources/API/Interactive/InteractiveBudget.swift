@@ -6,13 +6,16 @@ struct InteractiveBudget {
     private static let overloadRetries = 2
 
     let policy: RetryPolicy
+    /// False for calls whose effects we do not know: what may have been executed is not sent again.
+    let repeatsMaybeExecuted: Bool
     private(set) var attempts = 0
     private var overloads = 0
     /// Ways out that have failed this call.
     private(set) var avoided: Set<String> = []
 
-    init(policy: RetryPolicy) {
+    init(policy: RetryPolicy, repeatsMaybeExecuted: Bool = true) {
         self.policy = policy
+        self.repeatsMaybeExecuted = repeatsMaybeExecuted
     }
 
     /// Counts an attempt that ended with `verdict` over `egress`, and says what follows.
@@ -27,6 +30,7 @@ struct InteractiveBudget {
             if overloads > Self.overloadRetries { return .giveUp }
         case .success, .clientFault, .rateLimited, .spendLimited, .keyRefused, .permissionRefused, .upstreamFault: break
         }
+        if !repeatsMaybeExecuted, verdict.isMaybeBilled { return .giveUp }
         return policy.decide(after: verdict, attempt: attempts, elapsed: elapsed, using: &random)
     }
 }

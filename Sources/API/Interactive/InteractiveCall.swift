@@ -7,10 +7,12 @@ struct InteractiveCall: Sendable {
     let services: APIServices
     let requestID: String
     let call: UpstreamCall
+    /// Whether an attempt is repeated that may have been executed.
+    var repeatsMaybeExecuted = true
 
     /// The whole answer.
     func exchange() async throws -> Answer {
-        var attempts = try await Attempts(services)
+        var attempts = try await Attempts(services, repeatsMaybeExecuted)
         while true {
             let exchange = await services.gateway.exchange(call, with: attempts.permit, avoiding: attempts.avoided)
             try Task.checkCancellation()
@@ -23,7 +25,7 @@ struct InteractiveCall: Sendable {
 
     /// The answer as it arrives.
     func stream(to sink: AnswerSink) async throws {
-        var attempts = try await Attempts(services)
+        var attempts = try await Attempts(services, repeatsMaybeExecuted)
         while true {
             switch await services.gateway.open(call, with: attempts.permit, avoiding: attempts.avoided) {
             case .settled(let exchange):
@@ -59,13 +61,14 @@ private struct Attempts {
 
     var avoided: Set<String> { budget.avoided }
 
-    init(_ services: APIServices) async throws {
+    init(_ services: APIServices, _ repeatsMaybeExecuted: Bool) async throws {
         self.services = services
         watch = Stopwatch(services.clock)
         let usual = RetryPolicy.interactive
         budget = InteractiveBudget(
             policy: RetryPolicy(
-                maxAttempts: services.configuration.maxAttempts, maxElapsed: usual.maxElapsed, backoff: usual.backoff))
+                maxAttempts: services.configuration.maxAttempts, maxElapsed: usual.maxElapsed, backoff: usual.backoff),
+            repeatsMaybeExecuted: repeatsMaybeExecuted)
         permit = try await Self.permit(services, within: services.configuration.patience)
     }
 

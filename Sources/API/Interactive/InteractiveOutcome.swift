@@ -4,9 +4,6 @@ import Upstream
 
 /// How the last attempt of a synchronous call ended, and what its client gets to see of that.
 struct InteractiveOutcome: Sendable {
-    /// A client's library should not sleep longer than this on a connection's behalf.
-    private static let longestClientWait = Duration.seconds(60)
-
     let verdict: Verdict
     let reply: UpstreamReply?
     let requestID: String
@@ -29,34 +26,41 @@ struct InteractiveOutcome: Sendable {
         switch verdict {
         case .keyRefused: throw Self.keysRefused
         case .egressRefused: throw Self.unreachable("the upstream refused every way out that was tried")
-        case .egressFault(let failure): throw Self.unreachable(failure.kind.rawValue)
+        case .egressFault(let failure) where failure.kind == .altered: throw Self.altered
+        case .egressFault(let failure):
+            throw Self.unreachable(failure.kind.rawValue, mayBeExecuted: verdict.isMaybeBilled)
         case .success, .clientFault, .permissionRefused, .rateLimited, .spendLimited, .overloaded, .upstreamFault: break
         }
         guard let reply else { throw Self.unreachable("no answer") }
         if case .upstreamFault = verdict, (200..<300).contains(reply.status) {
-            throw Self.unreachable("an incomplete answer")
+            throw Self.unreachable("an incomplete answer", mayBeExecuted: true)
         }
         var headers = ForwardedHeaders.toClient(reply.headers)
         if isHopeless { headers[.shouldRetry] = "false" }
         return .full(status: reply.status, headers: headers, body: reply.body)
     }
 
-    /// Whether a client does better not to wait and try again.
+    /// Whether a client does better not to wait and try again: the relay's budget is spent by now, and each further
+    /// attempt may be billed, or must wait for long.
     private var isHopeless: Bool {
-        switch verdict {
-        case .spendLimited: true
-        case .rateLimited(let delay?): delay > Self.longestClientWait
-        default: false
-        }
+        verdict == .spendLimited || verdict.isMaybeBilled
+            || (verdict.retryAfter ?? .zero) > ErrorResponse.longestClientWait
     }
 
     private static let keysRefused = RelayError(
         .noUpstreamKey, "The upstream refused every key that was tried.",
         remedy: "Check the upstream keys with relay keys list and relay doctor.")
 
-    static func unreachable(_ reason: String) -> RelayError {
+    private static let altered = RelayError(
+        .internalFault, "The request's bytes changed inside the relay; nothing was sent.",
+        remedy: "Retry; if it happens again, check this machine's memory.")
+
+    /// - Parameter mayBeExecuted: whether the upstream may have done the work although its answer is lost.
+    static func unreachable(_ reason: String, mayBeExecuted: Bool = false) -> RelayError {
         RelayError(
             .upstreamUnreachable, "The upstream gave no usable answer (\(reason)).",
-            remedy: "Retry; the request may have been executed if the connection broke after it was sent.")
+            remedy: mayBeExecuted
+                ? "Retry if it may be billed twice; it may have been executed." : "Retry; it was not executed.",
+            isFinal: mayBeExecuted)
     }
 }

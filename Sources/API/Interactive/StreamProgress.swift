@@ -9,6 +9,8 @@ struct StreamProgress {
     /// The client has something to see: a content event, or the whole message.
     private(set) var hasBegun = false
     private var isStopped = false
+    /// Whether the body has ended, however it did.
+    private(set) var hasEnded = false
     private var failure: TransportFailure?
     private var scanner = SSEScanner()
 
@@ -33,6 +35,7 @@ struct StreamProgress {
     /// - Parameter failure: nil for a clean end of the body.
     mutating func end(_ failure: TransportFailure?) {
         self.failure = failure
+        hasEnded = true
     }
 
     /// Whether the body ended where no answer ends.

@@ -43,7 +43,7 @@ struct StreamRelay {
             return outcome
         } catch {
             let gone = TransportFailure(.canceled, maybeSent: true, detail: "the client is gone")
-            await services.gateway.book(.egressFault(gone), of: stream)
+            await services.gateway.book(progress.hasEnded ? progress.verdict : .egressFault(gone), of: stream)
             throw error
         }
     }
@@ -131,7 +131,7 @@ struct StreamRelay {
             try await sink.end()
             return nil
         }
-        let error = InteractiveOutcome.unreachable("the answer broke off")
+        let error = InteractiveOutcome.unreachable("the answer broke off", mayBeExecuted: true)
         // Without events there is no way to tell but to break off, too.
         guard progress.isEventStream else { throw error }
         if !progress.isBetweenEvents { try await sink.write(Array("\n\n".utf8)) }

@@ -27,16 +27,33 @@ final class RequestBytes: Sendable {
     /// The whole body.
     /// - Throws: `body_too_large`, before reading if the client announces more than `limit` bytes.
     func collect(limit: Int) async throws -> [UInt8] {
-        if let announcedLength, announcedLength > limit { throw Self.tooLarge(announcedLength, limit) }
         var whole: [UInt8] = []
-        whole.reserveCapacity(announcedLength ?? 0)
-        while let chunk = try await next() {
-            guard whole.count + chunk.readableBytes <= limit else {
-                throw Self.tooLarge(whole.count + chunk.readableBytes, limit)
-            }
+        whole.reserveCapacity(min(announcedLength ?? 0, limit))
+        try await read(limit: limit) { whole.append(contentsOf: $0.readableBytesView) }
+        return whole
+    }
+
+    /// The whole body, with a digest of the bytes as they came from the network.
+    /// - Throws: `body_too_large`, as ``collect(limit:)``.
+    func collectDigested(limit: Int) async throws -> DigestedBody {
+        var whole: [UInt8] = []
+        whole.reserveCapacity(min(announcedLength ?? 0, limit))
+        var digest = BodyDigest.Builder()
+        try await read(limit: limit) { chunk in
+            chunk.withUnsafeReadableBytes { digest.feed($0) }
             whole.append(contentsOf: chunk.readableBytesView)
         }
-        return whole
+        return DigestedBody(bytes: whole, digest: digest.digest)
+    }
+
+    private func read(limit: Int, _ take: (ByteBuffer) -> Void) async throws {
+        if let announcedLength, announcedLength > limit { throw Self.tooLarge(announcedLength, limit) }
+        var count = 0
+        while let chunk = try await next() {
+            count += chunk.readableBytes
+            guard count <= limit else { throw Self.tooLarge(count, limit) }
+            take(chunk)
+        }
     }
 
     static func tooLarge(_ count: Int, _ limit: Int) -> RelayError {

@@ -2,6 +2,7 @@ import Domain
 import HTTPTypes
 import HummingbirdCore
 import Logging
+import NIOHTTP1
 
 /// Answers every request: finds the route, checks the caller, turns errors into envelopes, counts.
 struct Responder: Sendable {
@@ -44,6 +45,9 @@ struct Responder: Sendable {
             try await refuse(exchange, refusal.error, allowed: refusal.allowed)
         } catch let error as RelayError {
             try await refuse(exchange, error)
+        } catch let error as HTTPParserError where !Task.isCancelled {
+            services.logger.debug("broken framing", metadata: ["request": "\(exchange.id)", "error": "\(error)"])
+            try await refuse(exchange, Self.brokenFraming, closes: true)
         } catch  where Task.isCancelled || error is CancellationError {
             throw CancellationError()
         } catch  where exchange.sink.status == nil {
@@ -69,16 +73,22 @@ struct Responder: Sendable {
     }
 
     /// - Throws: the error itself if the answer has begun: only a broken connection can tell the client then.
-    private func refuse(_ exchange: ClientExchange, _ error: RelayError, allowed: [String] = []) async throws {
+    private func refuse(
+        _ exchange: ClientExchange, _ error: RelayError, allowed: [String] = [], closes: Bool = false
+    ) async throws {
         guard exchange.sink.status == nil else { throw error }
         var headers = ErrorResponse.headers(of: error, requestID: exchange.id)
         if !allowed.isEmpty { headers[.allow] = allowed.joined(separator: ", ") }
+        if closes { headers[.connection] = "close" }
         let body = ErrorResponse.body(of: error, requestID: exchange.id)
         try await exchange.sink.send(status: error.code.status, headers: headers, body: body, isHead: exchange.isHead)
     }
 
     /// For the count alone: nobody was there to get a status.
     private static let clientGone = 499
+    private static let brokenFraming = RelayError(
+        .framingInvalid, "The body's framing is not HTTP/1.1: a chunk, a length or an end is not where it must be.",
+        remedy: "Check the client, and what is between it and the relay.")
     private static let fault = RelayError(
         .internalFault, "The relay failed at this request.",
         remedy: "Retry; if it stays, look for the request id in the relay's log.")

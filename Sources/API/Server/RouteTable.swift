@@ -9,14 +9,17 @@ struct RouteTable: Sendable {
     }
 
     private let routes: [Route]
+    private let others: OtherPaths
 
-    init(_ routes: [Route]) {
+    init(_ routes: [Route], others: OtherPaths) {
         self.routes = routes
+        self.others = others
     }
 
     /// A HEAD is answered as the GET would be.
     /// - Parameter path: without the query.
-    /// - Throws: `route_unknown`, or `method_not_allowed` with the methods that the path has.
+    /// - Throws: `route_unknown`, also for a parameter that would lead elsewhere; or `method_not_allowed` with the methods
+    ///   that the path has.
     func match(_ method: String, _ path: Substring) throws(RouteRefusal) -> Match {
         // `*` is no path of ours, and what follows the upstream's host must begin with a slash.
         guard path.hasPrefix("/") else { throw .unknown(method, path) }
@@ -24,13 +27,17 @@ struct RouteTable: Sendable {
         var allowed: [String] = []
         for route in routes {
             guard let parameters = route.parameters(of: segments) else { continue }
+            if let part = parameters.first(where: PathPart.misleads) { throw .misleading(part) }
             if route.method == (method == "HEAD" ? "GET" : method) {
                 return Match(route: route, parameters: parameters)
             }
             allowed.append(route.method)
         }
         if allowed.contains("GET") { allowed.append("HEAD") }
-        throw allowed.isEmpty ? .unknown(method, path) : .wrongMethod(method, allowed: allowed)
+        guard allowed.isEmpty else { throw .wrongMethod(method, allowed: allowed) }
+        guard others.concern(segments) else { throw .unknown(method, path) }
+        guard let route = others.route(method) else { throw .notForwarded(method, path) }
+        return Match(route: route, parameters: [])
     }
 }
 
@@ -77,6 +84,24 @@ struct RouteRefusal: Error {
             error: RelayError(
                 .routeUnknown, "There is no route \(method.prefix(16)) \(path.prefix(200)).",
                 remedy: "Check the path; the README lists the routes."),
+            allowed: [])
+    }
+
+    static func notForwarded(_ method: String, _ path: Substring) -> RouteRefusal {
+        RouteRefusal(
+            error: RelayError(
+                .routeUnknown,
+                "\(method.prefix(16)) \(path.prefix(200)) is not among the paths that this relay forwards to the Claude API.",
+                remedy: "Check the path, or let the operator set sync.forward_other_paths."),
+            allowed: [])
+    }
+
+    static func misleading(_ part: String) -> RouteRefusal {
+        RouteRefusal(
+            error: RelayError(
+                .routeUnknown,
+                "A part of the path stands for '\(part.prefix(100))'; it may hold no slash and not be '.' or '..'.",
+                remedy: "Correct the path."),
             allowed: [])
     }
 

@@ -12,10 +12,12 @@ struct WatchedHTTP1: ServerChildChannel {
     }
 
     let http: HTTP1Channel
+    let writeTimeout: Duration
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         let watch = ClientWatch()
         return http.setup(channel: channel, logger: logger).flatMapThrowing { connection in
+            try channel.pipeline.syncOperations.addHandler(StallGuard(limit: writeTimeout), position: .first)
             try channel.pipeline.syncOperations.addHandler(watch, position: .first)
             // Small frames of a stream must not wait for the acknowledgement of the ones before.
             try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1)

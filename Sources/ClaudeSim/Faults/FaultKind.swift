@@ -15,6 +15,12 @@ enum FaultKind: String, CaseIterable, Hashable, Sendable, Codable {
     case drip = "drip"
     case hang = "hang"
     case truncatedJSON = "truncated-json"
+    case badRequest = "400"
+    case permissionRefused = "403"
+    case notFound = "404"
+    case conflict = "409"
+    case tooLarge = "413"
+    case timeout = "504"
 
     init(named name: some StringProtocol) throws(SettingError) {
         guard let kind = FaultKind(rawValue: String(name)) else {
@@ -29,7 +35,7 @@ enum FaultKind: String, CaseIterable, Hashable, Sendable, Codable {
     var countsAsExecuted: Bool {
         switch self {
         case .serverError, .gatewayPage, .overloaded, .overloadedRetryAfter, .rateLimited, .regionRefused,
-            .unauthenticated, .reset:
+            .unauthenticated, .reset, .badRequest, .permissionRefused, .notFound, .conflict, .tooLarge, .timeout:
             false
         case .resetBody, .resetStream, .errorStream, .slowFirstByte, .drip, .hang, .truncatedJSON: true
         }
@@ -44,6 +50,12 @@ enum FaultKind: String, CaseIterable, Hashable, Sendable, Codable {
         case .rateLimited: 429
         case .regionRefused: 403
         case .unauthenticated: 401
+        case .badRequest: 400
+        case .permissionRefused: 403
+        case .notFound: 404
+        case .conflict: 409
+        case .tooLarge: 413
+        case .timeout: 504
         case .reset, .hang: nil
         case .resetBody, .resetStream, .errorStream, .slowFirstByte, .drip, .truncatedJSON: 200
         }

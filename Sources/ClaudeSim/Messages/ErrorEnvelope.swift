@@ -12,6 +12,11 @@ struct ErrorEnvelope: Hashable, Sendable {
     static let unauthenticated = ErrorEnvelope(
         status: 401, type: "authentication_error", message: "invalid x-api-key"
     )
+    static let permissionRefused = ErrorEnvelope(
+        status: 403, type: "permission_error", message: "Your API key does not have permission (injected fault)."
+    )
+    static let conflict = ErrorEnvelope(status: 409, type: "conflict_error", message: "Conflict (injected fault).")
+    static let timeout = ErrorEnvelope(status: 504, type: "timeout_error", message: "Request timed out.")
     static let tooLarge = ErrorEnvelope(
         status: 413, type: "request_too_large", message: "Request exceeds the maximum size of 32 MB"
     )

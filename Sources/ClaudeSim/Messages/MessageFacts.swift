@@ -6,6 +6,10 @@ struct MessageFacts: Hashable, Sendable {
     /// How many words the answer has, the echo included.
     let outputTokens: Int
     let stopReason: String
+    /// The JSON text of the name of the tool that the answer uses; nil for an answer in words.
+    let toolLiteral: String?
+    /// Whether a thinking block comes first.
+    let thinks: Bool
 
     /// - Parameter fullLength: the output tokens of an answer that `max_tokens` does not cut.
     init(fields: RequestFields, fingerprint: Fingerprint, bodyBytes: Int, fullLength: Int) {
@@ -14,7 +18,9 @@ struct MessageFacts: Hashable, Sendable {
         inputTokens = Self.tokens(bodyBytes: bodyBytes)
         let allowed = fields.maxTokens ?? fullLength
         outputTokens = min(allowed, fullLength)
-        stopReason = allowed < fullLength ? "max_tokens" : "end_turn"
+        toolLiteral = fields.toolLiteral
+        thinks = fields.thinks
+        stopReason = allowed < fullLength ? "max_tokens" : toolLiteral == nil ? "end_turn" : "tool_use"
     }
 
     /// Four bytes a token, at least one: 2048 bytes are 512 tokens.

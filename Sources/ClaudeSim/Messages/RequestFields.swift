@@ -11,7 +11,12 @@ struct RequestFields: Hashable, Sendable {
     private(set) var maxTokens: Int?
     /// Sampling parameters present at the top level; refused by newer versions of the API.
     private(set) var samplingKeys: [String] = []
+    /// The JSON text of the name of a tool that is to be used.
+    private(set) var toolLiteral: String?
+    private(set) var thinks = false
     private var hasMessages = false
+    private var refusesTools = false
+    private var messages: Range<Int>?
 
     /// - Parameter needsMaxTokens: false for token counting.
     init(body: [UInt8], needsMaxTokens: Bool) throws(Refusal) {
@@ -38,6 +43,8 @@ struct RequestFields: Hashable, Sendable {
             self.note(key: body[key], value: body[value])
         }
         try reader.finish()
+        guard toolLiteral != nil, let messages else { return }
+        if refusesTools || Self.contains("\"tool_result\"", in: body[messages]) { toolLiteral = nil }
     }
 
     private mutating func note(key: ArraySlice<UInt8>, value: ArraySlice<UInt8>) {
@@ -49,6 +56,11 @@ struct RequestFields: Hashable, Sendable {
         case 10 where Self.matches(key, "max_tokens"): maxTokens = Int(String(decoding: value, as: UTF8.self))
         case 8 where Self.matches(key, "messages"):
             hasMessages = value.first == UInt8(ascii: "[") && value.contains(UInt8(ascii: "{"))
+            messages = value.startIndex..<value.endIndex
+        case 5 where Self.matches(key, "tools"): toolLiteral = Self.toolName(in: value)
+        case 11 where Self.matches(key, "tool_choice"): refusesTools = Self.contains("\"none\"", in: value)
+        case 8 where Self.matches(key, "thinking"):
+            thinks = Self.contains("\"enabled\"", in: value) || Self.contains("\"adaptive\"", in: value)
         case 11 where Self.matches(key, "temperature"): samplingKeys.append("temperature")
         case 5 where Self.matches(key, "top_p"): samplingKeys.append("top_p")
         case 5 where Self.matches(key, "top_k"): samplingKeys.append("top_k")

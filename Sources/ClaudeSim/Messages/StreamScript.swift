@@ -1,10 +1,18 @@
 /// One server-sent event of an answer.
 enum StreamEvent: Hashable, Sendable {
     case messageStart
+    case thinkingStart
+    case thinkingDelta
+    case signatureDelta
+    case thinkingStop
     case blockStart
     case ping
+    /// The first piece of a tool's input, which is empty.
+    case inputStart
     /// The word at this position; 0 is the echo.
     case delta(Int)
+    /// The last piece of a tool's input.
+    case inputEnd
     case blockStop
     case messageDelta
     case messageStop
@@ -14,10 +22,10 @@ enum StreamEvent: Hashable, Sendable {
     var name: String {
         switch self {
         case .messageStart: "message_start"
-        case .blockStart: "content_block_start"
+        case .thinkingStart, .blockStart: "content_block_start"
         case .ping: "ping"
-        case .delta: "content_block_delta"
-        case .blockStop: "content_block_stop"
+        case .thinkingDelta, .signatureDelta, .inputStart, .delta, .inputEnd: "content_block_delta"
+        case .thinkingStop, .blockStop: "content_block_stop"
         case .messageDelta: "message_delta"
         case .messageStop: "message_stop"
         case .error: "error"
@@ -27,16 +35,27 @@ enum StreamEvent: Hashable, Sendable {
 
 /// The events of one stream, in order.
 enum StreamScript {
-    /// - Parameter words: output tokens; with 0 there is no content block.
-    static func complete(words: Int) -> [StreamEvent] {
+    private static let thinking: [StreamEvent] = [.thinkingStart, .thinkingDelta, .signatureDelta, .thinkingStop]
+
+    /// With no output tokens there is no content block.
+    static func complete(_ facts: MessageFacts) -> [StreamEvent] {
+        let words = facts.outputTokens
         guard words > 0 else { return [.messageStart, .ping, .messageDelta, .messageStop] }
-        return [.messageStart, .blockStart, .ping] + (0..<words).map { .delta($0) }
+        let usesTool = facts.toolLiteral != nil
+        return opening(facts) + (0..<words).map { .delta($0) } + (usesTool ? [.inputEnd] : [])
             + [.blockStop, .messageDelta, .messageStop]
     }
 
     /// The first half of the deltas, at least one where there is any, and no end.
-    static func cut(words: Int) -> [StreamEvent] {
+    static func cut(_ facts: MessageFacts) -> [StreamEvent] {
+        let words = facts.outputTokens
         guard words > 0 else { return [.messageStart, .ping] }
-        return Array(complete(words: words).prefix(3 + (words + 1) / 2))
+        return opening(facts) + (0..<(words + 1) / 2).map { .delta($0) }
+    }
+
+    /// Everything before the first word.
+    private static func opening(_ facts: MessageFacts) -> [StreamEvent] {
+        [.messageStart] + (facts.thinks ? thinking : []) + [.blockStart, .ping]
+            + (facts.toolLiteral == nil ? [] : [.inputStart])
     }
 }

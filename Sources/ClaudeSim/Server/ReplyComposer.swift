@@ -62,6 +62,12 @@ struct ReplyComposer: Sendable {
             envelope = .rateLimited("This request would exceed your organization's rate limit (injected fault).")
         case .regionRefused: envelope = .regionRefused
         case .unauthenticated: envelope = .unauthenticated
+        case .badRequest: envelope = .invalid("messages: refused (injected fault).")
+        case .permissionRefused: envelope = .permissionRefused
+        case .notFound: envelope = .notFound("model: refused (injected fault)")
+        case .conflict: envelope = .conflict
+        case .tooLarge: envelope = .tooLarge
+        case .timeout: envelope = .timeout
         case .resetBody, .resetStream, .errorStream, .slowFirstByte, .drip, .truncatedJSON: return nil
         }
         return steps(for: envelope, requestID: requestID, headers: headers)
@@ -85,7 +91,7 @@ struct ReplyComposer: Sendable {
         using generator: inout SeededGenerator
     ) -> [ReplyStep] {
         let head = ReplyStep.head(status: 200, Self.described(headers, type: "text/event-stream; charset=utf-8"))
-        let cut = StreamScript.cut(words: facts.outputTokens)
+        let cut = StreamScript.cut(facts)
         switch fault {
         case .resetStream: return [head] + paced(cut, of: facts, using: &generator) + [.wait(Self.beforeReset), .reset]
         case .truncatedJSON: return [head] + paced(cut, of: facts, using: &generator) + [.end]
@@ -93,7 +99,7 @@ struct ReplyComposer: Sendable {
             let events = cut + [.error(requestID: requestID)]
             return [head] + paced(events, of: facts, using: &generator) + [.end]
         default:
-            let events = StreamScript.complete(words: facts.outputTokens)
+            let events = StreamScript.complete(facts)
             let steps = [head] + paced(events, of: facts, using: &generator) + [.end]
             return fault == .drip ? Self.dripping(steps) : steps
         }

@@ -1,5 +1,6 @@
 /// Every code the relay itself can answer with, stable for ever. `docs/errors.md` lists them; a test compares the two.
 package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
+    case framingInvalid = "framing_invalid"
     case bodyNotJSON = "body_not_json"
     case bodyTooLarge = "body_too_large"
     case fieldMissing = "field_missing"
@@ -46,8 +47,8 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     /// The HTTP status and the Anthropic error type that clients' SDKs choose their exception by.
     package var status: Int {
         switch self {
-        case .bodyNotJSON, .fieldMissing, .fieldInvalid, .headerInvalid, .queryInvalid, .webhookRefused, .batchInvalid,
-            .batchNotEnded:
+        case .framingInvalid, .bodyNotJSON, .fieldMissing, .fieldInvalid, .headerInvalid, .queryInvalid,
+            .webhookRefused, .batchInvalid, .batchNotEnded:
             400
         case .tokenMissing, .tokenInvalid, .tokenExpired: 401
         case .scopeMissing: 403

@@ -19,6 +19,8 @@ package struct TransportFailure: Error, Hashable, Sendable {
         case malformed
         /// The answer was larger than the limit.
         case tooLarge = "too_large"
+        /// The request's bytes were no longer those that were taken in; nothing was sent.
+        case altered
         /// We cancelled it.
         case canceled
     }

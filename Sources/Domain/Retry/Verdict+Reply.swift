@@ -47,6 +47,10 @@ extension Verdict {
     private static func isComplete(_ reply: UpstreamReply) -> Bool {
         let encoding = reply.headers.first("content-encoding")?.lowercased() ?? "identity"
         guard encoding == "identity" else { return !reply.body.isEmpty }
+        if reply.headers.first("content-type")?.lowercased().hasPrefix("text/event-stream") == true {
+            var scanner = SSEScanner()
+            return scanner.feed(reply.body).contains(.stop)
+        }
         return (try? JSONScanner.members(of: reply.body)) != nil
     }
 }

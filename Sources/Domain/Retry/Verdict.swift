@@ -42,7 +42,7 @@ package enum Verdict: Hashable, Sendable {
     package var isRetryable: Bool {
         switch self {
         case .success, .clientFault: false
-        case .egressFault(let failure): failure.kind != .canceled && failure.kind != .tooLarge
+        case .egressFault(let failure): ![.canceled, .tooLarge, .altered].contains(failure.kind)
         case .rateLimited, .spendLimited, .overloaded, .keyRefused, .permissionRefused, .egressRefused,
             .upstreamFault:
             true

@@ -32,6 +32,10 @@ struct Settings: Sendable {
     var syncPatience = Duration.seconds(30)
     var syncAttempts = 3
     var syncDrain = Duration.seconds(600)
+    var forwardOtherPaths = false
+    var syncWriteTimeout = Duration.seconds(300)
+    var shareRetries = true
+    var retryGrace = Duration.seconds(2)
 
     var webhookAllowHTTP = false
     var webhookAllowNetworks: [String] = []
@@ -40,8 +44,8 @@ struct Settings: Sendable {
     var webhookConcurrency = 64
 
     var connectTimeout = Duration.seconds(10)
-    var firstByteTimeout = Duration.seconds(600)
-    var idleTimeout = Duration.seconds(300)
+    var firstByteTimeout = Duration.seconds(900)
+    var idleTimeout = Duration.seconds(900)
     var totalTimeout = Duration.seconds(3600)
 
     /// Ways out; empty for the direct one alone.

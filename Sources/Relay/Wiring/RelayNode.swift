@@ -65,6 +65,10 @@ struct RelayNode {
         api.longestWait = settings.longestWait
         api.patience = settings.syncPatience
         api.maxAttempts = settings.syncAttempts
+        api.forwardsOtherPaths = settings.forwardOtherPaths
+        api.writeTimeout = settings.syncWriteTimeout
+        api.sharesRetries = settings.shareRetries
+        api.retryGrace = settings.retryGrace
         api.allowsHTTPWebhooks = settings.webhookAllowHTTP
         return APIServer(
             configuration: api, store: store, gateway: gateway, keyring: keys, tokens: tokens,

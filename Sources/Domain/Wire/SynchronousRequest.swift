@@ -1,0 +1,17 @@
+/// What the relay must know of a Messages body that it forwards while the client waits. Whether the rest of it can be
+/// answered is for the upstream to say: a newer API may allow what this relay does not know.
+///
+/// Of a key that occurs twice the last one counts, as in JSON parsers.
+package struct SynchronousRequest: Hashable, Sendable {
+    /// Whether the answer may be a stream of events. True if the body does not say it plainly: a stream is never held up.
+    package let isStream: Bool
+
+    /// - Throws: `body_not_json`; `field_missing` or `field_invalid` for what no Messages call can do without.
+    package init(_ document: [UInt8]) throws(RelayError) {
+        let fields = try JSONFields(document)
+        _ = try fields.require("model", "a string that is not empty", fields.nonEmptyString)
+        _ = try fields.require("messages", "an array") { $0 }
+        _ = try fields.require("max_tokens", "a whole number") { $0 }
+        isStream = fields.member("stream").map { fields.boolean($0) ?? true } ?? false
+    }
+}
