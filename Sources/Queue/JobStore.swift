@@ -15,7 +15,8 @@ package protocol JobStore: BatchStore {
 
     /// Claims up to `limit` due jobs for `worker`. Tenants take turns by their shares (``ClaimRound``); of one tenant,
     /// higher priority goes first, then earlier `runAt`, then older. Each is hidden from other workers until
-    /// `now + duration`. Jobs whose deadline has passed are not claimed.
+    /// `now + duration`. Jobs whose deadline has passed are not claimed but
+    /// end as expired, at most `limit` of them.
     /// - Parameters:
     ///   - limit: 1...1000.
     ///   - bytes: bodies that the claims hold at most; one job is claimed whatever its size.
@@ -24,7 +25,7 @@ package protocol JobStore: BatchStore {
         limit: Int, bytes: Int, by worker: String, at now: Timestamp, for duration: Duration
     ) async throws(JobStoreError) -> [Claim]
 
-    /// Whether a claim at `now` would probably find something. Costs little; a worker asks before it takes permits.
+    /// Whether a claim at `now` would probably find something, be it only jobs that have expired. Costs little; a worker asks before it takes permits.
     func hasDueJobs(at now: Timestamp) async throws(JobStoreError) -> Bool
 
     /// Prolongs `leases` to `now + duration`. Returns one answer a lease, in order.

@@ -21,12 +21,23 @@ struct DueJobsTests {
     }
 
     @Test(arguments: StoreUnderTest.all)
-    func `a job whose deadline has passed is not due`(_ backEnd: StoreUnderTest) async throws {
+    func `a claim ends the overdue jobs that it meets, a bounded number of them`(
+        _ backEnd: StoreUnderTest
+    ) async throws {
         try await backEnd.run { world in
-            let job = NewJob.sample(at: world.now, deadline: world.now.advanced(by: .seconds(1)))
-            _ = try await world.store.submit([job])
-            #expect(try await world.store.hasDueJobs(at: world.now))
+            let deadline = world.now.advanced(by: .seconds(1))
+            var overdue: [JobID] = []
+            for _ in 0..<5 { overdue.append(try await world.submit(.sample(at: world.now, deadline: deadline))) }
             world.clock.advance(by: .seconds(1))
+            let good = try await world.submit()
+            #expect(try await world.store.hasDueJobs(at: world.now))
+            #expect(try await world.claim(3).isEmpty)
+            #expect(try await world.store.counts(of: nil)[.expired] == 3)
+            #expect(try await world.claim(3).map(\.lease.job) == [good])
+            for id in overdue {
+                #expect(try await world.state(id) == .expired)
+                try await expectEnvelope("deadline_passed", of: id, in: world)
+            }
             #expect(try await world.store.hasDueJobs(at: world.now) == false)
         }
     }

@@ -18,9 +18,9 @@ struct OutboxTests {
             _ = try await world.store.cancel(canceled, of: .sample(), at: world.now)
             let expired = try await world.submit(.sample(at: world.now, deadline: world.now))
             let lost = try await world.submit(webhook: .endpoint("whe_none"))
-            _ = try await world.claimOne()
+            _ = try await world.claimOne()  // ends the overdue one on its way
             world.clock.advance(by: .seconds(30))
-            #expect(try await world.reap(maxAttempts: 1) == 2)
+            #expect(try await world.reap(maxAttempts: 1) == 1)
 
             let deliveries = try await world.claimDeliveries()
             let seen = Set(deliveries.map { "\($0.job.id) \($0.event.rawValue) \($0.url)" })

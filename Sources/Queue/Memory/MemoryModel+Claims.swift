@@ -36,12 +36,19 @@ extension MemoryModel {
     ) -> [Claim] {
         var round = beginRound(limit: min(max(limit, 0), 1000), at: now)
         var taken: [Claim] = []
-        var size = 0
+        var (size, expired) = (0, 0)
         while let entrant = round.next {
             let lane = Int(round.entrants[entrant].tenant) - 1
             guard let index = firstDue(of: lanes[lane].share.tenant, at: now) else {
                 round.ranDry(entrant)
                 sleep(lane, at: now)
+                continue
+            }
+            if jobs[index].life.isOverdue(at: now) {
+                guard expired < limit else { break }
+                let transition = jobs[index].life.reap(at: now, charged: 0, maxAttempts: 1)
+                follow(transition, of: index, with: JobResult(.jobDeadlinePassed), at: now)
+                expired += 1
                 continue
             }
             guard taken.isEmpty || size + jobs[index].new.body.count <= bytes else { break }
@@ -79,8 +86,13 @@ extension MemoryModel {
         jobs.count { $0.new.tenant == lanes[lane].share.tenant && $0.life.state == .running }
     }
 
+    /// Past its deadline or not.
     private func firstDue(of tenant: TenantID, at now: Timestamp) -> Int? {
-        jobs.indices.filter { jobs[$0].new.tenant == tenant && jobs[$0].life.isDue(at: now) }.min { left, right in
+        let due = jobs.indices.filter { index in
+            let life = jobs[index].life
+            return jobs[index].new.tenant == tenant && life.state == .queued && life.runAt <= now
+        }
+        return due.min { left, right in
             (-jobs[left].new.priority.value, jobs[left].life.runAt, left)
                 < (-jobs[right].new.priority.value, jobs[right].life.runAt, right)
         }

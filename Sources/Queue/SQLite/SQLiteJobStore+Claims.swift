@@ -63,8 +63,8 @@ extension SQLiteConnection {
             try first(
                 """
                 SELECT 1 FROM queued INDEXED BY queued_due
-                WHERE tenant = ? AND priority = ? AND run_at <= ? AND (deadline IS NULL OR deadline > ?) LIMIT 1
-                """, tenant, priority, now, now
+                WHERE tenant = ? AND priority = ? AND run_at <= ? LIMIT 1
+                """, tenant, priority, now
             ) { _ in true } ?? false
         }
     }
@@ -110,7 +110,7 @@ extension WriteContext {
         let before = round
         var ahead = [[OpenJob]](repeating: [], count: round.entrants.count)  // read, in reverse
         var taken: [TakenJob] = []
-        var size = 0
+        var (size, expired) = (0, 0)
         while let index = round.next {
             if ahead[index].isEmpty {
                 ahead[index] = try dueJobs(of: round.entrants[index].tenant, limit: round.share(of: index), at: now)
@@ -119,6 +119,13 @@ extension WriteContext {
             guard let job = ahead[index].popLast() else {
                 round.ranDry(index)
                 try sleep(round.entrants[index].tenant, at: now)
+                continue
+            }
+            if let deadline = job.deadline, deadline <= now {
+                // Ended as it is met: looking past those that the reaper has not come to yet could take for ever.
+                guard expired < limit else { break }
+                try expire(job, at: now)
+                expired += 1
                 continue
             }
             guard taken.isEmpty || size + job.bytes <= bytes else { break }
@@ -159,11 +166,17 @@ extension WriteContext {
                 """
                 SELECT job, tenant, priority, run_at, attempt, charged, first_claimed_at, deadline, bytes, has_webhook
                 FROM queued INDEXED BY queued_due
-                WHERE tenant = ? AND priority = ? AND run_at <= ? AND (deadline IS NULL OR deadline > ?)
-                ORDER BY run_at, job LIMIT ?
-                """, tenant, priority, now, now, limit - found.count, read: OpenJob.init(queued:))
+                WHERE tenant = ? AND priority = ? AND run_at <= ? ORDER BY run_at, job LIMIT ?
+                """, tenant, priority, now, limit - found.count, read: OpenJob.init(queued:))
         }
         return found
+    }
+
+    private func expire(_ job: OpenJob, at now: Timestamp) throws {
+        guard let job = try takeQueued(job.row) else {
+            throw DamagedValue(description: "damaged file: job \(job.row) is in an index only")
+        }
+        try end(job, from: .queued, as: .expired, because: .jobDeadlinePassed, at: now)
     }
 
     private func start(
