@@ -62,13 +62,13 @@ struct StreamRelay {
             while let arrival = try await group.next() {
                 switch arrival {
                 case .chunk(let bytes):
+                    quiet = Stopwatch(clock)  // silence counts from the arrival, however long the client takes
                     if let early = try await take(bytes) { return early }
-                    quiet = Stopwatch(clock)
                     group.addTask { await Self.pull(body) }
                 case .quiet:
                     if quiet.elapsed >= interval {
-                        try await keepAlive()
                         quiet = Stopwatch(clock)
+                        try await keepAlive()
                     }
                     let pause = interval - quiet.elapsed
                     group.addTask {
