@@ -104,6 +104,7 @@ package struct BatchQuery: Hashable, Sendable {
     }
 }
 
+/// A part of a list of batches, newest first.
 package struct BatchPage: Hashable, Sendable {
     package let batches: [BatchRecord]
     /// Whether there are more in the direction of travel.

@@ -103,7 +103,7 @@ struct DrainLoopTests {
         let run = start(group)
         try await world.until { world.gateway.heldCount == 2 }
         await group.triggerGracefulShutdown()
-        await world.clock.waitForSleepers(5)  // the drain time, the renewer, the reaper, the mover of batches, the sweeper
+        await world.clock.waitForSleepers(5)  // the drain time and the others but the loop
         world.gateway.release()
         try await run.value
         #expect(try await world.count(.succeeded) == 2)
