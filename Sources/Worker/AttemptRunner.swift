@@ -38,7 +38,8 @@ struct AttemptRunner: Sendable {
     private func call(for claim: Claim) -> UpstreamCall {
         let contentType = HeaderField("content-type", "application/json")
         return UpstreamCall(
-            method: "POST", path: "/v1/messages", headers: claim.headers + [contentType], body: claim.body)
+            method: "POST", path: "/v1/messages", headers: claim.headers + [contentType], body: claim.body,
+            digest: claim.digest)
     }
 
     /// Settles, and tries again until the store takes it or knows another owner: an answer may have been paid for.

@@ -21,6 +21,7 @@ struct BatchTests {
             #expect(try await world.advanceAll() == 3)
             let claims = try await world.claim(5)
             #expect(claims.map { String(decoding: $0.body, as: UTF8.self) } == ["body a", "body b", "body c"])
+            #expect(claims.allSatisfy { $0.digest == BodyDigest($0.body) })
             #expect(claims.allSatisfy { $0.headers == World.batchHeaders && $0.deadline == batch.expiresAt })
         }
     }

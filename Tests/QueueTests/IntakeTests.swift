@@ -20,6 +20,7 @@ struct IntakeTests {
             #expect(record.endedAt == nil && record.resultStatus == nil && !record.isCancelRequested)
             let claim = try #require(await world.claim().first)
             #expect(claim.body == job.body && claim.headers == job.headers && claim.tenant == job.tenant)
+            #expect(claim.digest == job.digest && claim.digest == BodyDigest(job.body))
             #expect(claim.deadline == job.deadline && claim.createdAt == now && claim.firstClaimedAt == now)
         }
     }

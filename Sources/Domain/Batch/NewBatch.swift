@@ -26,6 +26,8 @@ package struct BatchItem: Hashable, Sendable {
     package let job: JobID
     /// The Messages body, byte for byte.
     package let body: [UInt8]
+    /// Of the body as it came in: checked before each sending.
+    package let digest: BodyDigest
     /// The body's `model`; empty if it has none.
     package let model: String
     /// Why the relay will not send it; it then ends as errored with this answer. nil if the upstream is to judge.
@@ -35,6 +37,7 @@ package struct BatchItem: Hashable, Sendable {
         self.customID = customID
         self.job = job
         self.body = body
+        digest = BodyDigest(body)
         self.model = model
         self.refusal = refusal
     }

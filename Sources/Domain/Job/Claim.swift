@@ -3,6 +3,8 @@ package struct Claim: Hashable, Sendable {
     package let lease: Lease
     package let tenant: TenantID
     package let body: [UInt8]
+    /// Taken when the body came in; nil if it was by an older relay.
+    package let digest: BodyDigest?
     package let headers: [HeaderField]
     package let model: String
     package let createdAt: Timestamp
@@ -13,12 +15,13 @@ package struct Claim: Hashable, Sendable {
     package let chargedAttempts: Int
 
     package init(
-        lease: Lease, tenant: TenantID, body: [UInt8], headers: [HeaderField], model: String,
+        lease: Lease, tenant: TenantID, body: [UInt8], digest: BodyDigest? = nil, headers: [HeaderField], model: String,
         createdAt: Timestamp, deadline: Timestamp?, firstClaimedAt: Timestamp, chargedAttempts: Int = 0
     ) {
         self.lease = lease
         self.tenant = tenant
         self.body = body
+        self.digest = digest
         self.headers = headers
         self.model = model
         self.createdAt = createdAt

@@ -4,6 +4,8 @@ package struct NewJob: Hashable, Sendable {
     package let tenant: TenantID
     /// The Messages body, byte for byte as the client sent it. It is never decoded and encoded again.
     package let body: [UInt8]
+    /// Of the body as it came in: checked before each sending.
+    package let digest: BodyDigest
     /// The request headers that travel with the body (`anthropic-version`, `anthropic-beta` and the like).
     package let headers: [HeaderField]
     /// The body's `model`, for lists and pacing.
@@ -28,6 +30,7 @@ package struct NewJob: Hashable, Sendable {
         self.id = id
         self.tenant = tenant
         self.body = body
+        digest = BodyDigest(body)
         self.headers = headers
         self.model = model
         self.priority = priority

@@ -11,6 +11,18 @@ package struct BodyDigest: Hashable, Sendable {
         self = builder.digest
     }
 
+    /// Reads what ``text`` gives; nil if it is anything else.
+    package init?(text: String) {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 3, let low = UInt64(parts[0], radix: 16), let high = UInt64(parts[1], radix: 16),
+            let count = Int(parts[2])
+        else { return nil }
+        self.init(low: low, high: high, count: count)
+    }
+
+    /// For storing it: both halves in hexadecimal, then the number of bytes.
+    package var text: String { "\(String(low, radix: 16))-\(String(high, radix: 16))-\(count)" }
+
     private init(low: UInt64, high: UInt64, count: Int) {
         (self.low, self.high, self.count) = (low, high, count)
     }

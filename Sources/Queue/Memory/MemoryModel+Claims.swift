@@ -113,7 +113,8 @@ extension MemoryModel.Job {
     fileprivate func claim(by worker: String, at now: Timestamp) -> Claim {
         Claim(
             lease: Lease(job: new.id, row: row, attempt: life.attempt, worker: worker), tenant: new.tenant,
-            body: new.body, headers: new.headers, model: new.model, createdAt: new.createdAt, deadline: new.deadline,
+            body: new.body, digest: new.digest, headers: new.headers, model: new.model, createdAt: new.createdAt,
+            deadline: new.deadline,
             firstClaimedAt: life.firstClaimedAt ?? now, chargedAttempts: chargedAttempts)
     }
 }

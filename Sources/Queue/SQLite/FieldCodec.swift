@@ -3,6 +3,11 @@ import Domain
 /// How a header list is stored: name and value in turn, each as its length (4 bytes, big endian) and its UTF-8 bytes.
 /// No byte is special, so whatever came in comes out.
 enum FieldCodec {
+    /// With a job's headers the digest of its body is kept, as a last field without a name, which no header can be.
+    static func encode(_ fields: [HeaderField], digest: BodyDigest) -> [UInt8] {
+        encode(fields + [HeaderField("", digest.text)])
+    }
+
     static func encode(_ fields: [HeaderField]) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(fields.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 8 })

@@ -152,8 +152,9 @@ extension WriteContext {
 
     fileprivate func stage(_ item: BatchItem, at row: Int64) throws {
         try connection.execute(
-            "INSERT INTO staged (row, custom_id, job, model, refusal, body) VALUES (?, ?, ?, ?, ?, ?)", row,
-            item.customID.text, item.job.text, item.model, item.refusal, item.body)
+            "INSERT INTO staged (row, custom_id, job, model, digest, refusal, body) VALUES (?, ?, ?, ?, ?, ?, ?)", row,
+            item.customID.text, item.job.text, item.model, FieldCodec.encode([], digest: item.digest), item.refusal,
+            item.body)
     }
 
     fileprivate func firstUse(

@@ -89,11 +89,12 @@ extension SQLiteConnection {
             FROM jobs j JOIN tenants t ON t.number = j.tenant WHERE j.row = ? LIMIT 1
             """, taken.row
         ) { row in
-            Claim(
+            let (headers, digest) = try [HeaderField].withDigest(stored: row.bytes(5))
+            return Claim(
                 lease: Lease(
                     job: try JobID(stored: row.text(0)), row: taken.row, attempt: taken.attempt, worker: worker),
-                tenant: try TenantID(stored: row.text(1)), body: row.bytes(6),
-                headers: try [HeaderField](stored: row.bytes(5)), model: row.text(2), createdAt: row.time(3),
+                tenant: try TenantID(stored: row.text(1)), body: row.bytes(6), digest: digest,
+                headers: headers, model: row.text(2), createdAt: row.time(3),
                 deadline: row.optionalTime(4), firstClaimedAt: taken.firstClaimedAt, chargedAttempts: taken.charged)
         }
     }

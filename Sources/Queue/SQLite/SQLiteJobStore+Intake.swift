@@ -63,7 +63,7 @@ extension WriteContext {
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             job.id.text, tenant, job.createdAt, job.priority.value, job.deadline, job.model, job.webhook?.text,
-            job.metadata, FieldCodec.encode(job.headers), job.body)
+            job.metadata, FieldCodec.encode(job.headers, digest: job.digest), job.body)
         let row = connection.lastInsertedRow
         try enqueueNew(
             row, tenant, job.priority.value, job.runAt, job.deadline, bytes: job.body.count,

@@ -278,6 +278,7 @@ enum Schema {
         "CREATE INDEX batches_key ON batches(tenant, key) WHERE key IS NOT NULL",
         // The mover.
         "CREATE INDEX batches_busy ON batches(number) WHERE busy = 1",
+        // `digest` is what the batch's headers are followed by in the job's.
         // `row` is the batch's number times 2^20 plus the request's place: a batch's rows lie side by side.
         """
         CREATE TABLE staged (
@@ -285,6 +286,7 @@ enum Schema {
             custom_id TEXT NOT NULL,
             job TEXT NOT NULL,
             model TEXT NOT NULL,
+            digest BLOB NOT NULL,
             refusal BLOB,
             body BLOB NOT NULL
         ) STRICT

@@ -39,6 +39,18 @@ extension [HeaderField] {
     }
 }
 
+extension [HeaderField] {
+    /// A job's headers, and the digest of its body if there is one.
+    static func withDigest(stored bytes: [UInt8]) throws -> (headers: [HeaderField], digest: BodyDigest?) {
+        let fields = try [HeaderField](stored: bytes)
+        guard let last = fields.last, last.name.isEmpty else { return (fields, nil) }
+        guard let digest = BodyDigest(text: last.value) else {
+            throw DamagedValue(description: "damaged file: '\(last.value)' is no digest")
+        }
+        return (fields.dropLast(), digest)
+    }
+}
+
 extension [JobState: Int] {
     /// Reads the counts `queued, running, succeeded, errored, canceled, expired` from `column` on.
     init(stored row: SQLiteRow, from column: Int32) {

@@ -128,7 +128,7 @@ extension WriteContext {
         try connection.execute(
             """
             INSERT INTO jobs (id, tenant, created_at, priority, deadline, model, headers, body)
-            SELECT s.job, b.tenant, b.created_at, ?, b.expires_at, s.model, b.headers, s.body
+            SELECT s.job, b.tenant, b.created_at, ?, b.expires_at, s.model, CAST(b.headers || s.digest AS BLOB), s.body
             FROM staged s, batches b WHERE s.row = ? AND b.number = ?
             """, Priority.batch.value, request.row, batch.number)
         let row = connection.lastInsertedRow
