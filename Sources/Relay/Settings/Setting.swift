@@ -28,6 +28,7 @@ struct Setting: Sendable {
         Setting("log.level", .text(\.logLevel)),
         Setting("limits.body", .size(\.bodyLimit, 1024...1_073_741_824)),
         Setting("limits.batch_body", .size(\.batchBodyLimit, 1024...1_073_741_824)),
+        Setting("limits.batch_lifetime", .duration(\.batchLifetime, .seconds(1) ... .seconds(2_592_000))),
         Setting("limits.bulk_lines", .count(\.bulkLines, 1...100_000_000)),
         Setting("limits.queue_depth", .count(\.queueDepth, 1...1_000_000_000)),
         Setting("limits.wait", .duration(\.longestWait, .seconds(1) ... .seconds(600))),

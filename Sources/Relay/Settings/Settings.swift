@@ -10,6 +10,7 @@ struct Settings: Sendable {
 
     var bodyLimit = 32 * 1024 * 1024
     var batchBodyLimit = 256 * 1024 * 1024
+    var batchLifetime = Duration.seconds(86_400)
     var bulkLines = 1_000_000
     var queueDepth = 10_000_000
     var longestWait = Duration.seconds(60)

@@ -61,6 +61,7 @@ struct RelayNode {
         api.port = address.port
         api.bodyLimit = settings.bodyLimit
         api.batchBodyLimit = settings.batchBodyLimit
+        api.batchLifetime = settings.batchLifetime
         api.bulkLineLimit = settings.bulkLines
         api.longestWait = settings.longestWait
         api.patience = settings.syncPatience
