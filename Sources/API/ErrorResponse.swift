@@ -26,7 +26,7 @@ enum ErrorResponse {
     }
 
     /// Whole seconds, rounded up, at least 1.
-    private static func seconds(_ delay: Duration) -> Int64 {
+    static func seconds(_ delay: Duration) -> Int64 {
         let (seconds, rest) = delay.components
         return max(1, seconds + (rest > 0 ? 1 : 0))
     }

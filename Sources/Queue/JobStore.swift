@@ -91,9 +91,13 @@ package protocol JobStore: BatchStore {
     func latestTime() async throws(JobStoreError) -> Timestamp?
     /// Moves what the relay has timed itself (jobs due at once or after a backoff, leases, deliveries) from a clock that
     /// has been set back by `step`: that much earlier, but not before `now`. Times that a client has given stay.
-    /// - Parameter limit: rows of one transaction at most.
+    /// - Parameters:
+    ///   - grace: how long leases last at least that have not expired yet by the new clock, which may have renewed them.
+    ///   - limit: rows of one transaction at most.
     /// - Returns: how many rows were moved in all.
-    func rebase(by step: Duration, limit: Int, at now: Timestamp) async throws(JobStoreError) -> Int
+    func rebase(
+        by step: Duration, keeping grace: Duration, limit: Int, at now: Timestamp
+    ) async throws(JobStoreError) -> Int
 
     // MARK: Webhooks
 

@@ -45,12 +45,19 @@ struct LeaseReaper: Service {
     /// Without this, what was due "now" by the old clock would wait until the new one gets there.
     private func mendClockStep() async throws {
         let now = services.wall.now()
-        let before = try await latest.replace(by: now) { try await services.store.latestTime() }
-        guard let before, before > now.advanced(by: Self.tolerance) else { return }
+        try await latest.replace(by: now) {
+            try await services.store.latestTime()
+        } after: { before in
+            if before > now.advanced(by: Self.tolerance) { try await mend(from: before, to: now) }
+        }
+    }
+
+    private func mend(from before: Timestamp, to now: Timestamp) async throws {
         let step = before.duration(since: now)
         services.logger.warning(
             "the clock was set back; jobs and leases are timed anew", metadata: [LogKey.seconds: "\(step.seconds)"])
-        _ = try await services.store.rebase(by: step, limit: Self.limit, at: now)
+        _ = try await services.store.rebase(
+            by: step, keeping: services.configuration.lease / 3, limit: Self.limit, at: now)
     }
 
     /// Between three and five quarters of `interval`, so that the reapers of many processes spread.
@@ -64,11 +71,14 @@ struct LeaseReaper: Service {
 private final class LatestInstant: Sendable {
     private let known = Mutex<Timestamp?>(nil)
 
-    /// - Returns: the one before; the first time, what `first` says.
-    func replace(by now: Timestamp, first: () async throws -> Timestamp?) async throws -> Timestamp? {
+    /// - Parameters:
+    ///   - first: says the one before, the first time.
+    ///   - body: gets the one before. If it throws, nothing is replaced, so that the next call has the same to do.
+    func replace(
+        by now: Timestamp, first: () async throws -> Timestamp?, after body: (Timestamp) async throws -> Void
+    ) async throws {
         let before = known.withLock { $0 }
-        let answer = before == nil ? try await first() : before
+        if let before = before == nil ? try await first() : before { try await body(before) }
         known.withLock { $0 = now }
-        return answer
     }
 }

@@ -7,6 +7,8 @@ import Telemetry
 /// Keeps the leases of the attempts under way alive, and stops the attempts whose lease is lost or whose job is
 /// cancelled. Goes on until the last attempt has ended.
 struct LeaseRenewer: Service {
+    /// Until the next try after one that failed.
+    private static let retryInterval = Duration.seconds(1)
     private let services: WorkerServices
     private let registry: AttemptRegistry
 
@@ -18,19 +20,22 @@ struct LeaseRenewer: Service {
     func run() async throws {
         await cancelWhenGracefulShutdown {
             var seen = services.store.changeCount(.cancels)
+            var pause = services.configuration.lease / 3
             while !Task.isCancelled {
                 // Renewing also tells which jobs are to be cancelled.
-                await services.store.waitForChange(.cancels, since: seen, upTo: services.configuration.lease / 3)
+                await services.store.waitForChange(.cancels, since: seen, upTo: pause)
                 seen = services.store.changeCount(.cancels)
-                await renew()
+                let isDone = await renew()
+                pause = isDone ? services.configuration.lease / 3 : min(Self.retryInterval, pause)
             }
         }
     }
 
-    /// Renews once.
-    func renew() async {
+    /// Renews once. - Returns: whether the store has answered.
+    @discardableResult
+    func renew() async -> Bool {
         let leases = registry.leases
-        guard !leases.isEmpty else { return }
+        guard !leases.isEmpty else { return true }
         do {
             let answers = try await services.store.renew(
                 leases, at: services.wall.now(), for: services.configuration.lease)
@@ -41,8 +46,10 @@ struct LeaseRenewer: Service {
                 case .lost: registry.stop(lease, because: .leaseLost)
                 }
             }
+            return true
         } catch {
             services.logger.error("leases not renewed; trying again", metadata: [LogKey.error: "\(error)"])
+            return false
         }
     }
 }

@@ -82,6 +82,7 @@ struct BulkTests {
             }
             let full = try await world.send("POST", "/v1/jobs", World.jobBody + "\n", headers: [Self.type])
             #expect(full.status == 503 && full.headers["x-relay-refused"] == "1")
+            #expect(full.headers["retry-after"].flatMap { Int($0) } ?? 0 > 0)
         }
     }
 

@@ -109,7 +109,8 @@ enum Step: Sendable {
         case .setShare(let share): try await store.setShare(share)
         case .prune(let cutoff):
             return .pruned(try await store.prune(endedBefore: cutoff, after: 0, limit: 3))
-        case .rebase(let step, let now): return .count(try await store.rebase(by: step, limit: 100, at: now))
+        case .rebase(let step, let now):
+            return .count(try await store.rebase(by: step, keeping: .seconds(10), limit: 100, at: now))
         case .addEndpoint(let endpoint): try await store.addEndpoint(endpoint)
         case .removeEndpoint(let id, let tenant): return .existed(try await store.removeEndpoint(id, of: tenant))
         case .claimDeliveries(let now):

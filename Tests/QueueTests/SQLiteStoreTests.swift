@@ -1,5 +1,6 @@
 import Dispatch
 import Domain
+import Glibc
 @testable import Queue
 import Synchronization
 import TestSupport
@@ -176,14 +177,66 @@ struct SQLiteStoreTests {
 
     @Test func `writes beyond the waiting limit are refused`() async throws {
         try await withHeldStore(JobStoreConfiguration(maxPendingWrites: 2)) { store, now, release in
-            async let first = store.submit([.sample(at: now)])
+            async let first = store.submit([.sample(at: now, metadata: Array(repeating: 0x20, count: 4000))])
             async let second = store.submit([.sample(at: now)])
             while store.writer.pendingCount < 2 { await Task.yield() }
-            await #expect(throws: JobStoreError.busy(waiting: 2, bytes: 172)) {
+            // Each: a body of 86 bytes, and a header of 17 and 10.
+            await #expect(throws: JobStoreError.busy(waiting: 2, bytes: 2 * (86 + 27) + 4000)) {
                 try await store.submit([.sample(at: now)])
             }
             release()
             _ = try await (first, second)
+        }
+    }
+
+    @Test func `what has been taken up already is recorded while new work is refused`() async throws {
+        try await withHeldStore(JobStoreConfiguration(maxPendingWrites: 2)) { store, now, release in
+            async let first = store.submit([.sample(at: now)])
+            async let second = store.submit([.sample(at: now)])
+            while store.writer.pendingCount < 2 { await Task.yield() }
+            let lease = Lease(job: NewJob.sample(at: now).id, row: 77, attempt: 1, worker: "w")
+            let renewal = Task { try await store.renew([lease], at: now, for: .seconds(30)) }
+            let settlement = Settlement(lease: lease, outcome: .retry(at: now), attempt: .sample(lease, at: now))
+            let settling = Task { try await store.settle(settlement) }
+            while store.writer.pendingCount < 4 { await Task.yield() }
+            await #expect(throws: JobStoreError.self, "twice the limit") {
+                try await store.renew([lease], at: now, for: .seconds(30))
+            }
+            release()
+            #expect(try await renewal.value == [.lost])
+            await #expect(throws: JobStoreError.leaseLost(lease)) { try await settling.value }
+            _ = try await (first, second)
+        }
+    }
+
+    @Test func `a turn that another process keeps is told, and all goes on when it ends`() async throws {
+        try await withTemporaryFolder { folder in
+            let clock = ManualClock()
+            var configuration = JobStoreConfiguration()
+            configuration.busyTimeout = .milliseconds(5)
+            let told = Mutex<[String?]>([])
+            let store = try SQLiteJobStore.open(
+                at: folder + "/queue.sqlite", configuration: configuration, clock: clock,
+                onHealth: { news in told.withLock { $0.append(news) } })
+            let file = open(folder + "/queue.sqlite.turn", O_RDWR | O_CLOEXEC)
+            let other = FileLock(descriptor: file, byte: 1)  // of an open file, so as good as another process's
+            #expect(other.take())
+            await #expect(throws: JobStoreError.self) { try await store.submit([.sample(at: clock.timestamp)]) }
+            await #expect(throws: JobStoreError.self) { try await store.checkHealth() }
+            #expect(told.withLock { $0.count == 1 && $0[0]?.contains("another process") == true })
+            close(file)
+            try await store.checkHealth()
+            #expect(told.withLock { $0.count == 2 && $0[1] == nil })
+        }
+    }
+
+    @Test func `a store that cannot be opened says why, and takes nothing down`() throws {
+        try withTemporaryFolder { folder in
+            mkdir(folder + "/queue.sqlite.turn", 0o700)
+            let error = #expect(throws: JobStoreError.self) {
+                try SQLiteJobStore.open(at: folder + "/queue.sqlite", clock: ManualClock())
+            }
+            #expect("\(error, default: "")".contains("queue.sqlite.turn"))
         }
     }
 

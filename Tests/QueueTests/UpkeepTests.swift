@@ -83,7 +83,7 @@ struct UpkeepTests {
             let scheduled = try await world.submit(runAt: world.now.advanced(by: .seconds(1800)))
             let back = world.now.advanced(by: .seconds(-3600))
             #expect(try await world.store.claim(limit: 9, bytes: .max, by: "w", at: back, for: .seconds(30)).isEmpty)
-            #expect(try await world.store.rebase(by: .seconds(3600), limit: 1, at: back) == 3)
+            #expect(try await world.store.rebase(by: .seconds(3600), keeping: .seconds(10), limit: 1, at: back) == 3)
             let claims = try await world.store.claim(limit: 9, bytes: .max, by: "w", at: back, for: .seconds(30))
             #expect(claims.map(\.lease.job) == [waiting])
             let retryAt = back.advanced(by: .seconds(30))
@@ -93,6 +93,24 @@ struct UpkeepTests {
             #expect(try await world.store.reap(limit: 9, maxAttempts: 9, at: later) >= 1)
             #expect(try await world.state(held) == .queued)
             #expect(try await world.record(scheduled).runAt == world.now.advanced(by: .seconds(1800)))
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `a lease that was renewed by the new clock before it was mended is not taken for an expired one`(
+        _ backEnd: StoreUnderTest
+    ) async throws {
+        try await backEnd.run { world in
+            let id = try await world.submit()
+            let lease = try await world.claimOne()
+            let back = world.now.advanced(by: .seconds(-3600))
+            #expect(try await world.store.renew([lease], at: back, for: .seconds(30)) == [.renewed])
+            _ = try await world.store.rebase(by: .seconds(3600), keeping: .seconds(10), limit: 9, at: back)
+            let early = back.advanced(by: .seconds(9))
+            #expect(try await world.store.reap(limit: 9, maxAttempts: 9, at: early) == 0)
+            let late = back.advanced(by: .seconds(11))
+            #expect(try await world.store.reap(limit: 9, maxAttempts: 9, at: late) == 1)
+            #expect(try await world.state(id) == .queued)
         }
     }
 

@@ -7,6 +7,9 @@ final class FaultyStore: JobStore {
     private struct State {
         var settleFaults = 0
         var claimFaults = 0
+        var renewalFaults = 0
+        var rebaseFaults = 0
+        var renewals = 0
         var looks = 0
         var settles = 0
     }
@@ -16,6 +19,8 @@ final class FaultyStore: JobStore {
 
     /// How often it was asked whether jobs are due.
     var looks: Int { state.withLock { $0.looks } }
+    /// How often it was asked to renew leases.
+    var renewals: Int { state.withLock { $0.renewals } }
     /// How often it was asked to settle.
     var settles: Int { state.withLock { $0.settles } }
 
@@ -23,11 +28,13 @@ final class FaultyStore: JobStore {
         self.base = base
     }
 
-    /// The next `settles` and `claims` fail.
-    func fail(settles: Int = 0, claims: Int = 0) {
+    /// The next `settles`, `claims`, `renewals` and `rebases` fail.
+    func fail(settles: Int = 0, claims: Int = 0, renewals: Int = 0, rebases: Int = 0) {
         state.withLock { state in
             state.settleFaults = settles
             state.claimFaults = claims
+            state.renewalFaults = renewals
+            state.rebaseFaults = rebases
         }
     }
 
@@ -69,7 +76,11 @@ extension FaultyStore {
     func renew(_ leases: [Lease], at now: Timestamp, for duration: Duration) async throws(JobStoreError)
         -> [LeaseRenewal]
     {
-        try await base.renew(leases, at: now, for: duration)
+        try state.withLock { state throws(JobStoreError) in
+            state.renewals += 1
+            try Self.meet(&state.renewalFaults)
+        }
+        return try await base.renew(leases, at: now, for: duration)
     }
 
     func reap(limit: Int, maxAttempts: Int, at now: Timestamp) async throws(JobStoreError) -> Int {
@@ -170,7 +181,10 @@ extension FaultyStore {
         try await base.latestTime()
     }
 
-    func rebase(by step: Duration, limit: Int, at now: Timestamp) async throws(JobStoreError) -> Int {
-        try await base.rebase(by: step, limit: limit, at: now)
+    func rebase(
+        by step: Duration, keeping grace: Duration, limit: Int, at now: Timestamp
+    ) async throws(JobStoreError) -> Int {
+        try state.withLock { state throws(JobStoreError) in try Self.meet(&state.rebaseFaults) }
+        return try await base.rebase(by: step, keeping: grace, limit: limit, at: now)
     }
 }

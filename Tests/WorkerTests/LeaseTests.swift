@@ -94,6 +94,44 @@ struct LeaseTests {
         try await run
     }
 
+    @Test func `A renewal that failed is tried again at once, not when the lease is nearly over`() async throws {
+        let world = WorkerWorld()
+        world.gateway.hold()
+        try await world.submit()
+        world.store.fail(renewals: 3)
+        let group = world.group([renewer(world)])
+        async let run: Void = group.run()
+        try await world.start()
+        try await world.until { world.gateway.heldCount == 1 }
+        await world.clock.waitForSleepers()
+        world.clock.advance(by: .seconds(10))
+        for tries in 1...3 {
+            try await world.until { world.store.renewals == tries && world.clock.untilNextWake == .seconds(1) }
+            world.clock.advance(by: .seconds(1))
+        }
+        try await world.until { world.store.renewals == 4 }
+        await world.clock.waitForSleepers()
+        let later = world.now.advanced(by: .seconds(29))
+        #expect(try await world.memory.reap(limit: 10, maxAttempts: 20, at: later) == 0)
+        world.gateway.release()
+        try await world.until { world.registry.count == 0 }
+        await group.triggerGracefulShutdown()
+        try await run
+    }
+
+    @Test func `A clock set back is mended by the next look if the first one failed`() async throws {
+        let world = WorkerWorld()
+        let id = try await world.submit()[0]
+        let reaper = LeaseReaper(services: world.services)
+        await reaper.reap()
+        world.clock.stepWall(by: .seconds(-3600))
+        world.store.fail(rebases: 1)
+        await reaper.reap()
+        #expect(try await world.job(id).runAt > world.now)
+        await reaper.reap()
+        #expect(try await world.claim().lease.job == id)
+    }
+
     @Test func `The reaper puts abandoned jobs back and ends those past their deadline, again and again`() async throws
     {
         let world = WorkerWorld()

@@ -73,10 +73,11 @@ struct SubmissionRoute: Sendable {
                 .bodyNotJSON, "The body holds no line; required is at least one.",
                 remedy: "Send one JSON object a line.")
         }
-        let headers: HTTPFields = [
+        var headers: HTTPFields = [
             .contentType: "application/x-ndjson", .relayAccepted: String(intake.accepted),
             .relayRefused: String(intake.refused),
         ]
+        if let delay = intake.storeFailure?.retryAfter { headers[.retryAfter] = String(ErrorResponse.seconds(delay)) }
         let failure = intake.storeFailure?.code.status ?? 400
         return .full(status: intake.accepted > 0 ? 202 : failure, headers: headers, body: body)
     }

@@ -124,9 +124,13 @@ package struct JobLifecycle: Hashable, Sendable {
         if state == .queued { runAt = runAt.rebased(by: step, to: now) }
     }
 
-    /// Its lease as it would be by the clock that was set back by `step`.
-    package mutating func rebaseLease(by step: Duration, to now: Timestamp) {
-        lease = lease.map { Span(claimedAt: min($0.claimedAt, now), until: $0.until.advanced(by: .zero - step)) }
+    /// Its lease as it would be by the clock that was set back by `step`; but one that lasts longer does so for `grace`,
+    /// because it may have been renewed by the new clock already.
+    package mutating func rebaseLease(by step: Duration, to now: Timestamp, keeping grace: Duration) {
+        lease = lease.map { lease in
+            let rebased = max(lease.until.advanced(by: .zero - step), now.advanced(by: grace))
+            return Span(claimedAt: min(lease.claimedAt, now), until: min(lease.until, rebased))
+        }
     }
 
     /// Ends a queued job that the relay itself will not send.

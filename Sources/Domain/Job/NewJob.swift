@@ -22,6 +22,11 @@ package struct NewJob: Hashable, Sendable {
     package let metadata: [UInt8]?
     package let idempotency: IdempotencyKey?
 
+    /// What it takes in memory and in the store, roughly: body, metadata and headers.
+    package var bytes: Int {
+        headers.reduce(body.count + (metadata?.count ?? 0)) { $0 + $1.name.utf8.count + $1.value.utf8.count }
+    }
+
     package init(
         id: JobID, tenant: TenantID, body: [UInt8], headers: [HeaderField], model: String,
         priority: Priority = .normal, createdAt: Timestamp, runAt: Timestamp, deadline: Timestamp? = nil,

@@ -151,8 +151,10 @@ package final class MemoryJobStore: JobStore, KeyStore {
         }
     }
 
-    package func rebase(by step: Duration, limit: Int, at now: Timestamp) async throws(JobStoreError) -> Int {
-        try change { $0.rebase(by: step, at: now) }
+    package func rebase(
+        by step: Duration, keeping grace: Duration, limit: Int, at now: Timestamp
+    ) async throws(JobStoreError) -> Int {
+        try change { $0.rebase(by: step, keeping: grace, at: now) }
     }
 
     package func addEndpoint(_ endpoint: WebhookEndpoint) async throws(JobStoreError) {

@@ -69,7 +69,7 @@ extension MemoryModel {
         if let replay = job.replayedAs.flatMap({ rows[$0] }) { jobs[replay].replayOf = nil }
     }
 
-    mutating func rebase(by step: Duration, at now: Timestamp) -> Int {
+    mutating func rebase(by step: Duration, keeping grace: Duration, at now: Timestamp) -> Int {
         let queued = jobs.indices.filter { index in
             let job = jobs[index]
             return job.life.state == .queued && job.life.runAt > now
@@ -80,7 +80,7 @@ extension MemoryModel {
             expect(jobs[index])
         }
         let running = jobs.indices.filter { jobs[$0].life.lease.map { $0.claimedAt > now } ?? false }
-        for index in running { jobs[index].life.rebaseLease(by: step, to: now) }
+        for index in running { jobs[index].life.rebaseLease(by: step, to: now, keeping: grace) }
         let late = deliveries.indices.filter {
             deliveries[$0].state == .pending && deliveries[$0].dueAt > now && deliveries[$0].createdAt > now
         }

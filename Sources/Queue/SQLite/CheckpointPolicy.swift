@@ -23,9 +23,12 @@ struct CheckpointPolicy {
     /// The log's length when the background has last moved all it saw; nil if it has not since the log began anew.
     private var moved: Int?
     private var isMoving = false
+    /// Whether the log must not be moved any more.
+    private(set) var isOver = false
 
     /// A transaction has ended with a log of `length`.
     mutating func committed(length: Int) -> Step {
+        guard !isOver else { return .none }
         guard length >= Self.worthwhile else {
             moved = nil
             return .none
@@ -43,5 +46,10 @@ struct CheckpointPolicy {
     mutating func finished(length: Int) {
         isMoving = false
         moved = length
+    }
+
+    /// From now on the log is not moved.
+    mutating func end() {
+        isOver = true
     }
 }

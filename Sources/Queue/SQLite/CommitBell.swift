@@ -31,12 +31,16 @@ final class CommitBell: Sendable {
         self.folder = folder
         guard mkdir(folder, 0o700) == 0 || errno == EEXIST else { throw JobStoreError.system("open", folder) }
         name = "\(getpid())-\(String(random.next(), radix: 16))"
-        file = open(folder + "/" + name, O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw JobStoreError.system("open", folder + "/" + name) }
-        _ = FileLock(descriptor: file, byte: 0).take()
+        // Under a name that nobody looks at: what is not locked is removed.
+        let path = folder + "/" + name
+        let draft = folder + "/." + name
+        file = open(draft, O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw JobStoreError.system("open", draft) }
+        guard FileLock(descriptor: file, byte: 0).take() else { throw JobStoreError.system("lock", draft) }
+        guard rename(draft, path) == 0 else { throw JobStoreError.system("rename", draft) }
         watch = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
         if watch >= 0 {
-            inotify_add_watch(watch, folder, UInt32(IN_CREATE))
+            inotify_add_watch(watch, folder, UInt32(IN_MOVED_TO))
             source = DispatchSource.makeReadSource(
                 fileDescriptor: watch, queue: DispatchQueue(label: "relay.store.bell"))
         } else {

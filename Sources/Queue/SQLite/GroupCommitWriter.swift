@@ -12,6 +12,7 @@ final class GroupCommitWriter: Sendable {
 
     private struct Operation: Sendable {
         let bytes: Int
+        let isVital: Bool
         let run: @Sendable (WriteContext) throws -> Answer
         let fail: @Sendable (JobStoreError) -> Void
     }
@@ -21,9 +22,6 @@ final class GroupCommitWriter: Sendable {
         var pendingBytes = 0
         var isDraining = false
         var transactions = 0
-        var checkpoints = CheckpointPolicy()
-        /// Why the last transaction could not be written; nil if it could.
-        var failure: WriteFailure?
     }
 
     /// An operation failed after it had written: the transaction cannot be kept.
@@ -32,60 +30,60 @@ final class GroupCommitWriter: Sendable {
     }
 
     private let connection: SQLiteConnection
-    /// Moves the log beside the writer.
-    private let mover: SQLiteConnection
+    private let mover: LogMover
+    private let health: StoreHealth
     private let turn: WriterTurn
     private let configuration: JobStoreConfiguration
     /// Called after each commit with what it has touched.
     private let onCommit: @Sendable (Set<ChangeTopic>) -> Void
-    /// Called when writing begins to fail, with the reason, and when it works again, with nil.
-    private let onHealth: @Sendable (String?) -> Void
     private let random: Mutex<any RandomNumberGenerator & Sendable>
     private let state = Mutex(State())
     private let queue = DispatchQueue(label: "relay.store.write")
-    private let moverQueue = DispatchQueue(label: "relay.store.checkpoint")
 
     init(
         connection: SQLiteConnection, mover: SQLiteConnection, turn: WriterTurn, configuration: JobStoreConfiguration,
-        random: any RandomNumberGenerator & Sendable, onCommit: @escaping @Sendable (Set<ChangeTopic>) -> Void,
-        onHealth: @escaping @Sendable (String?) -> Void
+        random: any RandomNumberGenerator & Sendable, health: StoreHealth,
+        onCommit: @escaping @Sendable (Set<ChangeTopic>) -> Void
     ) {
         self.connection = connection
-        self.mover = mover
+        self.mover = LogMover(connection: mover, health: health)
+        self.health = health
         self.turn = turn
         self.configuration = configuration
         self.random = Mutex(random)
         self.onCommit = onCommit
-        self.onHealth = onHealth
     }
 
     /// How many operations wait for their transaction.
     var pendingCount: Int { state.withLock { $0.pending.count } }
     /// How many transactions were committed.
     var transactionCount: Int { state.withLock { $0.transactions } }
-    /// Why writing fails; nil if it does not. A damaged file stays one until the store is opened again.
-    var failure: WriteFailure? { state.withLock { $0.failure } }
+    /// Why writing fails; nil if it does not.
+    var failure: WriteFailure? { health.failure }
 
     /// Runs `body` in a transaction and returns once that is durable. `body` may run a second time if a neighbour
     /// spoilt the first; it should decide before it writes, so that a refusal costs its neighbours nothing.
-    /// - Parameter bytes: what the operation brings with it, roughly.
+    /// - Parameters:
+    ///   - bytes: what the operation brings with it, roughly.
+    ///   - isVital: without it what has been taken up already is lost or done twice. So it waits also where new work is
+    ///     refused, and is itself refused at twice the limit.
     @discardableResult
     func perform<Value: Sendable>(
-        bytes: Int = 0, _ body: @escaping @Sendable (WriteContext) throws -> Value
+        bytes: Int = 0, isVital: Bool = false, _ body: @escaping @Sendable (WriteContext) throws -> Value
     ) async throws(JobStoreError) -> Value {
-        try await perform(bytes: bytes, body) { _, value in value }
+        try await perform(bytes: bytes, isVital: isVital, body) { _, value in value }
     }
 
     /// The same; `look` then makes the answer of what `body` returned, on the writer's thread and after the commit:
     /// little that is in memory anyway. A damaged page that it meets spoils no transaction.
     func perform<Value: Sendable, Outcome: Sendable>(
-        bytes: Int = 0, _ body: @escaping @Sendable (WriteContext) throws -> Value,
+        bytes: Int = 0, isVital: Bool = false, _ body: @escaping @Sendable (WriteContext) throws -> Value,
         afterwards look: @escaping @Sendable (SQLiteConnection, Value) throws -> Outcome
     ) async throws(JobStoreError) -> Outcome {
         let result: Result<Outcome, JobStoreError> = await withCheckedContinuation { continuation in
             enqueue(
                 Operation(
-                    bytes: bytes,
+                    bytes: bytes, isVital: isVital,
                     run: { [connection] context in
                         let value = try body(context)
                         return {
@@ -102,10 +100,30 @@ final class GroupCommitWriter: Sendable {
     func alone<Value: Sendable>(
         _ body: @escaping @Sendable (SQLiteConnection) throws -> Value
     ) async throws(JobStoreError) -> Value {
+        try await alone { connection, _ in
+            let before = connection.commits
+            let value = try body(connection)
+            if connection.commits != before { self.mover.committed(by: connection) }
+            return value
+        }
+    }
+
+    /// The same for a `body` that moves the log itself; nothing is being moved beside it.
+    func aloneWithLog<Value: Sendable>(
+        _ body: @escaping @Sendable (SQLiteConnection, LogMover) throws -> Value
+    ) async throws(JobStoreError) -> Value {
+        try await alone(isMoverAtRest: true, body)
+    }
+
+    private func alone<Value: Sendable>(
+        isMoverAtRest: Bool = false,
+        _ body: @escaping @Sendable (SQLiteConnection, LogMover) throws -> Value
+    ) async throws(JobStoreError) -> Value {
         let result: Result<Value, JobStoreError> = await withCheckedContinuation { continuation in
             queue.async {
+                if isMoverAtRest { self.mover.rest() }
                 do {
-                    let value = try self.turn.take { try body(self.connection) }
+                    let value = try self.turn.take { try body(self.connection, self.mover) }
                     continuation.resume(returning: .success(value))
                 } catch {
                     continuation.resume(returning: .failure(JobStoreError(error)))
@@ -117,9 +135,11 @@ final class GroupCommitWriter: Sendable {
 
     private func enqueue(_ operation: Operation) {
         let (refusal, mustStart) = state.withLock { state -> (JobStoreError?, Bool) in
+            let share = operation.isVital ? 2 : 1
             let isFull =
-                state.pending.count >= configuration.maxPendingWrites
-                || !state.pending.isEmpty && state.pendingBytes + operation.bytes > configuration.maxPendingBytes
+                state.pending.count >= share * configuration.maxPendingWrites
+                || !state.pending.isEmpty
+                    && state.pendingBytes + operation.bytes > share * configuration.maxPendingBytes
             if isFull { return (.busy(waiting: state.pending.count, bytes: state.pendingBytes), false) }
             state.pending.append(operation)
             state.pendingBytes += operation.bytes
@@ -159,31 +179,19 @@ final class GroupCommitWriter: Sendable {
     private func commit(_ batch: [Operation]) {
         do {
             let (answers, topics) = try turn.take { try transact(batch) }
-            let step = state.withLock { state in
-                state.transactions += 1
-                return state.checkpoints.committed(length: connection.logPages)
-            }
-            note(nil)
+            state.withLock { $0.transactions += 1 }
+            health.noteTransaction(nil)
             onCommit(topics)
             for answer in answers { answer() }
-            checkpoint(step)
+            mover.committed(by: connection)
         } catch let spoilt as SpoiltTransaction where batch.count > 1 && spoilt.cause.isOfOneOperation {
             for operation in batch { commit([operation]) }
         } catch {
             let cause = (error as? SpoiltTransaction)?.cause ?? error
-            if !cause.isOfOneOperation { note(WriteFailure(cause)) }
+            if !cause.isOfOneOperation { health.noteTransaction(WriteFailure(cause)) }
             let failure = JobStoreError(cause)
             for operation in batch { operation.fail(failure) }
         }
-    }
-
-    private func note(_ failure: WriteFailure?) {
-        let isChange = state.withLock { state in
-            guard state.failure?.kind != .damage, state.failure != failure else { return false }
-            defer { state.failure = failure }
-            return failure?.kind != state.failure?.kind
-        }
-        if isChange { onHealth(failure?.detail) }
     }
 
     private func transact(_ batch: [Operation]) throws -> (answers: [Answer], topics: Set<ChangeTopic>) {
@@ -205,21 +213,6 @@ final class GroupCommitWriter: Sendable {
             return { operation.fail(refusal) }
         } catch {
             throw SpoiltTransaction(cause: error)
-        }
-    }
-
-    // MARK: Checkpoints
-
-    private func checkpoint(_ step: CheckpointPolicy.Step) {
-        switch step {
-        case .none: break
-        case .writer: _ = try? connection.checkpoint()  // whoever commits next tries again
-        case .background:
-            moverQueue.async {
-                let moved = (try? self.mover.checkpoint())?.moved ?? 0
-                try? self.mover.syncFile()  // so that the writer's turn has little left to sync
-                self.state.withLock { $0.checkpoints.finished(length: moved) }
-            }
         }
     }
 }

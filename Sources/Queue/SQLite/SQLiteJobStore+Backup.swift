@@ -1,3 +1,4 @@
+import Domain
 import Glibc
 
 extension SQLiteJobStore {
@@ -29,19 +30,7 @@ extension SQLiteJobStore {
     /// What is wrong with the file: damaged pages, and counts that differ from a recount. Reads all of it.
     package func problems() async throws(JobStoreError) -> [String] {
         try await read { connection in
-            var found = try connection.damage()
-            let counts = try connection.first(
-                """
-                SELECT (SELECT coalesce(sum(count), 0) FROM counters WHERE name LIKE 'jobs.%'),
-                    (SELECT count(*) FROM jobs),
-                    (SELECT count(*) FROM queued) + (SELECT count(*) FROM running) + (SELECT count(*) FROM ended),
-                    (SELECT coalesce(sum(queued + running + succeeded + errored + canceled + expired), 0) FROM tenants)
-                """
-            ) { [$0.int(0), $0.int(1), $0.int(2), $0.int(3)] }
-            if let counts, Set(counts).count != 1 {
-                found.append("the counters say \(counts[0]) jobs, the tenants \(counts[3]), the tables \(counts[1])")
-            }
-            return found
+            try connection.damage() + connection.miscounts()
         }
     }
 
@@ -64,5 +53,48 @@ extension SQLiteConnection {
     /// What is wrong with the file's pages, five findings at most. Reads all of it.
     fileprivate func damage() throws -> [String] {
         try all("PRAGMA quick_check(5)") { $0.text(0) }.filter { $0 != "ok" }
+    }
+
+    /// Where counts differ from a recount: of jobs by tenant and state, and of deliveries by state. Reads all of it.
+    fileprivate func miscounts() throws -> [String] {
+        let tenants = try all(
+            "SELECT number, name, queued, running, succeeded, errored, canceled, expired FROM tenants ORDER BY name"
+        ) { row in
+            (number: row.int64(0), name: row.text(1), counts: (2..<8).map { row.int(Int32($0)) })
+        }
+        var recount: [Int64: [Int]] = [:]
+        let found = try all(
+            """
+            SELECT tenant, 0, count(*) FROM queued GROUP BY 1 UNION ALL SELECT tenant, 1, count(*) FROM running GROUP BY 1
+            UNION ALL SELECT tenant, state, count(*) FROM ended GROUP BY 1, 2
+            """
+        ) { (tenant: $0.int64(0), state: $0.int(1), count: $0.int(2)) }
+        for row in found where (0..<6).contains(row.state) {
+            recount[row.tenant, default: Array(repeating: 0, count: 6)][row.state] = row.count
+        }
+        var problems: [String] = []
+        func compare(_ what: String, _ said: Int, _ are: Int) {
+            if said != are { problems.append("\(what): counted \(said), there are \(are)") }
+        }
+        for tenant in tenants {
+            for state in JobState.allCases {
+                let are = recount[tenant.number]?[state.code] ?? 0
+                compare("\(state.rawValue) jobs of \(tenant.name)", tenant.counts[state.code], are)
+            }
+        }
+        for state in JobState.allCases {
+            let said = try counter("jobs." + state.rawValue)
+            compare("\(state.rawValue) jobs", said, recount.values.reduce(0) { $0 + $1[state.code] })
+        }
+        compare("jobs in any state", recount.values.joined().reduce(0, +), Int(try number("SELECT count(*) FROM jobs")))
+        for state in DeliveryState.allCases {
+            let are = try number("SELECT count(*) FROM deliveries WHERE state = \(state.code)")
+            compare("\(state.rawValue) callbacks", try counter("deliveries." + state.rawValue), Int(are))
+        }
+        return problems
+    }
+
+    private func counter(_ name: String) throws -> Int {
+        try first("SELECT count FROM counters WHERE name = ?", name) { $0.int(0) } ?? 0
     }
 }

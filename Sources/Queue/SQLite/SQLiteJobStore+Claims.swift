@@ -41,7 +41,7 @@ extension SQLiteJobStore {
         _ leases: [Lease], at now: Timestamp, for duration: Duration
     ) async throws(JobStoreError) -> [LeaseRenewal] {
         guard !leases.isEmpty else { return [] }
-        return try await writer.perform { context in
+        return try await writer.perform(isVital: true) { context in
             try leases.map { try context.renew($0, until: now.advanced(by: duration)) }
         }
     }

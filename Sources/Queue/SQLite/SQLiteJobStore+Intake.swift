@@ -4,7 +4,7 @@ extension SQLiteJobStore {
     package func submit(_ jobs: [NewJob]) async throws(JobStoreError) -> [SubmitOutcome] {
         guard !jobs.isEmpty else { return [] }
         let limit = configuration.maxDepth
-        return try await writer.perform(bytes: jobs.reduce(0) { $0 + $1.body.count }) { context in
+        return try await writer.perform(bytes: jobs.reduce(0) { $0 + $1.bytes }) { context in
             let outcomes = try context.judge(jobs)
             let accepted = zip(jobs, outcomes).filter { $1 == .accepted($0.id) }.map(\.0)
             try context.reserve(accepted.count, limit: limit)

@@ -2,7 +2,7 @@ package import Domain
 
 extension SQLiteJobStore {
     package func settle(_ settlement: Settlement) async throws(JobStoreError) {
-        try await writer.perform(bytes: settlement.outcome.bytes) { context in
+        try await writer.perform(bytes: settlement.outcome.bytes, isVital: true) { context in
             let lease = settlement.lease
             guard let job = try context.takeRunning(lease.row, attempt: lease.attempt) else {
                 throw JobStoreError.leaseLost(lease)
@@ -26,7 +26,7 @@ extension SQLiteJobStore {
         // Looked for beside the writer: mostly there is nothing, and then nobody is disturbed.
         let found = try await read { try $0.reapable(limit: limit, at: now) }
         guard found.isThereAny else { return 0 }
-        return try await writer.perform { context in
+        return try await writer.perform(isVital: true) { context in
             var count = 0
             for row in found.overdue {
                 guard let job = try context.takeQueued(row) else { continue }

@@ -26,7 +26,9 @@ extension SQLiteJobStore {
         return PruneSlice(deleted: deleted, next: found.next)
     }
 
-    package func rebase(by step: Duration, limit: Int, at now: Timestamp) async throws(JobStoreError) -> Int {
+    package func rebase(
+        by step: Duration, keeping grace: Duration, limit: Int, at now: Timestamp
+    ) async throws(JobStoreError) -> Int {
         var moved = 0
         var next: Int64? = 0
         while let start = next {
@@ -36,7 +38,7 @@ extension SQLiteJobStore {
             moved += slice.moved
             next = slice.next
         }
-        moved += try await writer.perform { try $0.rebaseRunning(by: step, at: now) }
+        moved += try await writer.perform { try $0.rebaseRunning(by: step, keeping: grace, at: now) }
         while true {
             let count = try await writer.perform { try $0.rebaseDeliveries(by: step, limit: limit, at: now) }
             moved += count
@@ -67,11 +69,14 @@ extension SQLiteJobStore {
     }
 
     package func shrink(by bytes: Int) async throws(JobStoreError) -> Int {
-        try await writer.alone { connection in
+        try await writer.aloneWithLog { connection, mover in
+            // While it cannot be moved, because a reader holds it say, giving back would only make it longer.
+            guard let left = mover.moveAll(by: connection), left < CheckpointPolicy.worthwhile else { return 0 }
             let page = Int(try connection.number("PRAGMA page_size"))
             let before = Int(try connection.number("PRAGMA page_count"))
             // As rows: each step of this pragma frees one page.
             try connection.script("PRAGMA incremental_vacuum(\(max(1, bytes / page)))")
+            mover.moveAll(by: connection)  // it is this that makes the file shorter
             return (before - Int(try connection.number("PRAGMA page_count"))) * page
         }
     }
@@ -128,11 +133,12 @@ extension WriteContext {
         return (rows.count, rows.count == limit ? rows.last : nil)
     }
 
-    fileprivate func rebaseRunning(by step: Duration, at now: Timestamp) throws -> Int {
+    fileprivate func rebaseRunning(by step: Duration, keeping grace: Duration, at now: Timestamp) throws -> Int {
         try connection.execute(
             """
-            UPDATE running SET lease_until = lease_until - ?1, claimed_at = min(claimed_at, ?2) WHERE claimed_at > ?2
-            """, step.microseconds, now)
+            UPDATE running SET lease_until = min(lease_until, max(lease_until - ?1, ?3)), claimed_at = min(claimed_at, ?2)
+            WHERE claimed_at > ?2
+            """, step.microseconds, now, now.advanced(by: grace))
     }
 
     fileprivate func rebaseDeliveries(by step: Duration, limit: Int, at now: Timestamp) throws -> Int {

@@ -42,8 +42,10 @@ package final class SQLiteJobStore: JobStore, KeyStore {
         let mover = try SQLiteConnection(path: path, busyTries: 0)
         try mover.script("PRAGMA synchronous = FULL")
         var names: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
-        let bell = try CommitBell(folder: path + "-bells", random: &names)
+        // Before the bell, which cannot be let go of before it listens.
+        let turn = try WriterTurn(path: path + ".turn", patience: configuration.busyTimeout.microseconds)
         let commits = try ForeignCommits(connection)
+        let bell = try CommitBell(folder: path + "-bells", random: &names)
         let writers = WeakWriter()
         let signal = ChangeSignal(clock: clock, pollInterval: configuration.pollInterval) {
             guard let writer = writers.writer.withLock({ $0.value }) else { return false }
@@ -56,13 +58,12 @@ package final class SQLiteJobStore: JobStore, KeyStore {
         self.signal = signal
         self.readers = SQLiteReaders(path: path)
         self.writer = GroupCommitWriter(
-            connection: connection, mover: mover,
-            turn: try WriterTurn(path: path + ".turn", patience: configuration.busyTimeout.microseconds),
-            configuration: configuration, random: random,
+            connection: connection, mover: mover, turn: turn, configuration: configuration, random: random,
+            health: StoreHealth(onChange: onHealth),
             onCommit: { topics in
                 bell.ring(topics)
                 signal.bump(topics)
-            }, onHealth: onHealth)
+            })
         let writer = self.writer
         writers.writer.withLock { $0.value = writer }
         bell.listen { signal.bump($0) }
@@ -79,10 +80,13 @@ package final class SQLiteJobStore: JobStore, KeyStore {
     package func checkHealth() async throws(JobStoreError) {
         try await read { try $0.lookWhereClaimsLook() }
         guard let failure = writer.failure else { return }
-        let isHopeless =
-            failure.kind == .damage || failure.kind == .full && FileSize.free(beside: path) < Self.spareBytes
-        guard !isHopeless else { throw .unavailable(detail: failure.detail) }
-        try await checkWritable()
+        switch failure.kind {
+        case .full where FileSize.free(beside: path) >= Self.spareBytes, .other: try await checkWritable()
+        case .checkpoint: _ = try await writer.aloneWithLog { $1.moveAll(by: $0) }
+        case .damage, .full, .sync: break
+        }
+        // One may have hidden the other.
+        if let failure = writer.failure { throw .unavailable(detail: failure.detail) }
     }
 
     /// What must be free on a disk that was full before it counts as usable: a page for the check itself always fits

@@ -10,7 +10,7 @@ from pathlib import Path
 from world import BIN, Program, World
 
 SOURCE = Path(__file__).with_name("shim.c")
-FIELDS = {"clock_seconds": 0, "sync_errno": 8, "write_errno": 16, "refused": 24}  # as in `struct control`
+FIELDS = {"clock_seconds": 0, "sync_errno": 8, "write_errno": 16, "refused": 24, "files": 32}  # as in `struct control`
 
 
 def compiler() -> str | None:
@@ -24,6 +24,9 @@ def build_shim(folder: Path) -> Path:
     options = ["-O2", "-Wall", "-Werror", "-shared", "-fPIC"]
     subprocess.run([str(compiler()), *options, "-o", str(shim), str(SOURCE), "-ldl"], check=True)
     return shim
+
+
+BOTH, FILE, LOG = 0, 1, 2  # whose calls fail: relay.sqlite's, its log's
 
 
 class Faults:
@@ -43,11 +46,13 @@ class Faults:
         """How many calls were made to fail."""
         return struct.unpack_from("=q", self.memory, FIELDS["refused"])[0]
 
-    def syncs_fail(self, fail: bool = True) -> None:
+    def syncs_fail(self, fail: bool = True, files: int = BOTH) -> None:
+        self._set("files", files)
         self._set("sync_errno", errno.EIO if fail else 0)
 
-    def writes_fail(self, fail: bool = True) -> None:
+    def writes_fail(self, fail: bool = True, files: int = BOTH) -> None:
         """As on a file system that the kernel has made read-only under an open file."""
+        self._set("files", files)
         self._set("write_errno", errno.EROFS if fail else 0)
 
     def shift_clock(self, seconds: int) -> None:

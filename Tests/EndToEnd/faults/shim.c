@@ -18,6 +18,7 @@ struct control {
     volatile int64_t sync_errno;     // what fsync and fdatasync fail with; 0: they work
     volatile int64_t write_errno;    // the same for writes and changes of size
     volatile int64_t refused;        // calls that were made to fail
+    volatile int64_t files;          // whose: 0 of both, 1 of relay.sqlite alone, 2 of its log alone
 };
 
 static struct control none;
@@ -32,7 +33,7 @@ __attribute__((constructor)) static void map_control(void) {
     close(file);
 }
 
-// Whether the descriptor is one of the queue's files: relay.sqlite and its log.
+// Whether the descriptor is one of the queue's files that are to fail.
 static int is_queue(int descriptor) {
     char link[64], path[4096];
     snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
@@ -40,7 +41,9 @@ static int is_queue(int descriptor) {
     if (length < 0) return 0;
     path[length] = 0;
     const char *name = strrchr(path, '/');
-    return name && (!strcmp(name, "/relay.sqlite") || !strcmp(name, "/relay.sqlite-wal"));
+    int is_file = name && !strcmp(name, "/relay.sqlite") && control->files != 2;
+    int is_log = name && !strcmp(name, "/relay.sqlite-wal") && control->files != 1;
+    return is_file || is_log;
 }
 
 static int refuses(int64_t error, int descriptor) {

@@ -30,7 +30,7 @@ final class SQLiteConnection {
         sqlite3_wal_hook(  // in place of the automatic checkpoint
             opened,
             { length, _, _, pages in
-                length.map { Unmanaged<LogLength>.fromOpaque($0).takeUnretainedValue().pages = Int(pages) }
+                length.map { Unmanaged<LogLength>.fromOpaque($0).takeUnretainedValue().committed(Int(pages)) }
                 return SQLITE_OK
             }, Unmanaged.passUnretained(logLength).toOpaque())
     }
@@ -144,11 +144,16 @@ final class SQLiteConnection {
     // MARK: Write-ahead log
 
     /// Moves what it can of the log into the file without waiting for anybody.
-    /// - Returns: pages of the log, and how many of them have been moved.
-    func checkpoint() throws -> (log: Int, moved: Int) {
+    /// - Returns: pages of the log, and how many of them have been moved; nil if somebody else is at it.
+    /// - Throws: also when a sync fails; it was one of the file, not of the log, if `isOfSync`.
+    func checkpoint() throws -> (log: Int, moved: Int)? {
+        // SQLite syncs the log and then, perhaps, the file, and tells the same code of both.
+        guard relay_sqlite_sync_log(database) == SQLITE_OK else {
+            throw SQLiteFailure(extendedCode: SQLITE_IOERR, message: "the log cannot be synced")
+        }
         var (log, moved): (Int32, Int32) = (0, 0)
         let code = sqlite3_wal_checkpoint_v2(database, nil, SQLITE_CHECKPOINT_PASSIVE, &log, &moved)
-        if code & 0xFF == SQLITE_BUSY { return (0, 0) }  // another process is at it
+        if code & 0xFF == SQLITE_BUSY { return nil }
         guard code == SQLITE_OK else { throw SQLiteFailure(of: database, code: code) }
         return (Int(max(log, 0)), Int(max(moved, 0)))
     }
@@ -162,8 +167,17 @@ final class SQLiteConnection {
     /// The log's length in pages after this connection's last commit.
     var logPages: Int { logLength.pages }
 
+    /// How often this connection has committed something.
+    var commits: Int { logLength.commits }
+
     private final class LogLength {
-        var pages = 0
+        private(set) var pages = 0
+        private(set) var commits = 0
+
+        func committed(_ pages: Int) {
+            self.pages = pages
+            commits += 1
+        }
     }
 
     // MARK: Copies

@@ -7,6 +7,9 @@ struct SQLiteFailure: Error, CustomStringConvertible {
     /// The library's words.
     let message: String
 
+    /// `SQLITE_IOERR_FSYNC`, a macro that Swift does not see.
+    static let failedSync = SQLITE_IOERR | (4 << 8)
+
     var code: Int32 { extendedCode & 0xFF }
     var description: String { "SQLite \(extendedCode): \(message)" }
 
@@ -26,6 +29,8 @@ struct SQLiteFailure: Error, CustomStringConvertible {
 
     /// Whether the fault lies in the values that one statement was given, so that others can go on without it.
     var isOfOneStatement: Bool { [SQLITE_CONSTRAINT, SQLITE_TOOBIG, SQLITE_MISMATCH].contains(code) }
+    /// Whether something was written that may not be on the disk.
+    var isOfSync: Bool { extendedCode == Self.failedSync }
     /// Whether the file itself is not what it should be.
     var isDamage: Bool { [SQLITE_CORRUPT, SQLITE_NOTADB].contains(code) }
 }

@@ -66,6 +66,7 @@ final class SQLiteReaders: Sendable {
     private static func snapshot<Value>(
         _ connection: SQLiteConnection, _ body: (SQLiteConnection) throws -> Value
     ) throws -> Value {
+        if connection.isInTransaction { try connection.script("ROLLBACK") }  // its last one could not be ended
         try connection.execute("BEGIN")
         defer { _ = try? connection.execute("COMMIT") }
         return try body(connection)

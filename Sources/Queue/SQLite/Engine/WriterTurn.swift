@@ -45,6 +45,11 @@ final class WriterTurn: Sendable {
             if lock.take() { return }
             usleep(Self.pauseMicroseconds)
         }
-        throw JobStoreError.unavailable(detail: "another process of this folder has been writing for too long")
+        throw TurnRefused()
     }
+}
+
+/// Another process kept the turn for longer than this one waits. It concerns all who want to write, not one operation.
+struct TurnRefused: Error, CustomStringConvertible {
+    let description = "another process of this folder has been writing for too long"
 }
