@@ -1,4 +1,5 @@
 import Domain
+import Glibc
 
 /// Cuts the body of a batch's creation, `{"requests":[…]}`, into its requests while it arrives.
 ///
@@ -27,24 +28,23 @@ struct BatchSplitter {
     /// The requests that `chunk` completes.
     /// - Throws: `body_not_json` or `field_invalid` at the first byte that cannot stand there, `body_too_large` for a
     ///   request beyond the limit.
-    mutating func feed(_ chunk: some RandomAccessCollection<UInt8>) throws(RelayError) -> [[UInt8]] {
+    mutating func feed(_ chunk: UnsafeBufferPointer<UInt8>) throws(RelayError) -> [[UInt8]] {
         var elements: [[UInt8]] = []
-        var index = chunk.startIndex
-        while index < chunk.endIndex {
-            if place == .element || place == .key {
-                let end = try run(chunk[index...])
-                text.append(contentsOf: chunk[index..<end])
-                offset += chunk.distance(from: index, to: end)
-                index = end
-                if place == .afterElement { elements.append(takeText()) }
-                if place == .colon { try checkKey() }
-            } else {
+        var index = 0
+        while index < chunk.count {
+            guard place == .element || place == .key else {
                 try step(chunk[index])
-                if place != .element && place != .key {
-                    index = chunk.index(after: index)
-                    offset += 1
-                }
+                if place == .element || place == .key { continue }  // the byte is its first
+                index += 1
+                offset += 1
+                continue
             }
+            let end = try run(chunk, from: index)
+            text.append(contentsOf: chunk[index..<end])
+            offset += end - index
+            index = end
+            if place == .afterElement { elements.append(takeText()) }
+            if place == .colon { try checkKey() }
         }
         return elements
     }
@@ -103,32 +103,28 @@ struct BatchSplitter {
     // MARK: Inside a key or a request
 
     /// - Returns: where the key or request ends, or the end of `bytes` if it goes on.
-    private mutating func run<Bytes: RandomAccessCollection<UInt8>>(
-        _ bytes: Bytes
-    ) throws(RelayError) -> Bytes.Index {
-        var index = bytes.startIndex
-        while index < bytes.endIndex {
-            let byte = bytes[index]
-            index = bytes.index(after: index)
+    private mutating func run(_ bytes: UnsafeBufferPointer<UInt8>, from start: Int) throws(RelayError) -> Int {
+        var index = start
+        while index < bytes.count {
             if isInString {
-                followString(byte)
-                if !isInString, place == .key {
-                    place = .colon
-                    return index
-                }
-            } else if byte == UInt8(ascii: "\"") {
-                isInString = true
-            } else if byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") {
-                depth += 1
-            } else if byte == UInt8(ascii: "}") || byte == UInt8(ascii: "]") {
-                depth -= 1
-                if depth == 0 {
-                    place = .afterElement
-                    return index
-                }
+                index = leaveString(bytes, from: index)
+                guard !isInString, place == .key else { continue }
+                place = .colon
+                return index
+            }
+            switch bytes[index] {
+            case UInt8(ascii: "\""): isInString = true
+            case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+            default: break
+            }
+            index += 1
+            guard depth > 0 || place == .key else {
+                place = .afterElement
+                return index
             }
         }
-        let length = text.count + bytes.count
+        let length = text.count + bytes.count - start
         guard length <= limit else {
             throw RelayError(
                 .bodyTooLarge, "A request of the batch has at least \(length) bytes; the limit is \(limit).",
@@ -137,14 +133,31 @@ struct BatchSplitter {
         return index
     }
 
-    private mutating func followString(_ byte: UInt8) {
+    /// Moves past the string's closing quote, or to the end of `bytes` if that is not among them.
+    private mutating func leaveString(_ bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
+        var index = start
         if isEscaped {
             isEscaped = false
-        } else if byte == UInt8(ascii: "\\") {
-            isEscaped = true
-        } else if byte == UInt8(ascii: "\"") {
-            isInString = false
+            index += 1
         }
+        while let quote = Self.find(UInt8(ascii: "\""), in: bytes, from: index, to: bytes.count) {
+            guard let escape = Self.find(UInt8(ascii: "\\"), in: bytes, from: index, to: quote) else {
+                isInString = false
+                return quote + 1
+            }
+            index = escape + 2  // over what it escapes, which may be that quote
+        }
+        while let escape = Self.find(UInt8(ascii: "\\"), in: bytes, from: index, to: bytes.count) {
+            index = escape + 2
+        }
+        isEscaped = index > bytes.count
+        return bytes.count
+    }
+
+    private static func find(_ byte: UInt8, in bytes: UnsafeBufferPointer<UInt8>, from: Int, to end: Int) -> Int? {
+        guard from < end, let start = bytes.baseAddress else { return nil }
+        guard let found = memchr(start + from, Int32(byte), end - from) else { return nil }
+        return UnsafeRawPointer(found) - UnsafeRawPointer(start)
     }
 
     private mutating func takeText() -> [UInt8] {

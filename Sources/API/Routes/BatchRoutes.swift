@@ -64,9 +64,13 @@ struct BatchRoutes: Sendable {
         while let chunk = try await body.next() {
             length += chunk.readableBytes
             guard length <= limit else { throw Self.tooLarge(length, limit) }
-            for element in try splitter.feed(chunk.readableBytesView) { try await intake.add(element) }
+            for element in try elements(of: chunk, &splitter) { try await intake.add(element) }
         }
         try splitter.finish()
+    }
+
+    private func elements(of chunk: ByteBuffer, _ splitter: inout BatchSplitter) throws -> [[UInt8]] {
+        try chunk.withUnsafeReadableBytes { try splitter.feed($0.bindMemory(to: UInt8.self)) }
     }
 
     private static func tooLarge(_ count: Int, _ limit: Int) -> RelayError {
