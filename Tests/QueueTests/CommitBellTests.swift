@@ -1,50 +1,45 @@
-import Dispatch
 import Glibc
 @testable import Queue
-import Synchronization
 import TestSupport
 import Testing
 
 struct CommitBellTests {
-    @Test func `a bell that appears is locked already, so that nobody takes it for a dead one's`() throws {
+    @Test func `a bell is locked before the others see it, so that nobody takes it for a dead one's`() throws {
         try withTemporaryFolder { folder in
-            let isDone = Mutex(false)
-            let looks = DispatchGroup()
-            let taken = Mutex(0)
-            DispatchQueue.global().async(group: looks) {
-                while !isDone.withLock({ $0 }) {
-                    for name in names(in: folder) where !name.hasPrefix(".") {
-                        let file = open(folder + "/" + name, O_RDWR | O_CLOEXEC)
-                        guard file >= 0 else { continue }
-                        if FileLock(descriptor: file, byte: 0).take(), names(in: folder).contains(name) {
-                            taken.withLock { $0 += 1 }
-                        }
-                        close(file)
-                    }
-                }
-            }
+            let watch = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
+            defer { close(watch) }
+            inotify_add_watch(watch, folder, UInt32(IN_CREATE | IN_MOVED_TO))
             var random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
-            for _ in 0..<300 {
-                let bell = try CommitBell(folder: folder, random: &random)
-                bell.listen { _ in }
-                #expect(names(in: folder).contains { !$0.hasPrefix(".") })
-            }
-            isDone.withLock { $0 = true }
-            looks.wait()
-            #expect(taken.withLock { $0 } == 0)
+            let bell = try CommitBell(folder: folder, random: &random)
+            bell.listen { _ in }
+            let events = events(of: watch)
+            let made = events.filter { $0.mask & UInt32(IN_CREATE) != 0 }
+            #expect(made.count == 1 && made.allSatisfy { $0.name.hasPrefix(".") }, "the others skip such names")
+            let shown = events.filter { $0.mask & UInt32(IN_MOVED_TO) != 0 }
+            let name = try #require(shown.first?.name)
+            let file = open(folder + "/" + name, O_RDWR | O_CLOEXEC)
+            defer { close(file) }
+            #expect(file >= 0 && !name.hasPrefix(".") && !FileLock(descriptor: file, byte: 0).take())
         }
     }
 
-    private func names(in folder: String) -> [String] {
-        guard let directory = opendir(folder) else { return [] }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            names.append(
-                withUnsafePointer(to: &entry.pointee.d_name) {
-                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-                })
+    /// What has happened in the folder that is watched.
+    private func events(of watch: Int32) -> [(mask: UInt32, name: String)] {
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let count = max(0, read(watch, &bytes, bytes.count))
+        var events: [(mask: UInt32, name: String)] = []
+        var offset = 0
+        while offset < count {
+            let (mask, length) = bytes.withUnsafeBytes {
+                (
+                    $0.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self),
+                    Int($0.loadUnaligned(fromByteOffset: offset + 12, as: UInt32.self))
+                )
+            }
+            let name = bytes[(offset + 16)..<(offset + 16 + length)].prefix { $0 != 0 }
+            events.append((mask, String(decoding: name, as: UTF8.self)))
+            offset += 16 + length
         }
-        return names
+        return events
     }
 }

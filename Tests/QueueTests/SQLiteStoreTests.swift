@@ -189,7 +189,8 @@ struct SQLiteStoreTests {
         }
     }
 
-    @Test func `what has been taken up already is recorded while new work is refused`() async throws {
+    @Test(.timeLimit(.minutes(1)))
+    func `what has been taken up already is recorded while new work is refused`() async throws {
         try await withHeldStore(JobStoreConfiguration(maxPendingWrites: 2)) { store, now, release in
             async let first = store.submit([.sample(at: now)])
             async let second = store.submit([.sample(at: now)])

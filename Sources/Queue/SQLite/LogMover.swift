@@ -59,16 +59,20 @@ final class LogMover: Sendable {
             if try body(connection) { health.noteCheckpoint(nil) }
         } catch {
             let failure = WriteFailure(ofCheckpoint: error)
-            if failure.kind == .sync { stop(connection) }
+            if failure.kind == .sync { stop() }
             health.noteCheckpoint(failure)
         }
     }
 
     /// The kernel may have dropped what it could not write, and SQLite counts it as moved: the log must stay as it is
     /// until somebody opens the file who is the first, and so moves all of it again.
-    private func stop(_ connection: SQLiteConnection) {
+    private func stop() {
         policy.withLock { $0.end() }
-        // Never closed from now on: SQLite moves and removes the log when the last connection is.
-        _ = Unmanaged.passRetained(connection)
+        queue.async {
+            // A snapshot keeps every process from beginning the log anew, as long as this one lives.
+            try? self.connection.script("BEGIN; SELECT count(*) FROM sqlite_schema")
+            // Never closed from now on: SQLite moves and removes the log when the last connection is.
+            _ = Unmanaged.passRetained(self.connection)
+        }
     }
 }
