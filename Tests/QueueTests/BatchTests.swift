@@ -218,6 +218,12 @@ struct BatchTests {
             _ = try await world.store.addToBatch(id, world.items("a", "b", "c"), at: world.now)
             await #expect(throws: JobStoreError.full(depth: 0, limit: 2)) { _ = try await world.open(id) }
             #expect(try await world.store.batch(id, of: .sample()) == nil)
+            _ = try await world.accept("a", "b")  // not queued yet, and yet they take the room
+            await #expect(throws: JobStoreError.full(depth: 2, limit: 2)) { _ = try await world.submit() }
+            _ = try await world.advanceAll()
+            await #expect(throws: JobStoreError.full(depth: 2, limit: 2)) { _ = try await world.submit() }
+            for claim in try await world.claim(2) { try await world.finish(claim.lease) }
+            _ = try await world.submit()
         }
     }
 

@@ -186,7 +186,7 @@ extension MemoryModel {
         let batch = batches[index].new
         let new = NewJob(
             id: item.job, tenant: batch.tenant, body: item.body, headers: batch.headers, model: item.model,
-            priority: .batch, createdAt: batch.createdAt, runAt: batch.createdAt, deadline: batch.expiresAt)
+            priority: .batch, createdAt: batch.createdAt, runAt: min(batch.createdAt, now), deadline: batch.expiresAt)
         batches[index].jobs.append((item.job, item.customID))
         add(Job(new, row: Int64(jobs.count + 1)))
         let place = jobs.count - 1

@@ -97,7 +97,8 @@ struct MemoryModel: Sendable {
     }
 
     func reserve(_ count: Int, maxDepth: Int) throws(JobStoreError) {
-        let depth = jobs.count { !$0.isDeleted && !$0.life.state.isTerminal }
+        let staged = batches.reduce(0) { $0 + ($1.phase == .open ? $1.staged.count : 0) }
+        let depth = jobs.count { !$0.isDeleted && !$0.life.state.isTerminal } + staged
         guard count == 0 || depth + count <= maxDepth else { throw .full(depth: depth, limit: maxDepth) }
     }
 

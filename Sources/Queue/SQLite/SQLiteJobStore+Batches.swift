@@ -47,6 +47,7 @@ extension SQLiteJobStore: BatchStore {
             try context.connection.execute(
                 "UPDATE batches SET phase = 1, key = ?, key_expires_at = ?, fingerprint = ? WHERE number = ?",
                 idempotency?.key, idempotency?.expiresAt, idempotency?.fingerprint, batch.number)
+            context.countStaged(by: batch.total)
             context.note(.batches)
             guard let record = try context.connection.batch(id) else { return .gone }
             return .opened(record)

@@ -18,7 +18,7 @@
 /// | `ended` | each job that is over: what came back | settlement, cancellation, expiry | changed |
 /// | `attempts` | each attempt that is over: the journal | settlement, reaping | changed |
 /// | `idempotency` | each key in use; past `expires_at` it counts as absent | intake; the reaper deletes it | – |
-/// | `counters` | jobs a state (`jobs.queued` …), deliveries a state (`deliveries.pending` …) | every transition | – |
+/// | `counters` | jobs and deliveries a state (`jobs.queued` …), `batches.staged`, `share.virtual_time` | transitions | – |
 /// | `endpoints` | each registered webhook receiver; `events` has one bit an event | the API | – |
 /// | `deliveries` | each event for each receiver: the outbox | the transaction that ends the job; delivery | – |
 /// | `keys` | each upstream key, sealed | operators | – |

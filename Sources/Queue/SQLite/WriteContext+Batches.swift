@@ -121,6 +121,7 @@ extension WriteContext {
             moved += 1
             bytes += request.bytes
         }
+        countStaged(by: -moved)
         return moved
     }
 
@@ -145,7 +146,7 @@ extension WriteContext {
                 status: 400, headers: [HeaderField("content-type", "application/json")], body: refusal)
             try end(job, from: nil, as: .errored, with: result, at: now)
         } else {
-            try enqueue(job, from: nil, at: batch.createdAt, charged: 0)
+            try enqueue(job, from: nil, at: min(batch.createdAt, now), charged: 0)
         }
     }
 

@@ -73,6 +73,11 @@ final class WriteContext {
         batchEndings[number] = (counts.merging([state: 1], uniquingKeysWith: +), max(latest, now))
     }
 
+    /// Requests of accepted batches that are no jobs yet.
+    func countStaged(by delta: Int) {
+        counters[Self.staged, default: 0] += delta
+    }
+
     /// Where there has never been a batch, jobs need not be looked up in them.
     func hasBatches() throws -> Bool {
         if let batchesExist { return batchesExist }
@@ -81,9 +86,11 @@ final class WriteContext {
         return exist
     }
 
-    /// The unfinished jobs of all tenants, those of this transaction included.
+    private static let staged = "batches.staged"
+
+    /// The unfinished jobs of all tenants and what is to become one, those of this transaction included.
     func depth() throws -> Int {
-        try ["jobs.queued", "jobs.running"].reduce(0) { sum, name in
+        try ["jobs.queued", "jobs.running", Self.staged].reduce(0) { sum, name in
             let stored = try connection.first("SELECT count FROM counters WHERE name = ? LIMIT 1", name) { $0.int(0) }
             return sum + (stored ?? 0) + (counters[name] ?? 0)
         }
