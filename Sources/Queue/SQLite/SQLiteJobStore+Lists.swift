@@ -81,6 +81,10 @@ extension SQLiteConnection {
     /// The newest rows below `before` of the narrowest table or index that holds all that the query can show.
     fileprivate func candidates(of query: JobQuery, before: Int64, limit: Int) throws -> [Int64] {
         switch (query.state, query.tenant?.text) {
+        case (nil, let tenant) where query.isDeadLetter:
+            try [JobState.errored, .expired]
+                .flatMap { try unsuccessful($0.code, tenant, before: before, limit: limit) }
+                .sorted(by: >).prefix(limit).map(\.self)
         case (.running, _):
             try all("SELECT job FROM running WHERE job < ? ORDER BY job DESC LIMIT ?", before, limit) { $0.int64(0) }
         case (.queued, nil):
