@@ -80,7 +80,7 @@ package protocol JobStore: BatchStore {
     /// By name; at most 1,000.
     func tenants(at now: Timestamp) async throws(JobStoreError) -> [TenantStatus]
     /// Deletes up to `limit` jobs that ended before `cutoff`, with all that belongs to them, oldest first; jobs with an
-    /// event still on its way stay, and so does the newest job. Looks at a bounded number of jobs.
+    /// event still on its way stay, those of a batch that has not ended before `cutoff`, and the newest job. Looks at a bounded number of jobs.
     /// - Parameter after: where the last slice ended; 0 to begin.
     func prune(endedBefore cutoff: Timestamp, after: Int64, limit: Int) async throws(JobStoreError) -> PruneSlice
     /// What the store takes of its medium.

@@ -8,9 +8,10 @@ from collections import Counter
 from pathlib import Path
 
 import anthropic
+import httpx
 import pytest
 
-from recorder import Recorder
+from recorder import MESSAGE, Recorder, Reply
 from world import CONFIG, VERSION, eventually, message_body
 
 KINDS = {"succeeded", "errored", "canceled", "expired"}
@@ -145,6 +146,34 @@ def test_pages_go_both_ways_and_tenants_see_their_own(world):
         with pytest.raises(anthropic.NotFoundError):
             call(made[0])
     assert batches.retrieve(made[0]).id == made[0]
+
+
+def test_a_clean_up_page_by_page_deletes_all(world):
+    _, _, client = world.serving()
+    batches = sdk(client).messages.batches
+    made = [batches.create(requests=[request("a", f"{number}")]).id for number in range(9)]
+    for identifier in made:
+        ended(batches, identifier, 1)
+    deleted = [batches.delete(batch.id).id for batch in batches.list(limit=2)]  # pages begin after deleted ones
+    assert deleted == made[::-1] and batches.list().data == []
+
+
+def test_results_that_are_deleted_meanwhile_do_not_pass_for_all(world):
+    recorder = Recorder()
+    world.closers.append(recorder.close)
+    recorder.answer = lambda _: Reply(MESSAGE.replace(b"ok", b"x" * 100_000))  # more in all than a socket holds
+    world.upstream = recorder.base
+    world.add_key()
+    client = world.client(world.relay())
+    batches = sdk(client).messages.batches
+    batch = batches.create(requests=[request(f"r{number}") for number in range(400)])
+    ended(batches, batch.id, 400)
+    with client.http.stream("GET", f"/v1/messages/batches/{batch.id}/results") as answer:
+        chunks = answer.iter_raw()
+        assert answer.status_code == 200 and next(chunks)
+        batches.delete(batch.id)
+        with pytest.raises(httpx.RemoteProtocolError):
+            sum(map(len, chunks))
 
 
 def test_what_cannot_be_accepted_is_refused_whole(world):

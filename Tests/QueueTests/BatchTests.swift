@@ -231,7 +231,10 @@ struct BatchTests {
     func `pages go both ways, newest first`(_ backEnd: StoreUnderTest) async throws {
         try await backEnd.run { world in
             var ids: [BatchID] = []
-            for _ in 0..<5 { ids.append(try await world.accept("a")) }
+            for _ in 0..<5 {
+                ids.append(try await world.accept("a"))
+                world.clock.advance(by: .milliseconds(1))
+            }
             _ = try await world.accept("b", tenant: .sample("other"))
             func page(_ start: BatchQuery.Start, _ limit: Int = 2) async throws -> ([BatchID], Bool) {
                 let page = try await world.store.batches(BatchQuery(tenant: .sample(), start: start, limit: limit))
@@ -243,6 +246,13 @@ struct BatchTests {
             #expect(try await page(.before(ids[0])) == ([ids[2], ids[1]], true))
             #expect(try await page(.before(ids[2])) == ([ids[4], ids[3]], false))
             #expect(try await page(.newest, 5) == (ids.reversed(), false))
+            world.clock.advance(by: .seconds(1))
+            var random = SystemRandomNumberGenerator()
+            let gone = BatchID.make(at: world.now, using: &random)
+            world.clock.advance(by: .seconds(1))
+            let newer = try await world.accept("a")
+            #expect(try await page(.after(gone)) == ([ids[4], ids[3]], true))
+            #expect(try await page(.before(gone)) == ([newer], false))
         }
     }
 
@@ -251,7 +261,12 @@ struct BatchTests {
         try await backEnd.run { world in
             let id = try await world.accept("a", "b")
             _ = try await world.advanceAll()
-            for claim in try await world.claim(2) { try await world.finish(claim.lease) }
+            let claims = try await world.claim(2)
+            try await world.finish(claims[0].lease)
+            world.clock.advance(by: .seconds(60))
+            let early = try await world.store.prune(endedBefore: world.now, after: 0, limit: 10)
+            #expect(early.deleted == 0, "the batch has not ended")
+            try await world.finish(claims[1].lease)
             #expect(try await world.batch(id).archived(at: world.now) == nil)
             world.clock.advance(by: .seconds(60))
             let slice = try await world.store.prune(endedBefore: world.now, after: 0, limit: 10)

@@ -12,6 +12,7 @@ struct BatchIntake {
     let batch: NewBatch
     let store: any JobStore
     let wall: any WallClock
+    let clock: any Clock<Duration>
     /// Over all requests in their order, whatever space stands between them.
     private(set) var fingerprint: [UInt8] = []
     private let isFingerprinted: Bool
@@ -21,11 +22,14 @@ struct BatchIntake {
     private var isBegun = false
 
     /// - Parameter isFingerprinted: whether ``fingerprint`` is wanted.
-    init(_ batch: NewBatch, isFingerprinted: Bool, store: any JobStore, wall: any WallClock) {
+    init(
+        _ batch: NewBatch, isFingerprinted: Bool, store: any JobStore, wall: any WallClock, clock: any Clock<Duration>
+    ) {
         self.batch = batch
         self.isFingerprinted = isFingerprinted
         self.store = store
         self.wall = wall
+        self.clock = clock
     }
 
     /// Takes one request, `{"custom_id": …, "params": …}`.
@@ -80,7 +84,7 @@ struct BatchIntake {
             try await store.reading { store throws(JobStoreError) in try await store.beginBatch(batch) }
             isBegun = true
         }
-        let addition = try await store.reading { store throws(JobStoreError) in
+        let addition = try await patiently { store throws(JobStoreError) in
             try await store.addToBatch(batch.id, items, at: now)
         }
         (slice, sliceSize) = ([], 0)
@@ -93,6 +97,22 @@ struct BatchIntake {
         case .gone: throw Self.gone
         }
     }
+
+    /// Tries again for some seconds while the disk is busy: the client, who cannot send on meanwhile, has sent much.
+    private func patiently<Value: Sendable>(
+        _ work: (any JobStore) async throws(JobStoreError) -> Value
+    ) async throws(RelayError) -> Value {
+        for pause in Self.pauses {
+            do throws(RelayError) {
+                return try await store.reading(work)
+            } catch  where error.code == .storeBusy {
+                guard (try? await clock.sleep(for: pause)) != nil else { throw error }
+            }
+        }
+        return try await store.reading(work)
+    }
+
+    private static let pauses = [100, 200, 400, 800, 1600, 3200, 6400].map { Duration.milliseconds($0) }
 
     private static let gone = RelayError(
         .storeUnavailable, "The batch was given up while it was being received: nothing came for too long.",

@@ -140,15 +140,16 @@ struct BatchSplitter {
             isEscaped = false
             index += 1
         }
-        while let quote = Self.find(UInt8(ascii: "\""), in: bytes, from: index, to: bytes.count) {
-            guard let escape = Self.find(UInt8(ascii: "\\"), in: bytes, from: index, to: quote) else {
-                isInString = false
-                return quote + 1
-            }
+        var quote = Self.find(UInt8(ascii: "\""), in: bytes, from: index, to: bytes.count)
+        while let escape = Self.find(UInt8(ascii: "\\"), in: bytes, from: index, to: quote ?? bytes.count) {
             index = escape + 2  // over what it escapes, which may be that quote
+            if let found = quote, found < index {
+                quote = Self.find(UInt8(ascii: "\""), in: bytes, from: index, to: bytes.count)
+            }
         }
-        while let escape = Self.find(UInt8(ascii: "\\"), in: bytes, from: index, to: bytes.count) {
-            index = escape + 2
+        if let quote {
+            isInString = false
+            return quote + 1
         }
         isEscaped = index > bytes.count
         return bytes.count

@@ -45,12 +45,12 @@ enum BatchText {
     static func line(_ result: BatchResult) -> [UInt8] {
         var outcome = JSONObject()
         switch result.state {
-        case .succeeded:
+        case .succeeded where isMessage(result.result):
             outcome.set("type", "succeeded")
             outcome.setRaw("message", oneLine(result.result.body))
         case .canceled: outcome.set("type", "canceled")
         case .expired: outcome.set("type", "expired")
-        case .errored, .queued, .running:
+        case .succeeded, .errored, .queued, .running:
             outcome.set("type", "errored")
             outcome.setRaw("error", envelope(result.result))
         }
@@ -58,6 +58,11 @@ enum BatchText {
         json.set("custom_id", result.customID)
         json.setRaw("result", outcome.closed())
         return json.closed() + [UInt8(ascii: "\n")]
+    }
+
+    /// Whether the answer can stand in a line: a proxy on the way may have compressed it or made something else of it.
+    private static func isMessage(_ result: JobResult) -> Bool {
+        result.headers.first("content-encoding") ?? "identity" == "identity" && (try? JSONFields(result.body)) != nil
     }
 
     /// In JSON a raw line break can only stand between tokens, where a space means the same.
@@ -73,7 +78,8 @@ enum BatchText {
         let excerpt = String(decoding: result.body.prefix(200), as: UTF8.self)
         var error = JSONObject()
         error.set("type", "api_error")
-        error.set("message", "The upstream answered \(result.status) without an error envelope: \(excerpt)")
+        error.set(
+            "message", "The upstream answered \(result.status) without a message or an error envelope: \(excerpt)")
         var json = JSONObject()
         json.set("type", "error")
         json.setRaw("error", error.closed())

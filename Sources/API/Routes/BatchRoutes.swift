@@ -11,7 +11,7 @@ struct BatchRoutes: Sendable {
 
     var all: [Route] {
         [
-            Route("POST", "/v1/messages/batches", scope: .jobs, handler: create),
+            Route("POST", "/v1/messages/batches", scope: .jobs, takesParts: true, handler: create),
             Route("GET", "/v1/messages/batches", scope: .jobs, handler: list),
             Route("GET", "/v1/messages/batches/{}", scope: .jobs, handler: show),
             Route("DELETE", "/v1/messages/batches/{}", scope: .jobs, handler: delete),
@@ -38,7 +38,7 @@ struct BatchRoutes: Sendable {
             createdAt: now, expiresAt: now.advanced(by: services.configuration.batchLifetime))
         let key = try IdempotencyHeader.key(call.headers)
         var intake = BatchIntake(
-            batch, isFingerprinted: key != nil, store: services.store, wall: services.wall)
+            batch, isFingerprinted: key != nil, store: services.store, wall: services.wall, clock: services.clock)
         do {
             try await read(call.body, limit: limit, into: &intake)
             let lifetime = services.configuration.idempotencyLifetime
@@ -131,24 +131,30 @@ struct BatchRoutes: Sendable {
                 .batchNotEnded, "The batch \(batch.id) is \(batch.status.rawValue); it has results once it has ended.",
                 remedy: "Poll GET /v1/messages/batches/{id} until processing_status is ended.")
         }
-        guard batch.archived(at: services.wall.now()) == nil else {
-            throw RelayError(
-                .batchArchived, "The results of the batch \(batch.id) are no longer kept.",
-                remedy: "Fetch results within 29 days of creation, and within retention.age.")
-        }
+        guard batch.archived(at: services.wall.now()) == nil else { throw Self.archived(batch.id) }
         let first = try await page(of: batch, after: 0)
+        guard !first.isEmpty else { throw Self.archived(batch.id) }
         return .live { sink in
             let headers: HTTPFields = [
                 .contentType: "application/x-jsonl", .requestID: call.id, .relayRequestID: call.id,
             ]
             try await sink.start(status: 200, headers: headers)
-            var page = first
+            var (page, lines) = (first, 0)
             while let last = page.last {
                 for result in page { try await sink.write(BatchText.line(result)) }
+                lines += page.count
                 page = try await self.page(of: batch, after: last.position)
             }
+            // Deleted meanwhile: the connection breaks off, or what is missing would pass for all there was.
+            guard lines == batch.total else { throw Self.archived(batch.id) }
             try await sink.end()
         }
+    }
+
+    private static func archived(_ id: BatchID) -> RelayError {
+        RelayError(
+            .batchArchived, "The results of the batch \(id) are no longer kept.",
+            remedy: "Fetch results within 29 days of creation, and within retention.age.")
     }
 
     private func page(of batch: BatchRecord, after: Int64) async throws(RelayError) -> [BatchResult] {

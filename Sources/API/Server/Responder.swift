@@ -65,7 +65,7 @@ struct Responder: Sendable {
         if let scope = match.route.scope {
             caller = try await Authenticator(tokens: services.tokens).caller(of: headers, needing: scope)
         }
-        try await exchange.inviteBody(limit: services.configuration.bodyLimit)
+        try await exchange.inviteBody(limit: match.route.takesParts ? .max : services.configuration.bodyLimit)
         let call = Call(
             id: exchange.id, method: exchange.request.method.rawValue, target: target, parameters: match.parameters,
             query: Query(parts.count > 1 ? parts[1] : ""), headers: headers, body: exchange.body, caller: caller)

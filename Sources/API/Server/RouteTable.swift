@@ -50,10 +50,16 @@ struct Route: Sendable {
     private let pattern: [Substring]
     /// nil: open to everybody.
     let scope: Caller.Scope?
+    /// Whether the body is taken in parts as it arrives: then `limits.body` holds for each part.
+    let takesParts: Bool
     let handler: Handler
 
-    init(_ method: String, _ pattern: String, scope: Caller.Scope?, handler: @escaping Handler) {
+    init(
+        _ method: String, _ pattern: String, scope: Caller.Scope?, takesParts: Bool = false,
+        handler: @escaping Handler
+    ) {
         self.method = method
+        self.takesParts = takesParts
         self.pattern = Array(pattern.split(separator: "/"))
         self.scope = scope
         self.handler = handler

@@ -84,7 +84,7 @@ extension MemoryModel {
         let found: [BatchRecord]
         switch query.start {
         case .newest: found = all.reversed()
-        case .after(let id): found = all.prefix { $0.id != id }.count < all.count ? older(than: id, all) : []
+        case .after(let id): found = older(than: id, all)
         case .before(let id): found = newer(than: id, all)
         }
         let page = Array(found.prefix(query.limit))
@@ -95,11 +95,13 @@ extension MemoryModel {
     }
 
     private func older(than id: BatchID, _ all: [BatchRecord]) -> [BatchRecord] {
-        all.prefix { $0.id != id }.reversed()
+        guard all.contains(where: { $0.id == id }) else { return all.filter { $0.id.text < id.text }.reversed() }
+        return all.prefix { $0.id != id }.reversed()
     }
 
     private func newer(than id: BatchID, _ all: [BatchRecord]) -> [BatchRecord] {
-        Array(all.drop { $0.id != id }.dropFirst())
+        guard all.contains(where: { $0.id == id }) else { return all.filter { $0.id.text > id.text } }
+        return Array(all.drop { $0.id != id }.dropFirst())
     }
 
     func batchResults(_ index: Int, after: Int64, limit: Int, bytes: Int) -> [BatchResult] {
@@ -146,6 +148,13 @@ extension MemoryModel {
         else { return }
         batches[index].ended[state, default: 0] += 1
         if batches[index].record.processing == 0 { batches[index].endedAt = now }
+    }
+
+    /// Whether the job belongs to a batch that has not ended before `cutoff`: retention takes a batch as a whole.
+    func isKept(_ job: JobID, forBatchAt cutoff: Timestamp) -> Bool {
+        batches.contains { batch in
+            batch.endedAt.map { $0 >= cutoff } ?? true && batch.jobs.contains { $0.id == job }
+        }
     }
 
     /// Retention deletes the job: its batch's results are incomplete from now on.

@@ -48,6 +48,7 @@ extension MemoryModel {
         let old = seen.filter { job in
             job.ended.map { $0.at < cutoff } ?? false
                 && !deliveries.contains { $0.job == job.new.id && $0.state == .pending }
+                && !isKept(job.new.id, forBatchAt: cutoff)
         }
         for job in old {
             archive(job.new.id, at: cutoff)

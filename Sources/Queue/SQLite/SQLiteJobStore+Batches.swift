@@ -133,7 +133,9 @@ extension SQLiteJobStore: BatchStore {
             ) { $0.int64(0) }
         }
         guard let busy else { return 0 }
-        let moved = try await writer.perform { try $0.advance(busy, limit: limit, at: now) }
+        let moved = try await writer.perform {
+            try $0.advance(busy, limit: limit, abandonedBefore: abandonedBefore, at: now)
+        }
         return max(moved, 1)  // that the batch needs nothing more is a step, too
     }
 }
@@ -189,10 +191,8 @@ extension SQLiteConnection {
         let found: [BatchRecord]
         switch query.start {
         case .newest: found = try older(than: .max, of: tenant, limit: query.limit + 1)
-        case .after(let id):
-            found = try older(than: try number(of: id, tenant) ?? 0, of: tenant, limit: query.limit + 1)
-        case .before(let id):
-            found = try newer(than: try number(of: id, tenant) ?? .max, of: tenant, limit: query.limit + 1)
+        case .after(let id): found = try older(than: upperBound(of: id, tenant), of: tenant, limit: query.limit + 1)
+        case .before(let id): found = try newer(than: lowerBound(of: id, tenant), of: tenant, limit: query.limit + 1)
         }
         let page = found.prefix(query.limit)
         if case .before = query.start {
@@ -201,8 +201,18 @@ extension SQLiteConnection {
         return BatchPage(batches: Array(page), hasMore: found.count > query.limit)
     }
 
-    private func number(of id: BatchID, _ tenant: Int64) throws -> Int64? {
-        try first("SELECT number FROM batches WHERE id = ? AND tenant = ? LIMIT 1", id.text, tenant) { $0.int64(0) }
+    /// The number of the batch, or of the next newer one if it has been deleted: names sort by time.
+    private func upperBound(of id: BatchID, _ tenant: Int64) throws -> Int64 {
+        try first(
+            "SELECT number FROM batches WHERE id >= ? AND tenant = ? ORDER BY id LIMIT 1", id.text, tenant
+        ) { $0.int64(0) } ?? .max
+    }
+
+    /// The same, or of the next older one.
+    private func lowerBound(of id: BatchID, _ tenant: Int64) throws -> Int64 {
+        try first(
+            "SELECT number FROM batches WHERE id <= ? AND tenant = ? ORDER BY id DESC LIMIT 1", id.text, tenant
+        ) { $0.int64(0) } ?? 0
     }
 
     /// Newest first.

@@ -103,8 +103,10 @@ extension SQLiteConnection {
             """
             SELECT e.job, e.ended_at, EXISTS (SELECT 1 FROM deliveries d INDEXED BY deliveries_job
                 WHERE d.job = e.job AND d.state = 0)
+                OR EXISTS (SELECT 1 FROM batch_jobs i JOIN batches b ON b.number = i.batch
+                    WHERE i.job = e.job AND (b.ended_at IS NULL OR b.ended_at >= ?))
             FROM ended e WHERE e.job > ? AND e.job < ? ORDER BY e.job LIMIT ?
-            """, after, newest, limit
+            """, cutoff, after, newest, limit
         ) { (row: $0.int64(0), endedAt: $0.time(1), isAwaited: $0.bool(2)) }
         let rows = seen.filter { $0.endedAt < cutoff && !$0.isAwaited }.map(\.row)
         guard seen.count == limit, let last = seen.last?.row else { return (rows, nil) }

@@ -87,11 +87,13 @@ extension WriteContext {
     // MARK: Steps
 
     /// One step of what the batch needs. - Returns: requests that were moved.
-    func advance(_ number: Int64, limit: Int, at now: Timestamp) throws -> Int {
+    /// - Parameter abandonedBefore: looked at again, for a part may have come since the batch was found.
+    func advance(_ number: Int64, limit: Int, abandonedBefore: Timestamp, at now: Timestamp) throws -> Int {
         guard let batch = try storedBatch(number) else { return 0 }
         switch batch.phase {
         case .receiving:
-            try connection.execute("UPDATE batches SET phase = 2 WHERE number = ?", number)
+            try connection.execute(
+                "UPDATE batches SET phase = 2 WHERE number = ? AND touched_at < ?", number, abandonedBefore)
             return 0
         case .open:
             let released = try release(batch, limit: limit, at: now)
