@@ -8,7 +8,7 @@ struct SubmissionRoute: Sendable {
     private static let bulkTypes = ["application/x-ndjson", "application/jsonl", "application/ndjson"]
     let services: APIServices
 
-    var all: [Route] { [Route("POST", "/v1/jobs", scope: .jobs, takesParts: true, handler: submit)] }
+    var all: [Route] { [Route("POST", "/v1/jobs", scope: .jobs, handler: submit)] }
 
     private func submit(_ call: Call) async throws -> Answer {
         let type = call.headers[.contentType]?.split(separator: ";").first.map { $0.lowercased() } ?? ""
