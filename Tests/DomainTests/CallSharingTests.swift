@@ -6,8 +6,8 @@ import TestSupport
 private final class Sharing {
     private var value: CallSharing
 
-    init(lingers: Bool, lingerLimit: Int = 1000) {
-        value = CallSharing(lingers: lingers, lingerLimit: lingerLimit)
+    init(lingers: Bool, lingerLimit: Int = 1000, lingerBytes: Int = 1000) {
+        value = CallSharing(lingers: lingers, lingerLimit: lingerLimit, lingerBytes: lingerBytes)
     }
 
     func arrive(_ request: SharedRequest, retryCount: Int) -> CallSharing.Arrival {
@@ -129,6 +129,20 @@ struct CallSharingTests {
         #expect(limited.leave(2) == .abandon)
         #expect(limited.graceIsOver(1, absence: 1))
         #expect(limited.leave(3) == .linger(absence: 1))
+    }
+
+    @Test
+    func `what lives on without clients is bounded in bytes, too`() throws {
+        let sharing = Sharing(lingers: true, lingerBytes: 10)
+        let (large, small) = (try Self.request("12345678"), try Self.request("12"))
+        for request in [large, large, small] { _ = sharing.arrive(request, retryCount: 0) }
+        #expect(sharing.leave(1) == .linger(absence: 1))
+        #expect(sharing.leave(2) == .abandon)
+        #expect(sharing.leave(3) == .linger(absence: 1))
+        #expect(sharing.arrive(large, retryCount: 1) == .attach(1))  // its bytes are free again
+        _ = sharing.arrive(large, retryCount: 0)
+        #expect(sharing.leave(4) == .linger(absence: 1))
+        #expect(sharing.leave(1) == .abandon)
     }
 
     @Test(arguments: UInt64(0)..<100)

@@ -31,18 +31,21 @@ package struct CallSharing: Sendable {
     }
 
     private let lingers: Bool
-    /// Calls that may live on without a client at one time.
+    /// Calls that may live on without a client at one time, and the bytes of their requests.
     private let lingerLimit: Int
+    private let lingerBytes: Int
     private var calls: [CallID: Call] = [:]
     private var byRequest: [SharedRequest: [CallID]] = [:]
     private var lastID: CallID = 0
-    /// Calls without a client.
+    /// Calls without a client, and the bytes of their requests.
     private var lingering = 0
+    private var lingeringBytes = 0
 
     /// - Parameter lingers: whether a call that its last client has left lives on.
-    package init(lingers: Bool, lingerLimit: Int = 256) {
+    package init(lingers: Bool, lingerLimit: Int = 256, lingerBytes: Int = 64 << 20) {
         self.lingers = lingers
         self.lingerLimit = lingerLimit
+        self.lingerBytes = lingerBytes
     }
 
     /// A first try always begins a call of its own: a program may well ask the same twice and want two answers. A retry
@@ -50,7 +53,7 @@ package struct CallSharing: Sendable {
     /// - Parameter retryCount: what the SDK says of itself; 0 for a first try.
     package mutating func arrive(_ request: SharedRequest, retryCount: Int) -> Arrival {
         if retryCount > 0, let id = candidate(for: request, below: retryCount) {
-            if calls[id]?.clients == 0 { lingering -= 1 }
+            if calls[id]?.clients == 0 { countLingering(-1, of: request) }
             calls[id]?.clients += 1
             calls[id]?.retries = retryCount
             return .attach(id)
@@ -68,11 +71,11 @@ package struct CallSharing: Sendable {
             calls[id]?.clients -= 1
             return .none
         }
-        guard lingers, lingering < lingerLimit else {
+        guard lingers, lingering < lingerLimit, lingeringBytes + call.request.bytes <= lingerBytes else {
             forget(id)
             return .abandon
         }
-        lingering += 1
+        countLingering(1, of: call.request)
         call.clients = 0
         call.absences += 1
         calls[id] = call
@@ -108,9 +111,14 @@ package struct CallSharing: Sendable {
         return equal.first { calls[$0]?.clients == 0 } ?? equal.first
     }
 
+    private mutating func countLingering(_ change: Int, of request: SharedRequest) {
+        lingering += change
+        lingeringBytes += change * request.bytes
+    }
+
     private mutating func forget(_ id: CallID) {
         guard let call = calls.removeValue(forKey: id) else { return }
-        if call.clients == 0 { lingering -= 1 }
+        if call.clients == 0 { countLingering(-1, of: call.request) }
         let left = (byRequest[call.request] ?? []).filter { $0 != id }
         byRequest[call.request] = left.isEmpty ? nil : left
     }

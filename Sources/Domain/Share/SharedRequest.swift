@@ -22,6 +22,9 @@ package struct SharedRequest: Hashable, Sendable {
         self.body = body
     }
 
+    /// Of the body.
+    var bytes: Int { body.bytes.count }
+
     package func hash(into hasher: inout Hasher) {
         hasher.combine(tenant)
         hasher.combine(body.digest)
