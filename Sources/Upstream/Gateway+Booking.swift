@@ -1,23 +1,62 @@
-import Domain
+package import Domain
 import Synchronization
 
 extension Gateway {
     /// Draws every consequence of a verdict but the job's own.
-    /// - Parameter key: nil if it has been removed meanwhile.
-    func book(_ verdict: Verdict, key: UpstreamKey?, egress: String) async {
+    /// - Parameters:
+    ///   - usage: what the call has cost; nil if that is not known.
+    ///   - error: the envelope's `error_code` or `type`.
+    func book(
+        _ verdict: Verdict, permit: Permit, call: UpstreamCall, egress: String, usage: TokenUsage?, error: String?
+    ) async {
         let now = wall.now()
-        let pause = state.withLock { $0.book(verdict, key: key, egress: egress, at: now) }
-        guard let key, let pause, key.rate != nil else { return }
-        // If the ledger cannot be written, this process still knows the pause by itself.
-        try? await ledger.pause(.key(key.id), until: pause)
+        let pause = state.withLock { state in
+            if let usage, let model = call.model {
+                state.estimator.learn(model: model, bytes: call.body?.count ?? 0, usage: usage)
+            }
+            return state.book(verdict, permit, egress: egress, at: now)
+        }
+        if let block = permit.block, block.shares.contains(where: \.mustSettle) {
+            let cost = usage.map(TokenCost.init) ?? (verdict.surelyCostNothing ? .nothing : nil)
+            try? await ledger.settle(permit.slot, of: block, cost: cost, by: configuration.holder, at: now)
+        }
+        if let pause {
+            // If the ledger cannot be written, this process still knows the pause by itself.
+            try? await ledger.pause(permit.countedScope, until: pause)
+            if error == "ramp_limit_exceeded" { try? await ledger.slowDown(permit.countedScope, at: now) }
+        }
+    }
+
+    package func book(_ verdict: Verdict, of exchange: StreamedExchange, usage: TokenUsage?) async {
+        guard let permit = exchange.permit, let call = exchange.call else { return }
+        await book(verdict, permit: permit, call: call, egress: exchange.egress, usage: usage, error: nil)
+    }
+
+    /// Takes over what the provider reports of the scope that the call counts in.
+    func learn(_ headers: [HeaderField], of permit: Permit) async {
+        guard permit.models != nil, let report = RateLimitReport(headers) else { return }
+        let (now, scope) = (wall.now(), permit.countedScope)
+        let (mustTell, burst) = state.withLock { state in
+            (state.standing.learn(report, of: scope, at: now), state.rules.style.tokenBurst)
+        }
+        if mustTell { try? await ledger.learn(report, of: scope, burst: burst, at: now) }
+    }
+}
+
+extension Permit {
+    /// Where the provider counts the call: its organization's class of models; its key if that is not known.
+    var countedScope: PacingScope {
+        models.map { .organization(key.organization, $0) } ?? .key(key.id)
     }
 }
 
 extension Gateway.State {
-    /// Returns until when the key's pacing scope must pause, if it must.
+    /// Returns until when the scope that the call counts in must pause, if it must.
     fileprivate mutating func book(
-        _ verdict: Verdict, key: UpstreamKey?, egress path: String, at now: Timestamp
+        _ verdict: Verdict, _ permit: Permit, egress path: String, at now: Timestamp
     ) -> Timestamp? {
+        let key = permit.key
+        let calls = inFlight
         inFlight = max(0, inFlight - 1)
         switch verdict {
         case .egressRefused: egress.refused(path)
@@ -26,23 +65,31 @@ extension Gateway.State {
         case .success, .clientFault, .rateLimited, .spendLimited, .overloaded, .keyRefused, .permissionRefused,
             .upstreamFault:
             egress.answered(path)
+        case .deferred: break
         }
         switch verdict {
         case .success:
             brake.succeeded()
-            if let key { roster.succeeded(key) }
-        case .overloaded(let delay): brake.overloaded(retryAfter: delay, at: now)
-        case .keyRefused: if let key { roster.refused(key, at: now) }
-        case .permissionRefused: if let key { roster.lacksPermission(key, at: now) }
-        case .spendLimited: if let key { roster.spendLimited(key, at: now) }
+            roster.succeeded(key)
+        case .overloaded(let delay): brake.overloaded(retryAfter: delay, inFlight: calls, at: now)
+        case .keyRefused: roster.refused(key, at: now)
+        case .permissionRefused: roster.lacksPermission(key, at: now)
+        case .spendLimited: roster.spendLimited(key, at: now)
         case .rateLimited(let delay):
             // 1 s if it does not say, and never more than 10 minutes.
             let until = now.advanced(by: min(delay ?? .seconds(1), .seconds(600)))
-            if let key { pauses[key.id] = max(until, pauses[key.id] ?? until) }
+            standing.pause(permit.countedScope, until: until)
             return until
-        case .clientFault, .egressRefused, .egressFault, .upstreamFault: break
+        case .clientFault, .egressRefused, .egressFault, .upstreamFault, .deferred: break
         }
         return nil
+    }
+}
+
+extension Verdict {
+    /// Whether no token can have been used.
+    fileprivate var surelyCostNothing: Bool {
+        self != .success && !isMaybeBilled
     }
 }
 

@@ -2,10 +2,12 @@ package import Domain
 import Synchronization
 
 extension Gateway {
-    /// Slots that begin later than this are not taken: what a killed process has taken is lost to the others.
+    /// Slots for jobs that begin later than this are not taken: what a killed process has taken is lost to the others.
     private static var horizon: Duration { .milliseconds(100) }
     /// A wait is cut into pieces of this length, so that a key that comes back or is new is seen.
     private static var longestNap: Duration { .seconds(1) }
+    /// When to look again where as many calls are in flight as an overload has left.
+    private static var windowNap: Duration { .milliseconds(20) }
 
     /// What one round of asking gave.
     private enum Round {
@@ -15,37 +17,56 @@ extension Gateway {
     }
 
     package func permits(
-        upTo limit: Int, within patience: Duration
+        upTo limit: Int, for demand: CallDemand, within patience: Duration
     ) async throws(RelayError) -> [Permit] {
         guard limit > 0 else { return [] }
         let deadline = clock.now.advanced(by: patience)
         while true {
-            let round = try await ask(for: limit)
+            let left = clock.now.duration(to: deadline)
+            let round = try await ask(for: limit, demand, within: left)
             guard case .wait(let until) = round else {
                 if case .permits(let permits) = round { return permits }
                 return []
             }
             let wait = max(until.duration(since: wall.now()), .milliseconds(1))
-            let left = clock.now.duration(to: deadline)
             guard left > .zero, await nap(min(wait, left, Self.longestNap)) else { throw .pacingExhausted(wait) }
         }
     }
 
     package func giveBack(_ permits: [Permit]) async {
-        let blocks = Dictionary(grouping: permits.filter { $0.block != nil }) { Taken(block: $0.block, key: $0.key.id) }
-        for (taken, permits) in blocks {
-            guard let block = taken.block else { continue }
-            // Only the end of a block can be given back: slots before it may be in use.
-            let starts = Set(permits.map(\.start))
-            let count = (0..<block.count).reversed().prefix { starts.contains(block.start(of: $0)) }.count
+        let booked = permits.filter { $0.block != nil }
+        for (block, permits) in Dictionary(grouping: booked, by: \.block) {
+            guard let block else { continue }
+            // Only the end of a block can be given back: slots before it may be in use. Those are over all the same.
+            let slots = Set(permits.map(\.slot))
+            let count = (0..<block.count).reversed().prefix { slots.contains($0) }.count
+            let now = wall.now()
             // A slot that is not given back is only spent for nothing.
-            if count > 0 { try? await ledger.returnSlots(count, of: block, scope: .key(taken.key)) }
+            if count > 0 { try? await ledger.returnSlots(count, of: block, by: configuration.holder, at: now) }
+            for slot in slots where slot < block.count - count {
+                try? await ledger.settle(slot, of: block, cost: .nothing, by: configuration.holder, at: now)
+            }
         }
     }
 
-    private struct Taken: Hashable {
-        let block: SlotBlock?
-        let key: String
+    /// A permit in the place of `permit` that counts where a call to `model` does; nil if it has been given back because
+    /// there is nothing left, with the time to come again.
+    func fit(_ permit: Permit, to call: UpstreamCall) async -> Result<Permit, DeferralError> {
+        guard let model = call.model, permit.models != ModelClass(model: model) else { return .success(permit) }
+        let demand = CallDemand(.batch, model: model, bytes: call.body?.count)
+        let now = wall.now()
+        await giveBack([permit])
+        switch try? await offer(of: permit.key, limit: 1, demand, horizon: Self.horizon, at: now) {
+        case .permits(let permits): return permits.first.map { .success($0) } ?? .failure(DeferralError(wait: nil))
+        case .wait(let until):
+            return .failure(DeferralError(wait: max(until.duration(since: now), .milliseconds(1))))
+        case nil: return .failure(DeferralError(wait: nil))
+        }
+    }
+
+    /// Nothing is left for now.
+    struct DeferralError: Error {
+        let wait: Duration?
     }
 
     /// False when canceled.
@@ -53,45 +74,74 @@ extension Gateway {
         (try? await clock.sleep(for: duration)) != nil
     }
 
-    private func ask(for limit: Int) async throws(RelayError) -> Round {
+    private func ask(
+        for limit: Int, _ demand: CallDemand, within left: Duration
+    ) async throws(RelayError) -> Round {
         let now = wall.now()
         let keys = keyring.keys()
-        let (usable, rest, isCutOff) = state.withLock { state in
-            (state.roster.usable(of: keys, at: now), state.brake.rests(at: now), state.egress.isExhausted)
+        let (usable, rest, room, isCutOff) = state.withLock { state in
+            (
+                state.roster.usable(of: keys, at: now), state.brake.rests(at: now),
+                state.brake.room(beside: state.inFlight), state.egress.isExhausted
+            )
         }
         guard !isCutOff else { throw .noEgressPath }
         guard !usable.isEmpty else { throw noKey(keys, at: now) }
         if let rest { return .wait(until: rest) }
+        guard room > 0 else { return .wait(until: now.advanced(by: Self.windowNap)) }
+        let limit = min(limit, room)
+        let ordered = KeyOrder.of(usable, for: demand.prefix)
         var permits: [Permit] = []
-        var earliest: Timestamp?
-        for key in usable where permits.count < limit {
-            switch try await offer(of: key, limit: limit - permits.count, at: now) {
+        var next: (key: UpstreamKey, at: Timestamp)?
+        for key in ordered where permits.count < limit {
+            switch try await offer(of: key, limit: limit - permits.count, demand, horizon: Self.horizon, at: now) {
             case .permits(let more): permits += more
-            case .wait(let until): earliest = min(until, earliest ?? until)
+            case .wait(let until): if next.map({ until < $0.at }) ?? true { next = (key, until) }
             }
         }
         guard permits.isEmpty else { return .permits(permits.sorted { $0.start < $1.start }) }
-        return .wait(until: earliest ?? now)
+        guard let next else { return .wait(until: now) }
+        let ahead = min(left, ScopePacing.maxHorizon)
+        guard demand.urgency == .interactive, next.at <= now.advanced(by: ahead) else { return .wait(until: next.at) }
+        return try await offer(of: next.key, limit: 1, demand, horizon: ahead, at: now)
     }
 
-    private func offer(of key: UpstreamKey, limit: Int, at now: Timestamp) async throws(RelayError) -> Round {
-        guard let rate = key.rate else {
-            if let until = state.withLock({ $0.pauses[key.id] }), now < until { return .wait(until: until) }
-            return .permits(Array(repeating: Permit(key: key, start: now, block: nil), count: limit))
+    private func offer(
+        of key: UpstreamKey, limit: Int, _ demand: CallDemand, horizon: Duration, at now: Timestamp
+    ) async throws(RelayError) -> Round {
+        let models = demand.models
+        let (demands, pause, cost) = state.withLock { state in
+            (
+                rules(state).demands(of: key, models: models) { state.standing.learned($0) },
+                state.standing.pause(of: key, models, at: now),
+                demand.model.map {
+                    state.estimator.estimate(model: $0, bytes: demand.bytes, maxTokens: demand.maxTokens)
+                } ?? .nothing
+            )
         }
+        if let pause, demands.isEmpty || pause > now.advanced(by: horizon) { return .wait(until: pause) }
+        guard !demands.isEmpty else {
+            return .permits(
+                Array(repeating: Permit(key: key, start: now, block: nil, models: models), count: limit))
+        }
+        let request = SlotRequest(
+            demands, limit: limit, cost: cost, urgency: demand.urgency, horizon: horizon,
+            holder: configuration.holder, style: state.withLock { rules($0).style })
         do {
-            switch try await ledger.takeSlots(
-                of: .key(key.id), limit: limit, rate: rate, at: now, horizon: Self.horizon)
-            {
+            switch try await ledger.takeSlots(request, at: now) {
             case .none(let until): return .wait(until: until)
             case .slots(let block):
                 return .permits(
-                    (0..<block.count).map { Permit(key: key, start: block.start(of: $0), block: block) })
+                    (0..<block.count).map {
+                        Permit(key: key, start: block.start(of: $0), block: block, slot: $0, models: models)
+                    })
             }
         } catch {
             throw .ledgerUnavailable(error)
         }
     }
+
+    private func rules(_ state: borrowing State) -> PacingRules { state.rules }
 
     private func noKey(_ keys: [UpstreamKey], at now: Timestamp) -> RelayError {
         guard !keys.isEmpty else {

@@ -10,10 +10,12 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
         var roster = KeyRoster()
         var egress: EgressPool
         var brake = OverloadBrake()
-        /// Until when rate-limited keys rest, by id; a key with a rate rests in the ledger too, for all processes.
-        var pauses: [String: Timestamp] = [:]
+        /// What is known of pacing scopes without asking the ledger.
+        var standing = StandingBook()
+        var estimator = TokenEstimator()
+        var rules: PacingRules
         var inFlight = 0
-        /// When each key last started a call, by id.
+        /// When a call last started, by its key and the scope that it counts in.
         var lastStarts: [String: Timestamp] = [:]
     }
 
@@ -35,7 +37,7 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
         self.keyring = keyring
         self.clock = clock
         self.wall = wall
-        self.state = Mutex(State(egress: EgressPool(configuration.egress)))
+        self.state = Mutex(State(egress: EgressPool(configuration.egress), rules: configuration.pacing))
     }
 
     /// How keys, ways out and the provider stand now.
@@ -61,6 +63,26 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
         }
     }
 
+    /// Keeps in step with the other processes until the task is cancelled: what they have met, and that our calls in
+    /// flight still are.
+    package func keepInStep() async {
+        var rounds = 0
+        while !Task.isCancelled {
+            let now = wall.now()
+            if let standing = try? await ledger.standing(at: now) {
+                state.withLock { $0.standing.merge(standing, at: now) }
+            }
+            if rounds % 15 == 0 { try? await ledger.renew(configuration.holder, at: now) }
+            rounds += 1
+            try? await clock.sleep(for: .seconds(1))
+        }
+    }
+
+    /// Paces by other limits from now on.
+    package func adopt(_ rules: PacingRules) {
+        state.withLock { $0.rules = rules }
+    }
+
     package func open(
         _ call: UpstreamCall, with permit: Permit, avoiding egress: Set<String>
     ) async -> OpenedExchange {
@@ -71,25 +93,27 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
             return .streaming(
                 StreamedExchange(
                     status: answer.head.status, headers: answer.head.headers, body: answer.head.body,
-                    key: answer.key.id, egress: answer.egress, startedAt: answer.startedAt))
+                    key: answer.opening.permit.key.id, egress: answer.opening.egress,
+                    startedAt: answer.opening.startedAt, permit: answer.opening.permit, call: answer.opening.call))
         }
-    }
-
-    package func book(_ verdict: Verdict, of exchange: StreamedExchange) async {
-        let key = keyring.keys().first { $0.id == exchange.key }
-        await book(verdict, key: key, egress: exchange.egress)
     }
 }
 
 // MARK: One call
 
 extension Gateway {
-    /// An answer whose head is there, and who answered whom.
-    private struct Answer {
-        let head: HTTPAnswer
-        let key: UpstreamKey
+    /// A call that is being sent.
+    struct Opening {
+        let call: UpstreamCall
+        let permit: Permit
         let egress: String
         let startedAt: Timestamp
+    }
+
+    /// An answer whose head is there, and what asked for it.
+    private struct Answer {
+        let opening: Opening
+        let head: HTTPAnswer
         let firstByteAt: Timestamp
     }
 
@@ -99,17 +123,21 @@ extension Gateway {
     }
 
     private func begin(
-        _ call: UpstreamCall, with permit: Permit, avoiding avoided: Set<String>
+        _ call: UpstreamCall, with taken: Permit, avoiding avoided: Set<String>
     ) async -> Beginning {
+        let permit: Permit
+        switch await fit(taken, to: call) {
+        case .success(let fitting): permit = fitting
+        case .failure(let deferral): return .failure(deferred(taken, for: deferral.wait))
+        }
         await waitForStart(of: permit)
         let startedAt = wall.now()
         let path = state.withLock { state in
             state.inFlight += 1
             return state.egress.choose(for: permit.key.id, avoiding: avoided, at: startedAt)
         }
-        guard let path else {
-            return .failure(await end(.egressRefused, nil, permit.key, "none", startedAt, nil))
-        }
+        let opening = Opening(call: call, permit: permit, egress: path?.id ?? "none", startedAt: startedAt)
+        guard let path else { return .failure(await end(.egressRefused, nil, opening, nil)) }
         do throws(TransportFailure) {
             guard !Task.isCancelled else {
                 throw TransportFailure(.canceled, maybeSent: false, detail: "canceled before it was sent")
@@ -118,11 +146,19 @@ extension Gateway {
                 throw TransportFailure(.altered, maybeSent: false, detail: "the body is not what was taken in")
             }
             let head = try await transport.send(request(call, key: permit.key), over: path)
-            return .success(
-                Answer(head: head, key: permit.key, egress: path.id, startedAt: startedAt, firstByteAt: wall.now()))
+            await learn(head.headers, of: permit)
+            return .success(Answer(opening: opening, head: head, firstByteAt: wall.now()))
         } catch {
-            return .failure(await end(.egressFault(error), nil, permit.key, path.id, startedAt, nil))
+            return .failure(await end(.egressFault(error), nil, opening, nil))
         }
+    }
+
+    /// The exchange of a call that was not begun.
+    private func deferred(_ permit: Permit, for wait: Duration?) -> Exchange {
+        let now = wall.now()
+        return Exchange(
+            verdict: .deferred(retryAfter: wait), reply: nil, key: permit.key.id, egress: "none", startedAt: now,
+            endedAt: now)
     }
 
     /// Sleeps until the permit's start. Calls of a key that wake late, together, are spread out again; a little faster
@@ -130,13 +166,14 @@ extension Gateway {
     private func waitForStart(of permit: Permit) async {
         await sleep(until: permit.start)
         guard let spacing = permit.block?.spacing else { return }
+        let lane = "\(permit.key.id) \(permit.countedScope.name)"
         let start = state.withLock { state in
             let now = wall.now()
-            let earliest = state.lastStarts[permit.key.id]?.advanced(by: spacing * 49 / 50) ?? now
+            let earliest = state.lastStarts[lane]?.advanced(by: spacing * 49 / 50) ?? now
             // Further ahead than any bunch reaches: the clock was set back.
             let isPlausible = earliest <= now.advanced(by: max(.seconds(2), spacing * 2))
             let start = isPlausible ? max(now, earliest) : now
-            state.lastStarts[permit.key.id] = start
+            state.lastStarts[lane] = start
             return start
         }
         await sleep(until: start)
@@ -152,21 +189,22 @@ extension Gateway {
             let body = try await answer.head.body.collect(limit: configuration.answerLimit)
             let reply = UpstreamReply(status: answer.head.status, headers: answer.head.headers, body: body)
             let verdict = Verdict.of(reply, at: wall.now())
-            return await end(verdict, reply, answer.key, answer.egress, answer.startedAt, answer.firstByteAt)
+            return await end(verdict, reply, answer.opening, answer.firstByteAt)
         } catch {
-            return await end(
-                .egressFault(error), nil, answer.key, answer.egress, answer.startedAt, answer.firstByteAt)
+            return await end(.egressFault(error), nil, answer.opening, answer.firstByteAt)
         }
     }
 
     private func end(
-        _ verdict: Verdict, _ reply: UpstreamReply?, _ key: UpstreamKey, _ egress: String, _ startedAt: Timestamp,
-        _ firstByteAt: Timestamp?
+        _ verdict: Verdict, _ reply: UpstreamReply?, _ opening: Opening, _ firstByteAt: Timestamp?
     ) async -> Exchange {
-        await book(verdict, key: key, egress: egress)
+        let usage = verdict == .success ? reply?.usage : nil
+        await book(
+            verdict, permit: opening.permit, call: opening.call, egress: opening.egress, usage: usage,
+            error: reply?.errorWord)
         return Exchange(
-            verdict: verdict, reply: reply, key: key.id, egress: egress, startedAt: startedAt,
-            firstByteAt: firstByteAt, endedAt: wall.now())
+            verdict: verdict, reply: reply, key: opening.permit.key.id, egress: opening.egress,
+            startedAt: opening.startedAt, firstByteAt: firstByteAt, endedAt: wall.now(), usage: usage)
     }
 
     /// The call with our credential in the place of any other.

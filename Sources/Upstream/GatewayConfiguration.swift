@@ -9,11 +9,16 @@ package struct GatewayConfiguration: Sendable {
     package let answerLimit: Int
     /// The ways out, at least one; none means the direct one.
     package let egress: [EgressPath]
+    package let pacing: PacingRules
+    /// This process, in the ledger that it shares with others.
+    package let holder: String
 
     package init(
         upstream: String, timeouts: Timeouts = .upstream, answerLimit: Int = 64 << 20,
-        egress: [EgressPath] = [.direct]
+        egress: [EgressPath] = [.direct], pacing: PacingRules = PacingRules(), holder: String = "relay"
     ) {
+        self.pacing = pacing
+        self.holder = holder
         self.upstream = upstream.hasSuffix("/") ? String(upstream.dropLast()) : upstream
         self.timeouts = timeouts
         self.answerLimit = answerLimit

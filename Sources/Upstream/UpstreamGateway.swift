@@ -2,10 +2,13 @@ package import Domain
 
 /// The one way to the upstream: pace → pick key → pick egress → send → verdict. Interactive calls and jobs share it.
 package protocol UpstreamGateway: Sendable {
-    /// Waits until at least one call may be sent, and takes up to `limit` permits.
+    /// Waits until at least one call may be sent, and takes up to `limit` permits. An interactive one may begin later, by
+    /// up to ``ScopePacing/maxHorizon`` and `patience`: its place is booked.
     /// - Throws: `no_upstream_key` if there is no usable key; `pacing_exhausted` with the time to wait if no permit
     ///   can be had within `patience`. `CancellationError` never: cancellation ends the wait as `pacing_exhausted`.
-    func permits(upTo limit: Int, within patience: Duration) async throws(RelayError) -> [Permit]
+    func permits(
+        upTo limit: Int, for demand: CallDemand, within patience: Duration
+    ) async throws(RelayError) -> [Permit]
 
     /// Gives back permits that will not be used.
     func giveBack(_ permits: [Permit]) async
@@ -19,47 +22,8 @@ package protocol UpstreamGateway: Sendable {
     func open(_ call: UpstreamCall, with permit: Permit, avoiding egress: Set<String>) async -> OpenedExchange
 
     /// Books what became of a streamed answer after its head.
-    func book(_ verdict: Verdict, of exchange: StreamedExchange) async
-}
-
-/// A request to the upstream, without credential and host.
-package struct UpstreamCall: Hashable, Sendable {
-    /// In capitals.
-    package let method: String
-    /// With query, from the leading slash.
-    package let path: String
-    /// What the client sent, less what concerns only its hop and the relay. No credential.
-    package let headers: [HeaderField]
-    package let body: [UInt8]?
-    /// Of the body as it was taken in; nil if none was made. A body that has changed since is not sent.
-    package let digest: BodyDigest?
-
-    package init(
-        method: String, path: String, headers: [HeaderField], body: [UInt8]?, digest: BodyDigest? = nil
-    ) {
-        self.method = method
-        self.path = path
-        self.headers = headers
-        self.body = body
-        self.digest = digest
-    }
-
-    /// Whether the body is still the one that was taken in, as far as that can be told.
-    package var isIntact: Bool { digest.map { $0 == BodyDigest(body ?? []) } ?? true }
-}
-
-/// The right to send one call with one key from `start` on.
-package struct Permit: Hashable, Sendable {
-    package let key: UpstreamKey
-    package let start: Timestamp
-    /// Where in the ledger it came from; nil for an unlimited key.
-    package let block: SlotBlock?
-
-    package init(key: UpstreamKey, start: Timestamp, block: SlotBlock?) {
-        self.key = key
-        self.start = start
-        self.block = block
-    }
+    /// - Parameter usage: what it has cost; nil if it does not say.
+    func book(_ verdict: Verdict, of exchange: StreamedExchange, usage: TokenUsage?) async
 }
 
 /// One finished exchange and what it means.
@@ -74,11 +38,14 @@ package struct Exchange: Hashable, Sendable {
     /// When the head of the answer was there; nil if none came.
     package let firstByteAt: Timestamp?
     package let endedAt: Timestamp
+    /// What the answer says it has cost; nil if there is none or it does not say.
+    package let usage: TokenUsage?
 
     package init(
         verdict: Verdict, reply: UpstreamReply?, key: String, egress: String, startedAt: Timestamp,
-        firstByteAt: Timestamp? = nil, endedAt: Timestamp
+        firstByteAt: Timestamp? = nil, endedAt: Timestamp, usage: TokenUsage? = nil
     ) {
+        self.usage = usage
         self.verdict = verdict
         self.reply = reply
         self.key = key
@@ -103,10 +70,16 @@ package struct StreamedExchange: Sendable {
     package let key: String
     package let egress: String
     package let startedAt: Timestamp
+    /// What it was sent with, and for which model; nil in tests that do not book.
+    package let permit: Permit?
+    package let call: UpstreamCall?
 
     package init(
-        status: Int, headers: [HeaderField], body: AnswerBody, key: String, egress: String, startedAt: Timestamp
+        status: Int, headers: [HeaderField], body: AnswerBody, key: String, egress: String, startedAt: Timestamp,
+        permit: Permit? = nil, call: UpstreamCall? = nil
     ) {
+        self.permit = permit
+        self.call = call
         self.status = status
         self.headers = headers
         self.body = body

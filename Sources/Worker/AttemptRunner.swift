@@ -39,7 +39,7 @@ struct AttemptRunner: Sendable {
         let contentType = HeaderField("content-type", "application/json")
         return UpstreamCall(
             method: "POST", path: "/v1/messages", headers: claim.headers + [contentType], body: claim.body,
-            digest: claim.digest)
+            digest: claim.digest, model: claim.model)
     }
 
     /// Settles, and tries again until the store takes it or knows another owner: an answer may have been paid for.

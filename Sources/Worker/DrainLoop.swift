@@ -27,6 +27,7 @@ struct DrainLoop: Service {
 
     private func claimUntilCancelled() async {
         var findings = Findings.some
+        var models = ModelForecast()
         while !Task.isCancelled {
             let seen = services.store.changeCount(.jobs)
             let room = registry.room(of: services.configuration.concurrency)
@@ -34,7 +35,7 @@ struct DrainLoop: Service {
                 await registry.waitForEnd()
                 continue
             }
-            findings = await startJobs(upTo: min(room, services.configuration.claimLimit), after: findings)
+            findings = await startJobs(upTo: min(room, services.configuration.claimLimit), after: findings, &models)
             if findings == .nothing {
                 await services.store.waitForChange(.jobs, since: seen, upTo: services.configuration.idle)
             }
@@ -50,18 +51,25 @@ struct DrainLoop: Service {
         case all
     }
 
-    private func startJobs(upTo limit: Int, after last: Findings) async -> Findings {
+    private func startJobs(
+        upTo limit: Int, after last: Findings, _ models: inout ModelForecast
+    ) async -> Findings {
         do {
             // A permit that turns out to be for nothing is time of its key lost.
             if last != .all, try await !services.store.hasDueJobs(at: services.wall.now()) { return .nothing }
-            let permits = try await services.gateway.permits(upTo: limit, within: .seconds(1))
+            let permits = try await services.gateway.permits(
+                upTo: limit, for: CallDemand(.batch, model: models.next), within: .seconds(1))
             trouble.over()
             let claims = try await claim(permits.count, orGiveBack: permits)
             let runner = AttemptRunner(services: services, registry: registry)
-            for (claim, permit) in zip(claims, permits) {
-                registry.start(claim.lease, bytes: claim.body.count) { await runner.run(claim, with: permit) }
+            models.saw(claims.map(\.model))
+            let matching = PermitMatching(permits.map(\.key.organization))
+            let chosen = matching.places(of: matching.isTrivial ? claims.map { _ in nil } : claims.map(\.prefix))
+            for (claim, place) in zip(claims, chosen) {
+                registry.start(claim.lease, bytes: claim.body.count) { await runner.run(claim, with: permits[place]) }
             }
-            let unused = Array(permits.dropFirst(claims.count))
+            let used = Set(chosen)
+            let unused = permits.indices.filter { !used.contains($0) }.map { permits[$0] }
             if !unused.isEmpty { await services.gateway.giveBack(unused) }
             return claims.isEmpty ? .nothing : unused.isEmpty ? .all : .some
         } catch let error as RelayError where error.code == .pacingExhausted {
@@ -101,4 +109,8 @@ struct DrainLoop: Service {
         // same. The attempts' calls are closed, so it does not take long.
         await Task { while registry.count > 0 { await registry.waitForEnd() } }.value
     }
+}
+
+extension Claim {
+    fileprivate var prefix: UInt64? { PromptPrefix.fingerprint(of: body) }
 }

@@ -55,7 +55,7 @@ struct SettlementDecision {
             firstByteAt: exchange.firstByteAt, endedAt: exchange.endedAt, status: exchange.reply?.status,
             requestID: exchange.reply?.requestID, verdict: exchange.verdict.code, error: exchange.reply?.errorWord,
             maybeBilled: exchange.verdict.isMaybeBilled, bytesSent: claim.body.count,
-            bytesReceived: exchange.reply?.body.count ?? 0, usage: exchange.reply?.usage)
+            bytesReceived: exchange.reply?.body.count ?? 0, usage: exchange.usage)
     }
 
     /// What of an answer's headers is worth storing; the rest concerned the connection.

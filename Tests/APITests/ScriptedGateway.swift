@@ -40,7 +40,9 @@ final class ScriptedGateway: UpstreamGateway, UpstreamKeyring {
 
     func keys() -> [UpstreamKey] { state.withLock { $0.hasKey } ? [key] : [] }
 
-    func permits(upTo limit: Int, within patience: Duration) async throws(RelayError) -> [Permit] {
+    func permits(
+        upTo limit: Int, for demand: CallDemand, within patience: Duration
+    ) async throws(RelayError) -> [Permit] {
         if let refusal = state.withLock({ $0.refusal }) { throw refusal }
         return [Permit(key: key, start: Timestamp(microseconds: 0), block: nil)]
     }
@@ -68,7 +70,7 @@ final class ScriptedGateway: UpstreamGateway, UpstreamKeyring {
         return await step?(call) ?? .settled(.answered(.egressFault(unscripted), nil))
     }
 
-    func book(_ verdict: Verdict, of exchange: StreamedExchange) async {
+    func book(_ verdict: Verdict, of exchange: StreamedExchange, usage: TokenUsage?) async {
         state.withLock { $0.record.booked.append(verdict) }
     }
 }

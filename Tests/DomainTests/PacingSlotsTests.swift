@@ -47,7 +47,10 @@ struct PacingSlotsTests {
         let later = Self.start.advanced(by: .seconds(3600))
         #expect(
             pacing.take(3, rate: rate, at: later, horizon: .zero)
-                == .slots(SlotBlock(first: later, spacing: .milliseconds(200), count: 1)))
+                == .slots(
+                    SlotBlock(
+                        first: later, spacing: .milliseconds(200), count: 1,
+                        shares: [ScopeShare(scope: .key("k"), spacing: .milliseconds(200))])))
         #expect(
             pacing.take(1, rate: rate, at: later, horizon: .zero)
                 == .none(until: later.advanced(by: .milliseconds(200))))
@@ -103,5 +106,19 @@ struct PacingSlotsTests {
         #expect(try #require(PacingRate(requestsPerSecond: 100_000)).spacing == .microseconds(10))
         #expect(try #require(PacingRate(requestsPerSecond: 3)).spacing == .microseconds(333_334))
         #expect(PacingRate(requestsPerSecond: 0) == nil && PacingRate(requestsPerSecond: .nan) == nil)
+    }
+}
+
+extension ScopePacing {
+    /// Slots of this scope alone, for jobs.
+    fileprivate mutating func take(_ limit: Int, rate: PacingRate, at now: Timestamp, horizon: Duration) -> SlotOffer {
+        var states = [self]
+        defer { self = states[0] }
+        let demand = ScopeDemand(scope: .key("k"), limits: PacingLimits(rate: rate))
+        return SlotRequest([demand], limit: limit, horizon: horizon).take(from: &states, at: now)
+    }
+
+    fileprivate mutating func giveBack(_ count: Int, of block: SlotBlock) {
+        giveBack(count, of: block, block.shares[0], by: "p", at: block.first)
     }
 }

@@ -6,6 +6,10 @@ import Testing
 struct PacingLedgerTests {
     private let rate = PacingRate(requestsPerSecond: 100)
 
+    private static func demand(_ scope: PacingScope, _ rate: PacingRate) -> ScopeDemand {
+        ScopeDemand(scope: scope, limits: PacingLimits(rate: rate))
+    }
+
     @Test func `processes that share the file never crowd their slots`() async throws {
         try await withTemporaryFolder { folder in
             let rate = try #require(rate)
@@ -15,7 +19,7 @@ struct PacingLedgerTests {
                 for index in 0..<30 {
                     group.addTask {
                         let offer = try await ledgers[index % 3].takeSlots(
-                            of: .key("k"), limit: 2, rate: rate, at: now, horizon: .seconds(10))
+                            SlotRequest([Self.demand(.key("k"), rate)], limit: 2, horizon: .seconds(10)), at: now)
                         guard case .slots(let block) = offer else { return [Timestamp]() }
                         return (0..<block.count).map(block.start)
                     }
@@ -34,20 +38,28 @@ struct PacingLedgerTests {
                 isStored ? try SQLitePacingLedger.open(at: folder + "/pacing.sqlite") : MemoryPacingLedger()
             let now = ManualClock().timestamp
             func take(_ scope: PacingScope, _ limit: Int = 1) async throws -> SlotOffer {
-                try await ledger.takeSlots(of: scope, limit: limit, rate: rate, at: now, horizon: .milliseconds(50))
+                try await ledger.takeSlots(
+                    SlotRequest([Self.demand(scope, rate)], limit: limit, horizon: .milliseconds(50)), at: now)
             }
             let spacing = Duration.milliseconds(10)
-            let block = SlotBlock(first: now, spacing: spacing, count: 6)
+            let share = ScopeShare(scope: .key("a"), spacing: spacing)
+            let block = SlotBlock(first: now, spacing: spacing, count: 6, shares: [share])
             #expect(try await take(.key("a"), 100) == .slots(block))
             #expect(try await take(.key("a")) == .none(until: now.advanced(by: .milliseconds(60))))
-            try await ledger.returnSlots(2, of: block, scope: .key("a"))
-            let returned = SlotBlock(first: now.advanced(by: .milliseconds(40)), spacing: spacing, count: 1)
+            try await ledger.returnSlots(2, of: block, by: "p", at: now)
+            let returned = SlotBlock(
+                first: now.advanced(by: .milliseconds(40)), spacing: spacing, count: 1, shares: [share])
             #expect(try await take(.key("a")) == .slots(returned))
             let until = now.advanced(by: .seconds(3))
             try await ledger.pause(.key("b"), until: until)
             try await ledger.pause(.key("b"), until: now)
             #expect(try await take(.key("b")) == .none(until: until))
-            #expect(try await take(.key("c")) == .slots(SlotBlock(first: now, spacing: spacing, count: 1)))
+            #expect(
+                try await take(.key("c"))
+                    == .slots(
+                        SlotBlock(
+                            first: now, spacing: spacing, count: 1,
+                            shares: [ScopeShare(scope: .key("c"), spacing: spacing)])))
         }
     }
 }

@@ -30,28 +30,61 @@ final class FakeTransport: Transport {
     }
 }
 
-/// One slot at a time, `spacing` apart, and pauses.
+/// The book of one process, one slot at a time; remembers what was given back, settled and learned.
 final class FakeLedger: PacingLedger {
-    private let next = Mutex<[PacingScope: Timestamp]>([:])
+    private let scopes = Mutex<[PacingScope: ScopePacing]>([:])
     let returned = Mutex<[Int]>([])
+    let settled = Mutex<[TokenCost?]>([])
+    let learned = Mutex<[PacingScope]>([])
 
-    func takeSlots(
-        of scope: PacingScope, limit: Int, rate: PacingRate, at now: Timestamp, horizon: Duration
-    ) async throws -> SlotOffer {
-        next.withLock { next in
-            let start = max(now, next[scope] ?? now)
-            guard start <= now.advanced(by: horizon) else { return .none(until: start) }
-            next[scope] = start.advanced(by: rate.spacing)
-            return .slots(SlotBlock(first: start, spacing: rate.spacing, count: 1))
+    func takeSlots(_ request: SlotRequest, at now: Timestamp) async throws -> SlotOffer {
+        let one = SlotRequest(
+            request.demands, limit: 1, cost: request.cost, urgency: request.urgency, horizon: request.horizon,
+            holder: request.holder, style: request.style)
+        return scopes.withLock { scopes in
+            var states = one.demands.map { scopes[$0.scope] ?? ScopePacing() }
+            let offer = one.take(from: &states, at: now)
+            for (demand, state) in zip(one.demands, states) { scopes[demand.scope] = state }
+            return offer
         }
     }
 
-    func returnSlots(_ count: Int, of block: SlotBlock, scope: PacingScope) async throws {
+    func returnSlots(_ count: Int, of block: SlotBlock, by holder: String, at now: Timestamp) async throws {
         returned.withLock { $0.append(count) }
     }
 
+    func settle(
+        _ index: Int, of block: SlotBlock, cost: TokenCost?, by holder: String, at now: Timestamp
+    ) async throws {
+        settled.withLock { $0.append(cost) }
+        for share in block.shares {
+            update(share.scope) { $0.settle(index, of: block, share, cost: cost, by: holder, at: now) }
+        }
+    }
+
+    func learn(_ report: RateLimitReport, of scope: PacingScope, burst: Duration, at now: Timestamp) async throws {
+        learned.withLock { $0.append(scope) }
+        update(scope) { $0.learn(report, burst: burst, at: now) }
+    }
+
     func pause(_ scope: PacingScope, until: Timestamp) async throws {
-        next.withLock { $0[scope] = max(until, $0[scope] ?? until) }
+        update(scope) { $0.pause(until: until) }
+    }
+
+    func slowDown(_ scope: PacingScope, at now: Timestamp) async throws {
+        update(scope) { $0.slowDown(at: now) }
+    }
+
+    func renew(_ holder: String, at now: Timestamp) async throws {
+        scopes.withLock { for scope in $0.keys { $0[scope]?.renew(holder, at: now) } }
+    }
+
+    func standing(at now: Timestamp) async throws -> [ScopeStanding] {
+        scopes.withLock { $0.compactMap { $1.standing(of: $0, at: now) } }
+    }
+
+    private func update(_ scope: PacingScope, _ change: (inout ScopePacing) -> Void) {
+        scopes.withLock { change(&$0[scope, default: ScopePacing()]) }
     }
 }
 

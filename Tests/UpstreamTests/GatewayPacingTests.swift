@@ -23,7 +23,7 @@ struct GatewayPacingTests {
 
     private func permits(_ count: Int) -> [Permit] {
         let block = SlotBlock(first: clock.timestamp, spacing: .milliseconds(100), count: count)
-        return (0..<count).map { Permit(key: key, start: block.start(of: $0), block: block) }
+        return (0..<count).map { Permit(key: key, start: block.start(of: $0), block: block, slot: $0) }
     }
 
     @Test(.timeLimit(.minutes(1)))
@@ -59,9 +59,11 @@ struct GatewayPacingTests {
     {
         let refusal = #"{"error":{"type":"permission_error","message":"Request not allowed"}}"#
         let gateway = gateway(403, refusal)
-        let permit = try #require(try await gateway.permits(upTo: 1, within: .zero).first)
+        let permit = try #require(try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero).first)
         #expect(await gateway.exchange(call, with: permit, avoiding: []).verdict == .egressRefused)
-        let error = await #expect(throws: RelayError.self) { try await gateway.permits(upTo: 1, within: .seconds(5)) }
+        let error = await #expect(throws: RelayError.self) {
+            try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .seconds(5))
+        }
         #expect(error?.code == .noEgressPath)
     }
 }

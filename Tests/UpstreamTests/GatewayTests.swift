@@ -33,7 +33,7 @@ struct GatewayTests {
     }
 
     private func once(_ gateway: Gateway<ManualClock>) async throws -> Exchange {
-        let permit = try #require(try await gateway.permits(upTo: 1, within: .zero).first)
+        let permit = try #require(try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero).first)
         return await gateway.exchange(call, with: permit, avoiding: [])
     }
 
@@ -55,7 +55,7 @@ struct GatewayTests {
         for (digest, count) in [(BodyDigest([0x7B, 0x7D]), 1), (BodyDigest([0x7B, 0x7C]), 1), (nil, 2)] {
             let call = UpstreamCall(
                 method: "POST", path: "/v1/messages", headers: [], body: [0x7B, 0x7D], digest: digest)
-            let permit = try #require(try await gateway.permits(upTo: 1, within: .zero).first)
+            let permit = try #require(try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero).first)
             let exchange = await gateway.exchange(call, with: permit, avoiding: [])
             #expect(transport.requests.count == count && exchange.verdict.isRetryable == false)
         }
@@ -65,7 +65,7 @@ struct GatewayTests {
     @Test func `without keys there is no permit, and the error says what to do`() async throws {
         let gateway = gateway(FakeKeyring([]), Self.answering(200))
         do {
-            _ = try await gateway.permits(upTo: 1, within: .seconds(9))
+            _ = try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .seconds(9))
             Issue.record("a permit without a key")
         } catch {
             #expect(error.code == .noUpstreamKey && error.remedy.contains("relay keys add"))
@@ -81,14 +81,14 @@ struct GatewayTests {
 
     @Test func `a spent key makes the call wait for its next slot, within the patience`() async throws {
         let gateway = gateway(FakeKeyring([Self.key("k", rps: 2)]), Self.answering(200))
-        #expect(try await gateway.permits(upTo: 5, within: .zero).count == 1)
+        #expect(try await gateway.permits(upTo: 5, for: CallDemand(.batch), within: .zero).count == 1)
         do {
-            _ = try await gateway.permits(upTo: 1, within: .zero)
+            _ = try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero)
             Issue.record("a permit too early")
         } catch {
             #expect(error.code == .pacingExhausted && error.retryAfter == .milliseconds(500))
         }
-        async let later = gateway.permits(upTo: 1, within: .seconds(1))
+        async let later = gateway.permits(upTo: 1, for: CallDemand(.batch), within: .seconds(1))
         await clock.waitForSleepers()
         clock.advance(by: .milliseconds(500))
         #expect(try await later.first?.start == clock.timestamp)
@@ -96,10 +96,10 @@ struct GatewayTests {
 
     @Test func `cancelling ends the wait for a permit`() async throws {
         let gateway = gateway(FakeKeyring([Self.key("k", rps: 1)]), Self.answering(200))
-        _ = try await gateway.permits(upTo: 1, within: .zero)
+        _ = try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero)
         let task = Task { () -> ErrorCode? in
             do throws(RelayError) {
-                _ = try await gateway.permits(upTo: 1, within: .seconds(60))
+                _ = try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .seconds(60))
                 return nil
             } catch {
                 return error.code
@@ -112,9 +112,9 @@ struct GatewayTests {
 
     @Test func `permits given back go to the ledger, those of unlimited keys nowhere`() async throws {
         let limited = gateway(FakeKeyring([Self.key("k", rps: 2)]), Self.answering(200))
-        await limited.giveBack(try await limited.permits(upTo: 1, within: .zero))
+        await limited.giveBack(try await limited.permits(upTo: 1, for: CallDemand(.batch), within: .zero))
         let unlimited = gateway(FakeKeyring([Self.key("k")]), Self.answering(200))
-        await unlimited.giveBack(try await unlimited.permits(upTo: 3, within: .zero))
+        await unlimited.giveBack(try await unlimited.permits(upTo: 3, for: CallDemand(.batch), within: .zero))
         #expect(ledger.returned.withLock { $0 } == [1])
     }
 
@@ -124,9 +124,11 @@ struct GatewayTests {
         let gateway = gateway(FakeKeyring([Self.key("k", rps: rps)]), transport)
         #expect(try await once(gateway).verdict == .rateLimited(retryAfter: .seconds(3)))
         clock.advance(by: .milliseconds(2800))
-        await #expect(throws: RelayError.self) { try await gateway.permits(upTo: 1, within: .zero) }
+        await #expect(throws: RelayError.self) {
+            try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero)
+        }
         clock.advance(by: .milliseconds(200))
-        #expect(try await gateway.permits(upTo: 1, within: .zero).count == 1)
+        #expect(try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero).count == 1)
     }
 
     @Test func `a refused key is out, the others go on, and a new secret brings it back`() async throws {
@@ -147,14 +149,14 @@ struct GatewayTests {
         let gateway = gateway(FakeKeyring([Self.key("k")]), Self.answering(401))
         _ = try await once(gateway)
         do {
-            _ = try await gateway.permits(upTo: 1, within: .zero)
+            _ = try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero)
             Issue.record("the key is not out")
         } catch {
             #expect(error.code == .noUpstreamKey && error.message.contains("'k' (refused until"))
             #expect(error.retryAfter == .seconds(300))
         }
         clock.advance(by: .seconds(300))
-        #expect(try await gateway.permits(upTo: 1, within: .zero).count == 1)
+        #expect(try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero).count == 1)
     }
 
     @Test func `a spend limit takes the key out until the first of next month`() async throws {
@@ -215,20 +217,20 @@ struct GatewayTests {
 
     @Test func `a 2xx opens as a stream that counts as in flight until it is booked`() async throws {
         let gateway = gateway(FakeKeyring([Self.key("k")]), Self.answering(200, "data"))
-        let permit = try #require(try await gateway.permits(upTo: 1, within: .zero).first)
+        let permit = try #require(try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero).first)
         guard case .streaming(let stream) = await gateway.open(call, with: permit, avoiding: []) else {
             Issue.record("settled")
             return
         }
         #expect(try await stream.body.collect(limit: 10) == Array("data".utf8))
         #expect(gateway.status().inFlight == 1)
-        await gateway.book(.overloaded(retryAfter: .seconds(1)), of: stream)
+        await gateway.book(.overloaded(retryAfter: .seconds(1)), of: stream, usage: nil)
         #expect(gateway.status().inFlight == 0 && gateway.status().overloadedUntil != nil)
     }
 
     @Test func `any other answer opens settled`() async throws {
         let gateway = gateway(FakeKeyring([Self.key("k")]), Self.answering(500))
-        let permit = try #require(try await gateway.permits(upTo: 1, within: .zero).first)
+        let permit = try #require(try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero).first)
         guard case .settled(let exchange) = await gateway.open(call, with: permit, avoiding: []) else {
             Issue.record("streaming")
             return

@@ -65,7 +65,9 @@ final class ScriptedGateway: UpstreamGateway {
         return Permit(key: key, start: start ?? wall.now(), block: nil)
     }
 
-    func permits(upTo limit: Int, within patience: Duration) async throws(RelayError) -> [Permit] {
+    func permits(
+        upTo limit: Int, for demand: CallDemand, within patience: Duration
+    ) async throws(RelayError) -> [Permit] {
         let refusal = state.withLock { state in
             state.asked.append(limit)
             return state.refusals.isEmpty ? nil : state.refusals.removeFirst()
@@ -103,7 +105,7 @@ final class ScriptedGateway: UpstreamGateway {
         .settled(await exchange(call, with: permit, avoiding: egress))
     }
 
-    func book(_ verdict: Verdict, of exchange: StreamedExchange) async {}
+    func book(_ verdict: Verdict, of exchange: StreamedExchange, usage: TokenUsage?) async {}
 }
 
 extension ScriptedGateway.Answer {

@@ -28,7 +28,9 @@ struct InteractiveBudget {
         case .overloaded:
             overloads += 1
             if overloads > Self.overloadRetries { return .giveUp }
-        case .success, .clientFault, .rateLimited, .spendLimited, .keyRefused, .permissionRefused, .upstreamFault: break
+        case .success, .clientFault, .rateLimited, .spendLimited, .keyRefused, .permissionRefused, .upstreamFault,
+            .deferred:
+            break
         }
         if !repeatsMaybeExecuted, verdict.isMaybeBilled { return .giveUp }
         return policy.decide(after: verdict, attempt: attempts, elapsed: elapsed, using: &random)

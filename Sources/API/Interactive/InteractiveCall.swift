@@ -7,12 +7,13 @@ struct InteractiveCall: Sendable {
     let services: APIServices
     let requestID: String
     let call: UpstreamCall
+    let demand: CallDemand
     /// Whether an attempt is repeated that may have been executed.
     var repeatsMaybeExecuted = true
 
     /// The whole answer.
     func exchange() async throws -> Answer {
-        var attempts = try await Attempts(services, repeatsMaybeExecuted)
+        var attempts = try await Attempts(services, demand, repeatsMaybeExecuted)
         while true {
             let exchange = await services.gateway.exchange(call, with: attempts.permit, avoiding: attempts.avoided)
             try Task.checkCancellation()
@@ -25,7 +26,7 @@ struct InteractiveCall: Sendable {
 
     /// The answer as it arrives.
     func stream(to sink: AnswerSink) async throws {
-        var attempts = try await Attempts(services, repeatsMaybeExecuted)
+        var attempts = try await Attempts(services, demand, repeatsMaybeExecuted)
         while true {
             switch await services.gateway.open(call, with: attempts.permit, avoiding: attempts.avoided) {
             case .settled(let exchange):
@@ -54,6 +55,7 @@ struct InteractiveCall: Sendable {
 /// The permits and the budget of one synchronous call.
 private struct Attempts {
     private let services: APIServices
+    private let demand: CallDemand
     private let watch: Stopwatch
     private var budget: InteractiveBudget
     /// For the attempt that is due.
@@ -61,15 +63,16 @@ private struct Attempts {
 
     var avoided: Set<String> { budget.avoided }
 
-    init(_ services: APIServices, _ repeatsMaybeExecuted: Bool) async throws {
+    init(_ services: APIServices, _ demand: CallDemand, _ repeatsMaybeExecuted: Bool) async throws {
         self.services = services
+        self.demand = demand
         watch = Stopwatch(services.clock)
         let usual = RetryPolicy.interactive
         budget = InteractiveBudget(
             policy: RetryPolicy(
                 maxAttempts: services.configuration.maxAttempts, maxElapsed: usual.maxElapsed, backoff: usual.backoff),
             repeatsMaybeExecuted: repeatsMaybeExecuted)
-        permit = try await Self.permit(services, within: services.configuration.patience)
+        permit = try await Self.permit(services, demand, within: services.configuration.patience)
     }
 
     /// Waits for the next attempt's turn.
@@ -82,15 +85,17 @@ private struct Attempts {
         try await services.clock.sleep(for: delay)
         let rest = min(services.configuration.patience, budget.policy.maxElapsed - watch.elapsed)
         do {
-            permit = try await Self.permit(services, within: max(.zero, rest))
+            permit = try await Self.permit(services, demand, within: max(.zero, rest))
             return true
         } catch let error as RelayError where last.hasReply || error.code == .pacingExhausted {
             return false
         }
     }
 
-    private static func permit(_ services: APIServices, within patience: Duration) async throws -> Permit {
-        let permits = try await services.gateway.permits(upTo: 1, within: patience)
+    private static func permit(
+        _ services: APIServices, _ demand: CallDemand, within patience: Duration
+    ) async throws -> Permit {
+        let permits = try await services.gateway.permits(upTo: 1, for: demand, within: patience)
         if Task.isCancelled {
             await services.gateway.giveBack(permits)
             throw CancellationError()

@@ -29,7 +29,9 @@ struct InteractiveOutcome: Sendable {
         case .egressFault(let failure) where failure.kind == .altered: throw Self.altered
         case .egressFault(let failure):
             throw Self.unreachable(failure.kind.rawValue, mayBeExecuted: verdict.isMaybeBilled)
-        case .success, .clientFault, .permissionRefused, .rateLimited, .spendLimited, .overloaded, .upstreamFault: break
+        case .success, .clientFault, .permissionRefused, .rateLimited, .spendLimited, .overloaded, .upstreamFault,
+            .deferred:
+            break
         }
         guard let reply else { throw Self.unreachable("no answer") }
         if case .upstreamFault = verdict, (200..<300).contains(reply.status) {

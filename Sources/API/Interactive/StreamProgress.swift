@@ -32,6 +32,9 @@ struct StreamProgress {
         }
     }
 
+    /// What the events so far say of the tokens used; nil if they do not.
+    var usage: TokenUsage? { TokenUsage(streamStart: scanner.startData, delta: scanner.deltaData) }
+
     /// - Parameter failure: nil for a clean end of the body.
     mutating func end(_ failure: TransportFailure?) {
         self.failure = failure

@@ -39,11 +39,12 @@ struct StreamRelay {
     mutating func run() async throws -> InteractiveOutcome? {
         do {
             let outcome = try await relay()
-            await services.gateway.book(outcome?.verdict ?? progress.verdict, of: stream)
+            await services.gateway.book(outcome?.verdict ?? progress.verdict, of: stream, usage: progress.usage)
             return outcome
         } catch {
             let gone = TransportFailure(.canceled, maybeSent: true, detail: "the client is gone")
-            await services.gateway.book(progress.hasEnded ? progress.verdict : .egressFault(gone), of: stream)
+            await services.gateway.book(
+                progress.hasEnded ? progress.verdict : .egressFault(gone), of: stream, usage: progress.usage)
             throw error
         }
     }

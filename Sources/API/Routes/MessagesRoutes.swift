@@ -30,32 +30,41 @@ struct MessagesRoutes: Sendable {
         let body = try await collect(call)
         let isEncoded = call.headers[.contentEncoding].map { $0.lowercased() != "identity" } ?? false
         // A compressed body is not looked into: whether it asks for a stream shows in the answer, so that is not held up.
-        let isStream = try isEncoded || SynchronousRequest(body.bytes).isStream
-        return isStream ? stream(call, body: body) : try await share(call, body: body)
+        guard !isEncoded else { return stream(call, body: body) }
+        let request = try SynchronousRequest(body.bytes)
+        return request.isStream
+            ? stream(call, body: body, request) : try await share(call, body: body, request)
     }
 
     /// A stream is never shared: what its first client has been given is gone.
-    private func share(_ call: Call, body: DigestedBody) async throws -> Answer {
+    private func share(
+        _ call: Call, body: DigestedBody, _ messages: SynchronousRequest
+    ) async throws -> Answer {
         guard let shared = services.sharedCalls, let tenant = call.caller?.tenant,
             let retryCount = call.headers[.stainlessRetryCount].flatMap({ Int($0) })
-        else { return try await forward(call, body: body) }
+        else { return try await forward(call, body: body, messages) }
         let headers = ForwardedHeaders.toUpstream(call.headers, isStream: false)
         let request = SharedRequest(tenant: tenant, target: call.target, headers: headers, body: body)
         return try await shared.answer(request, retryCount: retryCount, requestID: call.id) {
-            try await forward(call, body: body)
+            try await forward(call, body: body, messages)
         }
     }
 
-    private func stream(_ call: Call, body: DigestedBody?, repeats: Bool = true) -> Answer {
+    private func stream(
+        _ call: Call, body: DigestedBody?, _ messages: SynchronousRequest? = nil, repeats: Bool = true
+    ) -> Answer {
         let interactive = InteractiveCall(
-            services: services, requestID: call.id, call: upstreamCall(call, body: body, isStream: true),
-            repeatsMaybeExecuted: repeats)
+            services: services, requestID: call.id, call: upstreamCall(call, body: body, messages, isStream: true),
+            demand: demand(messages, body), repeatsMaybeExecuted: repeats)
         return .live { sink in try await interactive.stream(to: sink) }
     }
 
-    private func forward(_ call: Call, body: DigestedBody?) async throws -> Answer {
+    private func forward(
+        _ call: Call, body: DigestedBody?, _ messages: SynchronousRequest? = nil
+    ) async throws -> Answer {
         let interactive = InteractiveCall(
-            services: services, requestID: call.id, call: upstreamCall(call, body: body, isStream: false))
+            services: services, requestID: call.id, call: upstreamCall(call, body: body, messages, isStream: false),
+            demand: demand(messages, body))
         return try await interactive.exchange()
     }
 
@@ -63,10 +72,25 @@ struct MessagesRoutes: Sendable {
         try await call.body.collectDigested(limit: services.configuration.bodyLimit)
     }
 
-    private func upstreamCall(_ call: Call, body: DigestedBody?, isStream: Bool) -> UpstreamCall {
+    /// Calls that are not to a model count in no organization's limits; they are few.
+    private func demand(_ messages: SynchronousRequest?, _ body: DigestedBody?) -> CallDemand {
+        guard let messages, let body else { return CallDemand(.interactive) }
+        return CallDemand(
+            .interactive, model: messages.model, bytes: body.bytes.count, maxTokens: messages.maxTokens,
+            prefix: hasSeveralOrganizations ? PromptPrefix.fingerprint(of: body.bytes) : nil)
+    }
+
+    private var hasSeveralOrganizations: Bool {
+        let keys = services.keyring.keys()
+        return keys.contains { $0.organization != keys[0].organization }
+    }
+
+    private func upstreamCall(
+        _ call: Call, body: DigestedBody?, _ messages: SynchronousRequest?, isStream: Bool
+    ) -> UpstreamCall {
         UpstreamCall(
             method: call.method == "HEAD" ? "GET" : call.method, path: call.target,
             headers: ForwardedHeaders.toUpstream(call.headers, isStream: isStream), body: body?.bytes,
-            digest: body?.digest)
+            digest: body?.digest, model: messages?.model)
     }
 }

@@ -1,5 +1,9 @@
-/// A rest for the whole provider after an overload: as long as it asks; else, from the third overload in a row on,
-/// 0.25 s, doubling with each further one to 8 s. A success ends the row.
+/// Slows the whole provider down when it is overloaded.
+///
+/// A rest for everybody: as long as an overload asks; else, from the third overload in a row on, 0.25 s, doubling with
+/// each further one to 8 s. A success ends the row. And a window of calls in flight (AIMD): when about a third of the
+/// answers are overloads, it shrinks to 0.7 of what was in flight, at most once a second; each window of successes
+/// lets it grow by one call, until it limits nothing.
 ///
 /// The calls that were overloaded back off by themselves; an overload now and then is no reason to hold up the others.
 package struct OverloadBrake: Sendable {
@@ -10,9 +14,18 @@ package struct OverloadBrake: Sendable {
 
     /// Overloads in a row that cost nothing.
     package static let tolerated = 2
+    /// The share of overloads among the answers, the last sixteen or so, that shrinks the window.
+    package static let cutShare = 0.3
+    private static let cutFactor = 0.7
+    private static let cutPause = Duration.seconds(1)
 
     private var inRow = 0
     private var restsUntil: Timestamp?
+    private var share = 0.0
+    private var window: Double?
+    private var cutAt: Timestamp?
+    /// What was in flight when the window began to limit.
+    private var peak = 0.0
 
     package init() {}
 
@@ -21,12 +34,31 @@ package struct OverloadBrake: Sendable {
         restsUntil.flatMap { now < $0 ? $0 : nil }
     }
 
+    /// How many more calls may be in flight.
+    package func room(beside inFlight: Int) -> Int {
+        window.map { max(0, Int($0) - inFlight) } ?? .max
+    }
+
+    /// Calls that may be in flight at the same time; nil for any number.
+    package var limit: Int? { window.map { Int($0) } }
+
     /// Overloads reported during a rest belong to the calls that caused it: they do not double it.
-    package mutating func overloaded(retryAfter: Duration?, at now: Timestamp) {
+    /// - Parameter inFlight: the calls under way, this one included.
+    package mutating func overloaded(retryAfter: Duration?, inFlight: Int = 1, at now: Timestamp) {
+        share += (1 - share) / 16
+        shrink(inFlight, at: now)
         if rests(at: now) == nil { inRow += 1 }
         guard let rest = retryAfter.map({ min($0, Self.askedLimit) }) ?? ownRest else { return }
         let until = now.advanced(by: rest)
         restsUntil = max(until, restsUntil ?? until)
+    }
+
+    private mutating func shrink(_ inFlight: Int, at now: Timestamp) {
+        guard share > Self.cutShare else { return }
+        if let cutAt, now < cutAt.advanced(by: Self.cutPause), now >= cutAt { return }
+        cutAt = now
+        if window == nil { peak = Double(max(inFlight, 1)) }
+        window = max(1, min(window ?? .infinity, Double(max(inFlight, 1))) * Self.cutFactor)
     }
 
     private var ownRest: Duration? {
@@ -37,5 +69,9 @@ package struct OverloadBrake: Sendable {
     /// Ends the row.
     package mutating func succeeded() {
         inRow = 0
+        share -= share / 16
+        guard let window else { return }
+        let grown = window + 1 / window
+        self.window = grown > peak * 2 ? nil : grown
     }
 }

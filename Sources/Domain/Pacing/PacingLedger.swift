@@ -1,32 +1,57 @@
 /// The one book of what each pacing scope has spent, shared by all processes of a store.
 ///
 /// Losing it costs at most a moment of stricter or laxer pacing, never a job; so it may be stored without syncing.
+/// Each method is one transaction over all the scopes it concerns.
 package protocol PacingLedger: Sendable {
-    /// Takes the next free start slots of `scope`.
-    /// - Parameters:
-    ///   - limit: 1 or more; fewer may be given (a block is short in time, so that a killed process strands little).
-    ///   - rate: what the scope allows.
-    ///   - horizon: take no slot that begins later than this after `now`.
+    /// Takes the next free start slots that all scopes of `request` allow.
     /// - Returns: the slots, or when to ask again if none begins before the horizon.
-    func takeSlots(
-        of scope: PacingScope, limit: Int, rate: PacingRate, at now: Timestamp, horizon: Duration
-    ) async throws -> SlotOffer
+    func takeSlots(_ request: SlotRequest, at now: Timestamp) async throws -> SlotOffer
 
-    /// Gives back the last `count` slots of `block`, if nobody has taken any after them.
-    func returnSlots(_ count: Int, of block: SlotBlock, scope: PacingScope) async throws
+    /// Gives back the last `count` slots of `block`: starts if nobody has taken any after them, tokens as far as they have
+    /// not flowed off.
+    func returnSlots(_ count: Int, of block: SlotBlock, by holder: String, at now: Timestamp) async throws
+
+    /// Corrects what slot `index` of `block` has booked to what its call has cost; nil if that is not known. The call is
+    /// no longer in flight.
+    func settle(_ index: Int, of block: SlotBlock, cost: TokenCost?, by holder: String, at now: Timestamp) async throws
+
+    /// Takes over what the provider has reported about `scope`.
+    func learn(_ report: RateLimitReport, of scope: PacingScope, burst: Duration, at now: Timestamp) async throws
 
     /// Closes `scope` until `until` (a `retry-after`); never shortens a pause that is longer.
     func pause(_ scope: PacingScope, until: Timestamp) async throws
+
+    /// Lets the rate of `scope` begin small and grow again: the provider found that it grew too fast.
+    func slowDown(_ scope: PacingScope, at now: Timestamp) async throws
+
+    /// `holder` lives: its calls in flight stay counted.
+    func renew(_ holder: String, at now: Timestamp) async throws
+
+    /// The scopes that are paused after `now`, and the limits that were reported; at most 10,000.
+    func standing(at now: Timestamp) async throws -> [ScopeStanding]
+}
+
+/// How one scope stands, for processes that have not asked for slots in it.
+package struct ScopeStanding: Hashable, Sendable {
+    package let scope: PacingScope
+    package let pausedUntil: Timestamp
+    package let learned: PacingLimits
+
+    package init(scope: PacingScope, pausedUntil: Timestamp, learned: PacingLimits) {
+        self.scope = scope
+        self.pausedUntil = pausedUntil
+        self.learned = learned
+    }
 }
 
 /// What a ledger answers.
 package enum SlotOffer: Hashable, Sendable {
     case slots(SlotBlock)
-    /// The scope is spent or paused: the next slot begins at this instant.
+    /// A scope is spent, full or paused: ask again at this instant.
     case none(until: Timestamp)
 }
 
-/// What shares one limit. Today a key; with organizations and model classes, those.
+/// What shares one limit.
 package struct PacingScope: Hashable, Sendable {
     package let name: String
 
@@ -36,6 +61,11 @@ package struct PacingScope: Hashable, Sendable {
 
     package static func key(_ id: String) -> PacingScope {
         PacingScope(name: "key:\(id)")
+    }
+
+    /// The calls of an organization to one class of models: what the provider limits.
+    package static func organization(_ id: String, _ models: ModelClass) -> PacingScope {
+        PacingScope(name: "organization:\(id):\(models.name)")
     }
 }
 

@@ -38,6 +38,10 @@ package struct RetryPolicy: Hashable, Sendable {
         using random: inout some RandomNumberGenerator
     ) -> Decision {
         guard verdict.isRetryable else { return .finish }
+        if case .deferred(let delay) = verdict {
+            let delay = delay ?? backoff.base
+            return elapsed + delay <= maxElapsed ? .retry(after: delay) : .giveUp
+        }
         if verdict == .permissionRefused, attempt >= Self.permissionAttempts { return .giveUp }
         let drawn = backoff.delay(afterAttempt: attempt, using: &random)
         let delay = max(drawn, verdict.retryAfter ?? .zero)

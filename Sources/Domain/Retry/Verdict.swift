@@ -21,6 +21,8 @@ package enum Verdict: Hashable, Sendable {
     case egressFault(TransportFailure)
     /// 5xx, or a 2xx whose body is not a complete answer: back off.
     case upstreamFault(retryAfter: Duration?)
+    /// Not sent: what this request counts in has nothing left for now. The job waits its turn and is charged nothing.
+    case deferred(retryAfter: Duration?)
 
     /// The stable word for journals, metrics and logs.
     package var code: String {
@@ -35,6 +37,7 @@ package enum Verdict: Hashable, Sendable {
         case .egressRefused: "egress_refused"
         case .egressFault(let failure): "egress_fault_\(failure.kind.rawValue)"
         case .upstreamFault: "upstream_fault"
+        case .deferred: "deferred"
         }
     }
 
@@ -44,7 +47,7 @@ package enum Verdict: Hashable, Sendable {
         case .success, .clientFault: false
         case .egressFault(let failure): ![.canceled, .tooLarge, .altered].contains(failure.kind)
         case .rateLimited, .spendLimited, .overloaded, .keyRefused, .permissionRefused, .egressRefused,
-            .upstreamFault:
+            .upstreamFault, .deferred:
             true
         }
     }
@@ -52,7 +55,7 @@ package enum Verdict: Hashable, Sendable {
     /// The time before which the upstream asked not to be called again.
     package var retryAfter: Duration? {
         switch self {
-        case .rateLimited(let delay), .overloaded(let delay), .upstreamFault(let delay): delay
+        case .rateLimited(let delay), .overloaded(let delay), .upstreamFault(let delay), .deferred(let delay): delay
         case .success, .clientFault, .spendLimited, .keyRefused, .permissionRefused, .egressRefused, .egressFault: nil
         }
     }
@@ -63,7 +66,7 @@ package enum Verdict: Hashable, Sendable {
         case .egressFault(let failure): failure.maybeSent
         case .upstreamFault: true
         case .success, .clientFault, .rateLimited, .spendLimited, .overloaded, .keyRefused, .permissionRefused,
-            .egressRefused:
+            .egressRefused, .deferred:
             false
         }
     }

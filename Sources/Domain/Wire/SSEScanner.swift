@@ -21,11 +21,16 @@ package struct SSEScanner: Sendable {
 
     /// Whether the bytes so far end between two events.
     package private(set) var isBetweenEvents = true
+    /// The data of the last `message_start` and of the last `message_delta`, which tell the usage; cut off after ``dataLimit`` bytes.
+    package private(set) var startData: [UInt8] = []
+    package private(set) var deltaData: [UInt8] = []
     private var line: [UInt8] = []
     private var lineLength = 0
     private var lastWasReturn = false
     private var name = ""
     private var data: [UInt8] = []
+    /// Whether the data of the present event is wanted.
+    private var keepsData = false
 
     package init() {}
 
@@ -41,7 +46,7 @@ package struct SSEScanner: Sendable {
             } else {
                 isBetweenEvents = false
                 lineLength += 1
-                if line.count < (name == "error" ? Self.dataLimit : Self.lineLimit) { line.append(byte) }
+                if line.count < (keepsData ? Self.dataLimit : Self.lineLimit) { line.append(byte) }
             }
         }
         return events
@@ -55,7 +60,8 @@ package struct SSEScanner: Sendable {
         if lineLength == 0 { return endEvent() }
         if let value = field("event") {
             name = String(decoding: value, as: UTF8.self)
-        } else if name == "error", let value = field("data"), data.count < Self.dataLimit {
+            keepsData = name == "error" || name == "message_start" || name == "message_delta"
+        } else if keepsData, let value = field("data"), data.count < Self.dataLimit {
             if !data.isEmpty { data.append(UInt8(ascii: "\n")) }
             data += value
         }
@@ -66,13 +72,20 @@ package struct SSEScanner: Sendable {
         defer {
             isBetweenEvents = true
             name = ""
+            keepsData = false
             data = []
         }
         guard !isBetweenEvents else { return nil }
         switch name {
         case "error": return .error(data: data)
         case "message_stop": return .stop
-        case "content_block_start", "content_block_delta", "content_block_stop", "message_delta": return .content
+        case "message_start":
+            startData = data
+            return .other
+        case "message_delta":
+            deltaData = data
+            return .content
+        case "content_block_start", "content_block_delta", "content_block_stop": return .content
         default: return .other
         }
     }

@@ -5,13 +5,16 @@
 package struct SynchronousRequest: Hashable, Sendable {
     /// Whether the answer may be a stream of events. True if the body does not say it plainly: a stream is never held up.
     package let isStream: Bool
+    package let model: String
+    /// nil for a number that is none of ours to judge.
+    package let maxTokens: Int?
 
     /// - Throws: `body_not_json`; `field_missing` or `field_invalid` for what no Messages call can do without.
     package init(_ document: [UInt8]) throws(RelayError) {
         let fields = try JSONFields(document)
-        _ = try fields.require("model", "a string that is not empty", fields.nonEmptyString)
+        model = try fields.require("model", "a string that is not empty", fields.nonEmptyString)
         _ = try fields.require("messages", "an array") { $0 }
-        _ = try fields.require("max_tokens", "a whole number") { $0 }
+        maxTokens = fields.positiveInteger(try fields.require("max_tokens", "a whole number") { $0 })
         isStream = fields.member("stream").map { fields.boolean($0) ?? true } ?? false
     }
 }

@@ -1,15 +1,7 @@
 extension UpstreamReply {
-    /// What the answer's `usage` says; nil if there is none to read (an error, a compressed body).
+    /// What the answer's `usage` says; nil if there is none to read (an error, a compressed body, a stream).
     package var usage: TokenUsage? {
-        guard let answer = try? JSONScanner.members(of: body), let usage = object("usage", of: answer) else {
-            return nil
-        }
-        guard let input = number("input_tokens", of: usage), let output = number("output_tokens", of: usage) else {
-            return nil
-        }
-        return TokenUsage(
-            input: input, output: output, cacheCreation: number("cache_creation_input_tokens", of: usage) ?? 0,
-            cacheRead: number("cache_read_input_tokens", of: usage) ?? 0)
+        (try? JSONScanner.members(of: body)).flatMap { TokenUsage(of: $0, in: body) }
     }
 
     /// The envelope's `error_code`, or else its `type`; nil unless it is an error envelope.
@@ -18,13 +10,37 @@ extension UpstreamReply {
         let summary = ErrorSummary(body)
         return summary.code ?? summary.type
     }
+}
 
-    private func object(_ key: String, of members: [JSONMember]) -> [JSONMember]? {
-        members.last { $0.key == key && $0.kind == .object }
-            .flatMap { try? JSONScanner.members(of: body, in: $0.value) }
+extension TokenUsage {
+    /// What a streamed answer has said of its usage: by its `message_start`, and later ones by its last `message_delta`.
+    package init?(streamStart start: [UInt8], delta: [UInt8]) {
+        let message = (try? JSONScanner.members(of: start))?.last { $0.key == "message" && $0.kind == .object }
+        let members = message.flatMap { try? JSONScanner.members(of: start, in: $0.value) }
+        let first = members.flatMap { TokenUsage(of: $0, in: start) }
+        let last = (try? JSONScanner.members(of: delta)).flatMap { Self.numbers(of: $0, in: delta) }
+        guard let output = last?("output_tokens") ?? first?.output, first != nil || last?("input_tokens") != nil else {
+            return nil
+        }
+        self.init(
+            input: last?("input_tokens") ?? first?.input ?? 0, output: output,
+            cacheCreation: last?("cache_creation_input_tokens") ?? first?.cacheCreation ?? 0,
+            cacheRead: last?("cache_read_input_tokens") ?? first?.cacheRead ?? 0)
     }
 
-    private func number(_ key: String, of members: [JSONMember]) -> Int? {
-        members.last { $0.key == key }.flatMap { JSONScanner.integer(body, at: $0.value) }
+    /// The `usage` among `members` of an object of `document`.
+    fileprivate init?(of members: [JSONMember], in document: [UInt8]) {
+        guard let number = Self.numbers(of: members, in: document), let input = number("input_tokens"),
+            let output = number("output_tokens")
+        else { return nil }
+        self.init(
+            input: input, output: output, cacheCreation: number("cache_creation_input_tokens") ?? 0,
+            cacheRead: number("cache_read_input_tokens") ?? 0)
+    }
+
+    private static func numbers(of members: [JSONMember], in document: [UInt8]) -> ((String) -> Int?)? {
+        let usage = members.last { $0.key == "usage" && $0.kind == .object }
+        guard let usage, let fields = try? JSONScanner.members(of: document, in: usage.value) else { return nil }
+        return { key in fields.last { $0.key == key }.flatMap { JSONScanner.integer(document, at: $0.value) } }
     }
 }

@@ -5,7 +5,8 @@ package import Domain
 ///
 /// | Table | Holds |
 /// |---|---|
-/// | `scopes` | one row a scope: `next_free` and `paused_until`, microseconds since 1970 |
+/// | `scopes` | one row a scope: instants in microseconds since 1970, the limits that the provider has reported |
+/// | `holds` | one row a scope and process: its calls in flight, where they are limited |
 package final class SQLitePacingLedger: PacingLedger {
     /// `RLPC`
     private static let applicationID = 0x524C_5043
@@ -14,10 +15,31 @@ package final class SQLitePacingLedger: PacingLedger {
         CREATE TABLE scopes (
             name TEXT PRIMARY KEY,
             next_free INTEGER NOT NULL,
-            paused_until INTEGER NOT NULL
+            paused_until INTEGER NOT NULL,
+            input_until INTEGER NOT NULL,
+            output_until INTEGER NOT NULL,
+            batch_free INTEGER NOT NULL,
+            interactive_at INTEGER NOT NULL,
+            ramp_from INTEGER,
+            learned_at INTEGER,
+            learned_rate REAL,
+            learned_input REAL,
+            learned_output REAL,
+            input_credited INTEGER NOT NULL,
+            output_credited INTEGER NOT NULL,
+            input_start INTEGER NOT NULL,
+            output_start INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID
+        """,
         """
+        CREATE TABLE holds (
+            scope TEXT NOT NULL, holder TEXT NOT NULL, count INTEGER NOT NULL, until INTEGER NOT NULL,
+            PRIMARY KEY (scope, holder)
+        ) STRICT, WITHOUT ROWID
+        """,
     ]
+    /// What version 1 knew is worth a moment of pacing.
+    private static let fromVersion1 = ["DROP TABLE scopes"] + statements
 
     private let connection: SQLiteConnection
     private let queue = DispatchQueue(label: "relay.pacing")
@@ -29,60 +51,167 @@ package final class SQLitePacingLedger: PacingLedger {
     /// Opens the ledger in the file `path`, and makes it first if there is none.
     package static func open(at path: String) throws(JobStoreError) -> SQLitePacingLedger {
         let file = StoreFile(
-            path: path, applicationID: applicationID, version: 1, statements: statements, synchronous: .off,
-            busyTimeout: .seconds(10))
+            path: path, applicationID: applicationID, version: 2, statements: statements,
+            migration: { $0 == 1 ? fromVersion1 : [] }, synchronous: .off, busyTimeout: .seconds(10))
         return SQLitePacingLedger(connection: try file.open())
     }
 
-    package func takeSlots(
-        of scope: PacingScope, limit: Int, rate: PacingRate, at now: Timestamp, horizon: Duration
-    ) async throws -> SlotOffer {
-        try await update(scope) { $0.take(limit, rate: rate, at: now, horizon: horizon) }
+    package func takeSlots(_ request: SlotRequest, at now: Timestamp) async throws -> SlotOffer {
+        try await transact { connection in
+            let before = try request.demands.map { try connection.pacing(of: $0.scope) }
+            var states = before
+            let offer = request.take(from: &states, at: now)
+            for (index, demand) in request.demands.enumerated() where states[index] != before[index] {
+                try connection.save(states[index], as: demand.scope, over: before[index])
+            }
+            return offer
+        }
     }
 
-    package func returnSlots(_ count: Int, of block: SlotBlock, scope: PacingScope) async throws {
-        try await update(scope) { $0.giveBack(count, of: block) }
-    }
-
-    package func pause(_ scope: PacingScope, until: Timestamp) async throws {
-        try await update(scope) { $0.pause(until: until) }
-    }
-
-    private func update<Value: Sendable>(
-        _ scope: PacingScope, _ change: @escaping @Sendable (inout ScopePacing) -> Value
-    ) async throws -> Value {
-        try await withCheckedThrowingContinuation { continuation in
-            queue.async {
-                continuation.resume(with: Result { try self.transact(scope, change) })
+    package func returnSlots(_ count: Int, of block: SlotBlock, by holder: String, at now: Timestamp) async throws {
+        try await transact { connection in
+            for share in block.shares {
+                try connection.update(share.scope) { $0.giveBack(count, of: block, share, by: holder, at: now) }
             }
         }
     }
 
-    private func transact<Value>(_ scope: PacingScope, _ change: (inout ScopePacing) -> Value) throws -> Value {
-        do {
-            let value = try connection.transaction {
-                var pacing = try load(scope)
-                let before = pacing
-                let value = change(&pacing)
-                if pacing != before { try save(pacing, as: scope) }
-                return value
+    package func settle(
+        _ index: Int, of block: SlotBlock, cost: TokenCost?, by holder: String, at now: Timestamp
+    ) async throws {
+        try await transact { connection in
+            for share in block.shares where share.mustSettle {
+                try connection.update(share.scope) {
+                    $0.settle(index, of: block, share, cost: cost, by: holder, at: now)
+                }
             }
+        }
+    }
+
+    package func learn(
+        _ report: RateLimitReport, of scope: PacingScope, burst: Duration, at now: Timestamp
+    ) async throws {
+        try await transact { try $0.update(scope) { $0.learn(report, burst: burst, at: now) } }
+    }
+
+    package func pause(_ scope: PacingScope, until: Timestamp) async throws {
+        try await transact { try $0.update(scope) { $0.pause(until: until) } }
+    }
+
+    package func slowDown(_ scope: PacingScope, at now: Timestamp) async throws {
+        try await transact { try $0.update(scope) { $0.slowDown(at: now) } }
+    }
+
+    package func renew(_ holder: String, at now: Timestamp) async throws {
+        try await transact { connection in
+            _ = try connection.execute(
+                "UPDATE holds SET until = ? WHERE holder = ?", now.advanced(by: CallHold.life), holder)
+        }
+    }
+
+    package func standing(at now: Timestamp) async throws -> [ScopeStanding] {
+        try await transact { connection in
+            try connection.all(
+                """
+                SELECT next_free, paused_until, input_until, output_until, batch_free, interactive_at, ramp_from,
+                    learned_at, learned_rate, learned_input, learned_output, input_credited, output_credited,
+                    input_start, output_start, name
+                FROM scopes ORDER BY name LIMIT 10000
+                """
+            ) { row in
+                (PacingScope(name: row.text(15)), ScopePacing(stored: row, holds: []))
+            }.compactMap { scope, pacing in pacing.standing(of: scope, at: now) }
+        }
+    }
+
+    private func transact<Value: Sendable>(
+        _ body: @escaping @Sendable (SQLiteConnection) throws -> Value
+    ) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            queue.async {
+                continuation.resume(with: Result { try self.inTransaction(body) })
+            }
+        }
+    }
+
+    private func inTransaction<Value>(_ body: (SQLiteConnection) throws -> Value) throws -> Value {
+        do {
+            let value = try connection.transaction { try body(connection) }
             if connection.logPages >= 1000 { _ = try connection.checkpoint() }
             return value
         } catch {
             throw JobStoreError(error)
         }
     }
+}
 
-    private func load(_ scope: PacingScope) throws -> ScopePacing {
-        try connection.first("SELECT next_free, paused_until FROM scopes WHERE name = ? LIMIT 1", scope.name) { row in
-            ScopePacing(nextFree: row.time(0), pausedUntil: row.time(1))
+extension SQLiteConnection {
+    fileprivate func pacing(of scope: PacingScope) throws -> ScopePacing {
+        let holds = try all(
+            "SELECT holder, count, until FROM holds WHERE scope = ? LIMIT 10000", scope.name
+        ) { CallHold(holder: $0.text(0), count: $0.int(1), until: $0.time(2)) }
+        return try first(
+            """
+            SELECT next_free, paused_until, input_until, output_until, batch_free, interactive_at, ramp_from, learned_at,
+                learned_rate, learned_input, learned_output, input_credited, output_credited, input_start,
+                output_start
+            FROM scopes WHERE name = ? LIMIT 1
+            """, scope.name
+        ) {
+            ScopePacing(stored: $0, holds: holds)
         } ?? ScopePacing()
     }
 
-    private func save(_ pacing: ScopePacing, as scope: PacingScope) throws {
-        try connection.execute(
-            "INSERT OR REPLACE INTO scopes (name, next_free, paused_until) VALUES (?, ?, ?)",
-            scope.name, pacing.nextFree, pacing.pausedUntil)
+    fileprivate func update(_ scope: PacingScope, _ change: (inout ScopePacing) -> Void) throws {
+        let before = try pacing(of: scope)
+        var pacing = before
+        change(&pacing)
+        if pacing != before { try save(pacing, as: scope, over: before) }
+    }
+
+    fileprivate func save(_ pacing: ScopePacing, as scope: PacingScope, over before: ScopePacing) throws {
+        let limits = pacing.learned?.limits
+        try execute(
+            """
+            INSERT OR REPLACE INTO scopes (next_free, paused_until, input_until, output_until, batch_free,
+                interactive_at, ramp_from, learned_at, learned_rate, learned_input, learned_output,
+                input_credited, output_credited, input_start, output_start, name)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            pacing.nextFree, pacing.pausedUntil, pacing.input.until, pacing.output.until, pacing.batchFree,
+            pacing.interactiveAt, pacing.rampFrom, pacing.learned?.at, limits?.rate?.requestsPerSecond,
+            limits?.input?.tokensPerMinute, limits?.output?.tokensPerMinute, pacing.input.credited.microseconds,
+            pacing.output.credited.microseconds, pacing.input.lastStart, pacing.output.lastStart, scope.name)
+        guard pacing.holds != before.holds else { return }
+        try execute("DELETE FROM holds WHERE scope = ?", scope.name)
+        for hold in pacing.holds {
+            try execute(
+                "INSERT INTO holds (scope, holder, count, until) VALUES (?, ?, ?, ?)", scope.name, hold.holder,
+                hold.count, hold.until)
+        }
+    }
+}
+
+extension ScopePacing {
+    /// Reads the columns of `scopes` in the order of the schema, from `next_free` to `output_start`.
+    fileprivate init(stored row: SQLiteRow, holds: [CallHold]) {
+        self.init(nextFree: row.time(0), pausedUntil: row.time(1))
+        input.until = row.time(2)
+        output.until = row.time(3)
+        batchFree = row.time(4)
+        interactiveAt = row.time(5)
+        rampFrom = row.optionalTime(6)
+        learned = row.optionalTime(7).map { at in
+            LearnedLimits(
+                limits: PacingLimits(
+                    rate: row.optionalReal(8).flatMap(PacingRate.init(requestsPerSecond:)),
+                    input: row.optionalReal(9).flatMap(TokenRate.init(tokensPerMinute:)),
+                    output: row.optionalReal(10).flatMap(TokenRate.init(tokensPerMinute:))), at: at)
+        }
+        input.credited = .microseconds(row.int64(11))
+        output.credited = .microseconds(row.int64(12))
+        input.lastStart = row.time(13)
+        output.lastStart = row.time(14)
+        self.holds = holds
     }
 }

@@ -49,6 +49,22 @@ struct Settings: Sendable {
     var idleTimeout = Duration.seconds(900)
     var totalTimeout = Duration.seconds(3600)
 
+    /// In percent.
+    var interactiveShare = 10
+    var tokenBurst = Duration.seconds(10)
+    /// Zero: no ramp but those that the provider asks for.
+    var rampUp = Duration.zero
+    var pacingLimits: [PacingRules.Subject: PacingLimits] = [:]
+
+    /// The limits and the way of pacing, as the Gateway takes them.
+    var pacing: PacingRules {
+        var style = PacingStyle()
+        style.interactiveShare = Double(interactiveShare) / 100
+        style.tokenBurst = tokenBurst
+        style.rampUp = rampUp
+        return PacingRules(limits: pacingLimits, style: style)
+    }
+
     /// Ways out; empty for the direct one alone.
     var egress: [EgressPath] = []
 

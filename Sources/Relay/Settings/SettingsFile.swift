@@ -19,6 +19,10 @@ struct SettingsFile {
                 try apply(node, as: setting, to: &settings)
             } else if Self.groups.contains(name) {
                 for (member, value) in try pairs(of: node, within: name) {
+                    if name == "pacing", member == "limits" {
+                        settings.pacingLimits = try LimitList(file: self).limits(in: value)
+                        continue
+                    }
                     guard let setting = Self.settings["\(name).\(member)"] else {
                         throw unknown("\(name).\(member)", at: value)
                     }
@@ -76,7 +80,7 @@ struct SettingsFile {
     }
 
     private func unknown(_ key: String, at node: Node) -> RelayError {
-        let known = Self.settings.keys.sorted() + ["egress"]
+        let known = Self.settings.keys.sorted() + ["egress", "pacing.limits"]
         guard let nearest = Suggestion.nearest(to: key, in: known) else {
             return invalid("\(key) is unknown", at: node)
         }

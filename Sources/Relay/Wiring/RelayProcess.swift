@@ -55,7 +55,7 @@ struct RelayProcess {
             settings: settings, store: store, gateway: gateway, deliveryTransport: deliveryTransport,
             secrets: WebhookSecretVault(master: master), rules: policy, logger: logger)
 
-        var services: [any Service] = [keys]
+        var services: [any Service] = [keys, GatewayUpkeep(gateway: gateway)]
         if duties.contains(.work) { services += node.workers() }
         if duties.contains(.api) {
             let authority = TokenAuthority(master: master, clock: SystemClock())
@@ -78,7 +78,8 @@ struct RelayProcess {
         return Gateway(
             configuration: GatewayConfiguration(
                 upstream: settings.upstream, timeouts: timeouts,
-                egress: settings.egress.isEmpty ? [.direct] : settings.egress),
+                egress: settings.egress.isEmpty ? [.direct] : settings.egress, pacing: settings.pacing,
+                holder: ProcessName.unique),
             transport: transport, ledger: ledger, keyring: keys, clock: ContinuousClock(), wall: SystemClock())
     }
 

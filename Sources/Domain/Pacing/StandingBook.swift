@@ -1,0 +1,54 @@
+/// What a process knows of pacing scopes without asking the ledger: pauses and the limits that the provider has reported.
+///
+/// It spares calls that nothing limits a look into the ledger, and lets them heed what other processes have met.
+package struct StandingBook: Sendable {
+    private var pauses: [PacingScope: Timestamp] = [:]
+    private var limits: [PacingScope: PacingLimits] = [:]
+
+    package init() {}
+
+    package func learned(_ scope: PacingScope) -> PacingLimits {
+        limits[scope] ?? .none
+    }
+
+    /// Until when calls of `key` to `models` are paused; nil if they are not.
+    package func pause(of key: UpstreamKey, _ models: ModelClass?, at now: Timestamp) -> Timestamp? {
+        let scopes = [.key(key.id)] + (models.map { [.organization(key.organization, $0)] } ?? [PacingScope]())
+        return scopes.compactMap { pauses[$0] }.filter { $0 > now }.max()
+    }
+
+    package mutating func pause(_ scope: PacingScope, until: Timestamp) {
+        pauses[scope] = max(until, pauses[scope] ?? until)
+    }
+
+    /// - Returns: whether the ledger should be told: the limits are new, or the provider says that little is left.
+    package mutating func learn(_ report: RateLimitReport, of scope: PacingScope, at now: Timestamp) -> Bool {
+        let isNew = limits[scope] != report.limits
+        limits[scope] = report.limits
+        return isNew
+            || [report.requests, report.input, report.output].contains { $0.map { $0.goesOn(at: now) > now } ?? false }
+    }
+
+    /// Takes over what the ledger says, of this process and all others.
+    package mutating func merge(_ standing: [ScopeStanding], at now: Timestamp) {
+        pauses = pauses.filter { $0.value > now }
+        limits = [:]
+        for entry in standing {
+            if entry.pausedUntil > now { pause(entry.scope, until: entry.pausedUntil) }
+            if !entry.learned.isNone { limits[entry.scope] = entry.learned }
+        }
+    }
+}
+
+/// Which of the usable keys to ask first.
+package enum KeyOrder {
+    /// With a prefix, the organizations in the order of their weight for it, so that calls that share it meet one prompt
+    /// cache; within one, and without a prefix, as given. A key that has nothing left passes the call to the next: no
+    /// prefix can overload its organization.
+    package static func of(_ keys: [UpstreamKey], for prefix: UInt64?) -> [UpstreamKey] {
+        guard let prefix, keys.count > 1 else { return keys }
+        return keys.enumerated().map { index, key in
+            (key: key, weight: Rendezvous.weight(of: key.organization, for: prefix), index: index)
+        }.sorted { ($1.weight, $0.index) < ($0.weight, $1.index) }.map(\.key)
+    }
+}
