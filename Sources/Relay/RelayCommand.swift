@@ -17,7 +17,7 @@ struct RelayCommand: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             ServeCommand.self, APICommand.self, WorkerCommand.self,
-            KeysCommand.self, TokensCommand.self, WebhooksCommand.self,
+            KeysCommand.self, EgressCommand.self, TokensCommand.self, WebhooksCommand.self,
             JobsCommand.self, BatchCommand.self, QueueCommand.self, TenantsCommand.self,
             StatusCommand.self, DoctorCommand.self, BackupCommand.self, ConfigCommand.self,
         ]

@@ -3,6 +3,7 @@ package enum LogKey {
     package static let attempt = "attempt"
     package static let count = "count"
     package static let delivery = "delivery"
+    package static let egress = "egress"
     package static let error = "error"
     package static let job = "job"
     package static let key = "key"

@@ -16,6 +16,7 @@ extension Gateway {
             }
             return state.book(verdict, permit, egress: egress, at: now)
         }
+        if verdict == .egressRefused, egress != Self.noPath { await onRegionRefused(egress) }
         if let block = permit.block, block.shares.contains(where: \.mustSettle) {
             let cost = usage.map(TokenCost.init) ?? (verdict.surelyCostNothing ? .nothing : nil)
             try? await ledger.settle(permit.slot, of: block, cost: cost, by: configuration.holder, at: now)
@@ -58,13 +59,14 @@ extension Gateway.State {
         let key = permit.key
         let calls = inFlight
         inFlight = max(0, inFlight - 1)
+        egress.ended(path)
         switch verdict {
         case .egressRefused: egress.refused(path)
         case .egressFault(let failure):
             if failure.blamesPath { egress.faulted(path, at: now) }
         case .success, .clientFault, .rateLimited, .spendLimited, .overloaded, .keyRefused, .permissionRefused,
             .upstreamFault:
-            egress.answered(path)
+            egress.answered(path, at: now)
         case .deferred: break
         }
         switch verdict {
@@ -95,7 +97,7 @@ extension Verdict {
 
 extension TransportFailure {
     /// Whether the way out may be to blame: not for what we did, and not for what the upstream sent too much of.
-    fileprivate var blamesPath: Bool {
+    var blamesPath: Bool {
         switch kind {
         case .malformed: maybeSent  // otherwise it is our request that libcurl did not take
         case .resolve, .connect, .tls, .proxy, .timeout, .broken: true

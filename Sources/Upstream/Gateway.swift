@@ -26,18 +26,25 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
     let clock: C
     let wall: any WallClock
     let state: Mutex<State>
+    let onRegionRefused: @Sendable (String) async -> Void
 
+    /// - Parameter onRegionRefused: told the id of a path whose region the provider has refused.
     package init(
         configuration: GatewayConfiguration, transport: any Transport, ledger: any PacingLedger,
-        keyring: any UpstreamKeyring, clock: C, wall: any WallClock
+        keyring: any UpstreamKeyring, clock: C, wall: any WallClock,
+        onRegionRefused: @escaping @Sendable (String) async -> Void = { _ in }
     ) {
+        self.onRegionRefused = onRegionRefused
         self.configuration = configuration
         self.transport = transport
         self.ledger = ledger
         self.keyring = keyring
         self.clock = clock
         self.wall = wall
-        self.state = Mutex(State(egress: EgressPool(configuration.egress), rules: configuration.pacing))
+        self.state = Mutex(
+            State(
+                egress: EgressPool(configuration.egress, preferring: configuration.regions), rules: configuration.pacing
+            ))
     }
 
     /// How keys, ways out and the provider stand now.
@@ -49,7 +56,7 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
                 keys: keys.map { key in
                     .init(id: key.id, organization: key.organization, outage: state.roster.outage(of: key, at: now))
                 },
-                paths: state.egress.states(at: now).map { .init(id: $0.id, state: $0.state) },
+                paths: state.egress.states(at: now),
                 inFlight: state.inFlight, overloadedUntil: state.brake.rests(at: now))
         }
     }
@@ -78,6 +85,16 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
         }
     }
 
+    /// Goes over other paths from now on; calls under way stay on theirs.
+    package func adopt(_ paths: [EgressPath], preferring regions: [String]) {
+        state.withLock { $0.egress.replace(paths, preferring: regions) }
+    }
+
+    /// Exactly these paths are out, by what all processes know.
+    package func adopt(_ outages: [String: EgressPool.Outage]) {
+        state.withLock { $0.egress.setOutages(outages) }
+    }
+
     /// Paces by other limits from now on.
     package func adopt(_ rules: PacingRules) {
         state.withLock { $0.rules = rules }
@@ -102,6 +119,9 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
 // MARK: One call
 
 extension Gateway {
+    /// In the place of a path's id where there was none.
+    static var noPath: String { "none" }
+
     /// A call that is being sent.
     struct Opening {
         let call: UpstreamCall
@@ -134,9 +154,9 @@ extension Gateway {
         let startedAt = wall.now()
         let path = state.withLock { state in
             state.inFlight += 1
-            return state.egress.choose(for: permit.key.id, avoiding: avoided, at: startedAt)
+            return state.egress.take(for: permit.key.id, avoiding: avoided, at: startedAt)
         }
-        let opening = Opening(call: call, permit: permit, egress: path?.id ?? "none", startedAt: startedAt)
+        let opening = Opening(call: call, permit: permit, egress: path?.id ?? Self.noPath, startedAt: startedAt)
         guard let path else { return .failure(await end(.egressRefused, nil, opening, nil)) }
         do throws(TransportFailure) {
             guard !Task.isCancelled else {
@@ -157,7 +177,7 @@ extension Gateway {
     private func deferred(_ permit: Permit, for wait: Duration?) -> Exchange {
         let now = wall.now()
         return Exchange(
-            verdict: .deferred(retryAfter: wait), reply: nil, key: permit.key.id, egress: "none", startedAt: now,
+            verdict: .deferred(retryAfter: wait), reply: nil, key: permit.key.id, egress: Self.noPath, startedAt: now,
             endedAt: now)
     }
 

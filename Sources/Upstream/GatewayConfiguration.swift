@@ -9,14 +9,18 @@ package struct GatewayConfiguration: Sendable {
     package let answerLimit: Int
     /// The ways out, at least one; none means the direct one.
     package let egress: [EgressPath]
+    /// Of paths, the nearest first; the others are used when those cannot be.
+    package let regions: [String]
     package let pacing: PacingRules
     /// This process, in the ledger that it shares with others.
     package let holder: String
 
     package init(
         upstream: String, timeouts: Timeouts = .upstream, answerLimit: Int = 64 << 20,
-        egress: [EgressPath] = [.direct], pacing: PacingRules = PacingRules(), holder: String = "relay"
+        egress: [EgressPath] = [.direct], regions: [String] = [], pacing: PacingRules = PacingRules(),
+        holder: String = "relay"
     ) {
+        self.regions = regions
         self.pacing = pacing
         self.holder = holder
         self.upstream = upstream.hasSuffix("/") ? String(upstream.dropLast()) : upstream

@@ -9,13 +9,8 @@ package struct GatewayStatus: Hashable, Sendable {
         package let outage: KeyOutage?
     }
 
-    package struct Path: Hashable, Sendable {
-        package let id: String
-        package let state: EgressPool.State
-    }
-
     package let keys: [Key]
-    package let paths: [Path]
+    package let paths: [EgressPool.Standing]
     /// Calls sent and not yet booked.
     package let inFlight: Int
     /// Until when the provider is given a rest after an overload; nil if it is not.

@@ -27,27 +27,129 @@ struct EgressPoolTests {
         #expect(load.count == count && load.values.allSatisfy { $0 > 200 / count })
     }
 
-    @Test func `five faults in a row trip a path for thirty seconds, then one more fault trips it again`() {
+    @Test func `five faults trip a path for thirty seconds, one more while it is tried again for a minute`() {
         var pool = EgressPool([.direct])
+        func state(_ seconds: Int) -> EgressPool.State {
+            pool.states(at: Self.now.advanced(by: .seconds(seconds)))[0].state
+        }
         for _ in 0..<4 { pool.faulted("direct", at: Self.now) }
-        #expect(pool.states(at: Self.now)[0].state == .passing)
+        #expect(state(0) == .passing)
         pool.faulted("direct", at: Self.now)
-        let end = Self.now.advanced(by: .seconds(30))
-        #expect(pool.states(at: Self.now)[0].state == .tripped(until: end))
-        #expect(pool.states(at: end)[0].state == .probing)
-        pool.faulted("direct", at: end)
-        #expect(pool.states(at: end)[0].state == .tripped(until: end.advanced(by: .seconds(30))))
-        pool.answered("direct")
-        #expect(pool.states(at: end)[0].state == .passing)
+        #expect(state(0) == .tripped(until: Self.now.advanced(by: .seconds(30))))
+        #expect(state(30) == .probing)
+        pool.faulted("direct", at: Self.now.advanced(by: .seconds(31)))
+        #expect(state(31) == .tripped(until: Self.now.advanced(by: .seconds(91))))
+        #expect(state(91) == .probing)
+        pool.answered("direct", at: Self.now.advanced(by: .seconds(92)))
+        #expect(state(92) == .probing)
+        #expect(state(151) == .passing)
     }
 
-    @Test func `an answer between faults, or time, forgives them`() {
-        var pool = EgressPool([.direct])
-        for round in 0..<20 {
-            pool.faulted("direct", at: Self.now)
-            if round % 4 == 3 { pool.answered("direct") }
+    /// It was faults in a row once; then a path that lost every second call was never tripped.
+    @Test func `a path that fails half of its calls is tripped, one that fails fewer is not`() {
+        for (answers, isTripped) in [(1, true), (2, false)] {
+            var pool = EgressPool([.direct])
+            for round in 0..<20 {
+                let now = Self.now.advanced(by: .milliseconds(500 * round))
+                for _ in 0..<answers { pool.answered("direct", at: now) }
+                pool.faulted("direct", at: now)
+            }
+            let state = pool.states(at: Self.now.advanced(by: .seconds(10)))[0].state
+            #expect((state != .passing) == isTripped)
         }
+    }
+
+    @Test func `time forgives faults`() {
+        var pool = EgressPool([.direct])
         for second in 0..<20 { pool.faulted("direct", at: Self.now.advanced(by: .seconds(second * 8))) }
+        #expect(pool.states(at: Self.now)[0].state == .passing)
+    }
+
+    @Test func `a path that is tried again gets back a tenth of its keys, then more and more, always the same ones`() {
+        var pool = EgressPool(Self.paths(2))
+        let keys = (0..<2000).map { "key-\($0)" }
+        let own = keys.filter { Self.choice(pool, $0) == "path-0" }
+        for _ in 0..<5 { pool.faulted("path-0", at: Self.now) }
+        func back(_ seconds: Int) -> Set<String> {
+            let now = Self.now.advanced(by: .seconds(seconds))
+            return Set(own.filter { pool.choose(for: $0, avoiding: [], at: now)?.id == "path-0" })
+        }
+        #expect(back(29).isEmpty)
+        let (first, half, whole) = (back(30), back(60), back(90))
+        #expect((own.count / 20...own.count / 6).contains(first.count))
+        #expect((own.count * 2 / 5...own.count * 3 / 5).contains(half.count))
+        #expect(first.isSubset(of: half) && half.isSubset(of: whole) && whole.count == own.count)
+    }
+
+    @Test func `a probe that passes ends a path's rest`() {
+        var pool = EgressPool(Self.paths(2))
+        for _ in 0..<5 { pool.faulted("path-0", at: Self.now) }
+        pool.probed("path-0", at: Self.now.advanced(by: .seconds(2)))
+        #expect(pool.states(at: Self.now.advanced(by: .seconds(2)))[0].state == .probing)
+    }
+
+    @Test func `weights say how many keys a path gets`() {
+        let weights = [1, 2, 5]
+        let pool = EgressPool(
+            weights.enumerated().map { EgressPath(id: "path-\($0)", route: .source("10.0.0.\($0)"), weight: $1) })
+        var load: [String: Int] = [:]
+        for key in 0..<8000 { load[Self.choice(pool, "key-\(key)") ?? "none", default: 0] += 1 }
+        for (index, weight) in weights.enumerated() {
+            let expected = weight * 1000
+            #expect((expected * 9 / 10...expected * 11 / 10).contains(load["path-\(index)"] ?? 0))
+        }
+    }
+
+    @Test(arguments: UInt64(0)..<50)
+    func `no path carries more than its share and a quarter, and one call`(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let paths = (0..<Int.random(in: 2...6, using: &random)).map {
+            EgressPath(id: "p\($0)", route: .source("10.0.0.\($0)"), weight: .random(in: 1...4, using: &random))
+        }
+        var pool = EgressPool(paths)
+        var open: [String] = []
+        for _ in 0..<400 {
+            if open.count > 40 || (!open.isEmpty && Int.random(in: 0..<3, using: &random) == 0) {
+                pool.ended(open.remove(at: Int.random(in: 0..<open.count, using: &random)))
+                continue
+            }
+            let key = "key-\(Int.random(in: 0..<3, using: &random))"
+            let taken = pool.take(for: key, avoiding: [], at: Self.now)
+            let path = try #require(taken)
+            open.append(path.id)
+            let share = Double(open.count * path.weight) / Double(paths.reduce(0) { $0 + $1.weight })
+            let carried = open.count { $0 == path.id }
+            #expect(Double(carried) <= EgressPool.loadFactor * share + 1, "seed \(seed)")
+        }
+        #expect(pool.states(at: Self.now).reduce(0) { $0 + $1.inFlight } == open.count)
+    }
+
+    @Test func `preferred regions go before others, as long as they can`() {
+        let far = EgressPath(id: "far", route: .source("10.0.0.1"), region: "us")
+        let near = EgressPath(id: "near", route: .source("10.0.0.2"), region: "eu")
+        var pool = EgressPool([far, near], preferring: ["eu"])
+        #expect((0..<50).allSatisfy { Self.choice(pool, "key-\($0)") == "near" })
+        pool.refused("near")
+        #expect(Self.choice(pool, "k") == "far")
+    }
+
+    @Test func `a new list keeps what is known of the paths that stay`() {
+        var pool = EgressPool(Self.paths(3))
+        for _ in 0..<5 { pool.faulted("path-1", at: Self.now) }
+        _ = pool.take(for: "k", avoiding: ["path-0", "path-1"], at: Self.now)
+        pool.replace(Array(Self.paths(3).dropFirst()), preferring: [])
+        let states = pool.states(at: Self.now)
+        #expect(states.map(\.id) == ["path-1", "path-2"] && states[1].inFlight == 1)
+        #expect(states[0].state == .tripped(until: Self.now.advanced(by: .seconds(30))))
+        pool.ended("path-0")  // a call over a path that is gone
+    }
+
+    @Test func `a path that an operator brings back begins anew`() {
+        var pool = EgressPool(Self.paths(2))
+        for _ in 0..<5 { pool.faulted("path-0", at: Self.now) }
+        pool.setOutages(["path-0": .disabled])
+        #expect(pool.states(at: Self.now)[0].state == .out(.disabled))
+        pool.setOutages([:])
         #expect(pool.states(at: Self.now)[0].state == .passing)
     }
 
@@ -69,7 +171,7 @@ struct EgressPoolTests {
     @Test func `a path of a refused region is never chosen again`() {
         var pool = EgressPool(Self.paths(2))
         pool.refused("path-0")
-        pool.answered("path-0")
+        pool.answered("path-0", at: Self.now)
         #expect((0..<50).allSatisfy { Self.choice(pool, "key-\($0)", avoiding: ["path-1"]) == "path-1" })
         pool.refused("path-1")
         #expect(Self.choice(pool, "k") == nil)

@@ -62,4 +62,54 @@ struct PacingLedgerTests {
                             shares: [ScopeShare(scope: .key("c"), spacing: spacing)])))
         }
     }
+
+    @Test(arguments: [false, true])
+    func `a ledger counts tokens and calls in flight, settles them, and keeps what the provider reports`(
+        isStored: Bool
+    ) async throws {
+        try await withTemporaryFolder { folder in
+            let ledger: any PacingLedger =
+                isStored ? try SQLitePacingLedger.open(at: folder + "/pacing.sqlite") : MemoryPacingLedger()
+            let now = ManualClock().timestamp
+            let scope = PacingScope.organization("o", .other)
+            let limits = PacingLimits(input: TokenRate(tokensPerMinute: 60_000), concurrency: 2)
+            func take(_ limit: Int, at now: Timestamp, _ limits: PacingLimits = limits) async throws -> SlotOffer {
+                try await ledger.takeSlots(
+                    SlotRequest(
+                        [ScopeDemand(scope: scope, limits: limits)], limit: limit,
+                        cost: TokenCost(input: 4000, output: 1), horizon: .seconds(10), holder: "p"), at: now)
+            }
+            guard case .slots(let block) = try await take(9, at: now) else { throw Missing.slots }
+            #expect(block.count == 2 && block.spacing == .seconds(4))
+            #expect(try await take(1, at: now) == .none(until: now.advanced(by: ScopePacing.fullPause)))
+            try await ledger.settle(1, of: block, cost: TokenCost(input: 1000, output: 1), by: "p", at: now)
+            guard case .slots(let next) = try await take(1, at: now) else { throw Missing.slots }
+            #expect(next.first == now)
+            try await ledger.renew("p", at: now.advanced(by: .seconds(50)))
+            #expect(try await take(1, at: now.advanced(by: .seconds(70))) != .slots(block))
+            let report = try #require(
+                RateLimitReport([
+                    HeaderField("anthropic-ratelimit-requests-limit", "120"),
+                    HeaderField("anthropic-ratelimit-requests-remaining", "120"),
+                ]))
+            try await ledger.learn(report, of: scope, burst: .zero, at: now)
+            try await ledger.pause(.key("k"), until: now.advanced(by: .seconds(5)))
+            let standing = try await ledger.standing(at: now)
+            #expect(
+                standing == [
+                    ScopeStanding(
+                        scope: .key("k"), pausedUntil: now.advanced(by: .seconds(5)), learned: PacingLimits.none),
+                    ScopeStanding(
+                        scope: scope, pausedUntil: Timestamp(microseconds: 0),
+                        learned: PacingLimits(rate: PacingRate(requestsPerSecond: 2))),
+                ])
+            try await ledger.slowDown(scope, at: now.advanced(by: .seconds(200)))
+            guard case .slots(let slow) = try await take(2, at: now.advanced(by: .seconds(200)), .none) else {
+                throw Missing.slots
+            }
+            #expect(slow.spacing == .seconds(5))
+        }
+    }
+
+    private enum Missing: Error { case slots }
 }

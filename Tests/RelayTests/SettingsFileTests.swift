@@ -44,7 +44,40 @@ import Testing
         #expect(settings.egress[0].route == .proxy(Secret("http://user:pass@127.0.0.1:3128")))
     }
 
+    @Test func `limits of pacing are read for keys, organizations and their classes of models`() throws {
+        let settings = try read(
+            """
+            pacing:
+              interactive_share: 25
+              limits:
+                - {key: main, requests_per_second: 5, concurrency: 10}
+                - {organization: acme, requests_per_minute: 600}
+                - {organization: acme, model_class: sonnet-4, input_tokens_per_minute: 450000, output_tokens_per_minute: 9e4}
+            egress:
+              - {id: a, direct: true, region: eu, weight: 3}
+            egress_regions: [eu, us]
+            """)
+        let limits = settings.pacing.limits
+        #expect(limits[.key("main")] == PacingLimits(rate: PacingRate(requestsPerSecond: 5), concurrency: 10))
+        #expect(limits[.organization("acme", nil)] == PacingLimits(rate: PacingRate(requestsPerSecond: 10)))
+        let sonnet = try #require(limits[.organization("acme", ModelClass(model: "claude-sonnet-4"))])
+        #expect(
+            sonnet.input == TokenRate(tokensPerMinute: 450_000) && sonnet.output == TokenRate(tokensPerMinute: 90_000))
+        #expect(settings.pacing.style.interactiveShare == 0.25)
+        #expect(settings.egress == [EgressPath(id: "a", route: .direct, region: "eu", weight: 3)])
+        #expect(settings.egressRegions == ["eu", "us"])
+    }
+
     @Test(arguments: [
+        ("pacing: {limits: [{key: a}]}", "sets no limit"),
+        ("pacing: {limits: [{requests_per_second: 3}]}", "needs a key, or an organization"),
+        ("pacing: {limits: [{key: a, organization: b, requests_per_second: 3}]}", "needs a key, or an organization"),
+        ("pacing: {limits: [{key: a, requests_per_second: 0}]}", "more than 0"),
+        ("pacing: {limits: [{key: a, concurrency: 1.5}]}", "a whole number from 1"),
+        ("pacing: {limits: [{key: a, rps: 1}]}", "rps is unknown"),
+        ("pacing: {limits: [{key: a, concurrency: 1}, {key: a, concurrency: 2}]}", "two entries"),
+        ("pacing: {limits: [{organization: a, model_class: 'Sonnet 4', concurrency: 1}]}", "words such as sonnet-4"),
+        ("egress: [{id: a, direct: true, weight: 0}]", "from 1 to 100"),
         ("worker: {concurency: 3}", "did you mean worker.concurrency"),
         ("wroker: {concurrency: 3}", "wroker is unknown"),
         ("listne: x", "did you mean listen"),

@@ -190,11 +190,11 @@ struct GatewayTests {
                 status: isRefused ? 403 : 200, headers: [], body: Array((isRefused ? refusal : "{}").utf8))
         }
         let paths = ["a", "b"].map { EgressPath(id: $0, route: .direct) }
-        let keys = (0..<8).map { Self.key("key-\($0)") }
+        let keys = (0..<16).map { Self.key("key-\($0)") }
         let gateway = gateway(FakeKeyring(keys), paths: paths, transport)
-        for _ in 0..<20 { _ = try await once(gateway) }
+        for _ in 0..<32 { _ = try await once(gateway) }
         #expect(transport.requests.filter { $0.path == "a" }.count == 1)
-        #expect(gateway.status().paths.map(\.state) == [.out, .passing])
+        #expect(gateway.status().paths.map(\.state) == [.out(.regionRefused), .passing])
         #expect(gateway.status().keys.allSatisfy { $0.outage == nil })
     }
 

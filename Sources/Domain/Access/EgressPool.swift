@@ -1,116 +1,180 @@
-/// Which egress paths may be used, and which one a key takes.
+/// Which egress paths may be used, and which one a call takes.
 ///
-/// States of a path: `passing` → `tripped` after 5 faults in a row within 30 s → `probing` 30 s later, when one more
-/// fault trips it again and a success makes it pass. A region refusal takes a path out until the process starts anew.
+/// A key's calls go the same way as long as they can (rendezvous hashing: a path that comes or goes moves only its own
+/// keys); weights say how many keys a path gets. No path carries more than 1.25 × its share of the calls in flight, and
+/// one: what is beyond goes the key's next way. Paths of preferred regions go before all others.
 package struct EgressPool: Sendable {
     package enum State: Hashable, Sendable {
         case passing
         /// Not chosen before the instant given, unless nothing is left.
         case tripped(until: Timestamp)
-        /// Chosen again; the next result decides.
+        /// Chosen again for a growing share of its keys.
         case probing
-        /// The provider refused its region: never chosen.
-        case out
+        /// The provider refused its region, or an operator took it out: never chosen until an operator brings it back.
+        case out(Outage)
     }
 
-    /// Faults in a row that trip a path, all within ``window``.
-    package static let faultLimit = 5
-    package static let window = Duration.seconds(30)
-    /// How long a tripped path rests.
-    package static let rest = Duration.seconds(30)
-
-    private struct Health: Sendable {
-        let path: EgressPath
-        /// When the faults in a row happened, the oldest first; at most ``faultLimit``.
-        var faults: [Timestamp] = []
-        var trippedAt: Timestamp?
-        var isOut = false
+    /// Why a path is out.
+    package enum Outage: String, Hashable, Sendable, CaseIterable {
+        case regionRefused = "region_refused"
+        case disabled
     }
 
-    private var health: [Health]
+    /// No path carries more than this times its share of the calls in flight, and one.
+    package static let loadFactor = 1.25
 
-    /// - Parameter paths: at least one, with different ids; none means the direct one.
-    package init(_ paths: [EgressPath]) {
-        self.health = (paths.isEmpty ? [.direct] : paths).map { Health(path: $0) }
+    private struct Entry: Sendable {
+        var path: EgressPath
+        let base: UInt64
+        var health = EgressHealth()
+        var outage: Outage?
+        var inFlight = 0
     }
 
-    /// The path for `key`: the same as long as it can be used (rendezvous hashing, so that a path that comes or goes
-    /// moves only its own keys). nil if every path is out.
+    private var entries: [Entry]
+    private var preferred: [String]
+
+    /// - Parameters:
+    ///   - paths: with different ids; none means the direct one.
+    ///   - regions: the nearest first; paths of other regions come last.
+    package init(_ paths: [EgressPath], preferring regions: [String] = []) {
+        self.entries = (paths.isEmpty ? [.direct] : paths).map(Self.entry)
+        self.preferred = regions
+    }
+
+    private static func entry(_ path: EgressPath) -> Entry {
+        Entry(path: path, base: Rendezvous.finish(Rendezvous.add(path.id.utf8, to: Rendezvous.start)))
+    }
+
+    /// Other paths from now on. Those that stay keep what is known of them; calls under way are not touched.
+    package mutating func replace(_ paths: [EgressPath], preferring regions: [String]) {
+        let old = Dictionary(uniqueKeysWithValues: entries.map { ($0.path.id, $0) })
+        entries = (paths.isEmpty ? [.direct] : paths).map { path in
+            guard var entry = old[path.id] else { return Self.entry(path) }
+            if entry.path.route != path.route { entry.health = EgressHealth() }
+            entry.path = path
+            return entry
+        }
+        preferred = regions
+    }
+
+    /// The path for a call with `key`; nil if every path is out.
     /// - Parameter avoided: ids taken only if nothing else is left.
     package func choose(for key: String, avoiding avoided: Set<String>, at now: Timestamp) -> EgressPath? {
-        let present = health.filter { !$0.isOut }
-        let usable = present.filter { !isTripped($0, at: now) }
+        let present = entries.filter { $0.outage == nil }
+        guard present.count > 1 else { return present.first?.path }
+        let thing = Rendezvous.finish(Rendezvous.add(key.utf8, to: Rendezvous.start))
+        let usable = present.filter { Self.admits($0, thing, at: now) }
         let fresh = usable.filter { !avoided.contains($0.path.id) }
-        if let best = Self.highest(fresh, for: key) ?? Self.highest(usable, for: key) { return best }
-        let restedLongest = present.min { ($0.trippedAt ?? now, $0.path.id) < ($1.trippedAt ?? now, $1.path.id) }
-        return restedLongest?.path
+        let candidates = nearest(fresh.isEmpty ? usable : fresh)
+        guard !candidates.isEmpty else { return longestRested(present, avoiding: avoided, at: now)?.path }
+        let ordered = candidates.map { (entry: $0, weight: Self.weight(of: $0, for: thing)) }
+            .sorted { ($0.weight, $0.entry.path.id) > ($1.weight, $1.entry.path.id) }.map(\.entry)
+        let load = candidates.reduce(1) { $0 + $1.inFlight }, weights = candidates.reduce(0) { $0 + $1.path.weight }
+        let first = ordered.first { entry in
+            let share = Double(load * entry.path.weight) / Double(weights)
+            return Double(entry.inFlight) <= Self.loadFactor * share
+        }
+        return (first ?? ordered[0]).path
     }
 
-    /// Books a fault of the network on `id`. One that comes from a request begun before the path was tripped adds nothing.
+    /// The same, and counts the call as in flight until ``ended(_:)``.
+    package mutating func take(for key: String, avoiding avoided: Set<String>, at now: Timestamp) -> EgressPath? {
+        guard let path = choose(for: key, avoiding: avoided, at: now) else { return nil }
+        update(path.id) { $0.inFlight += 1 }
+        return path
+    }
+
+    /// A call that was taken over `id` is over.
+    package mutating func ended(_ id: String) {
+        update(id) { $0.inFlight = max(0, $0.inFlight - 1) }
+    }
+
+    /// Books a fault of the network on `id`.
     package mutating func faulted(_ id: String, at now: Timestamp) {
-        update(id) { health in
-            if let trippedAt = health.trippedAt {
-                if now >= trippedAt.advanced(by: Self.rest) { health.trippedAt = now }
-                return
-            }
-            health.faults.append(now)
-            health.faults.removeAll { $0 <= now.advanced(by: .zero - Self.window) }
-            if health.faults.count >= Self.faultLimit {
-                health.trippedAt = now
-                health.faults = []
-            }
-        }
+        update(id) { $0.health.faulted(at: now) }
     }
 
     /// Books that an answer came over `id`, of whatever status.
-    package mutating func answered(_ id: String) {
-        update(id) { health in
-            health.faults = []
-            health.trippedAt = nil
-        }
+    package mutating func answered(_ id: String, at now: Timestamp) {
+        update(id) { $0.health.answered(at: now) }
     }
 
-    /// Takes `id` out for good.
+    /// Books that a probe has reached the upstream over `id`.
+    package mutating func probed(_ id: String, at now: Timestamp) {
+        update(id) { $0.health.probed(at: now) }
+    }
+
+    /// The provider refuses the region of `id`.
     package mutating func refused(_ id: String) {
-        update(id) { $0.isOut = true }
+        update(id) { $0.outage = $0.outage ?? .regionRefused }
+    }
+
+    /// Exactly these are out, by what all processes know.
+    package mutating func setOutages(_ outages: [String: Outage]) {
+        for index in entries.indices {
+            let outage = outages[entries[index].path.id]
+            // Brought back by an operator: it begins anew.
+            if outage == nil, entries[index].outage != nil { entries[index].health = EgressHealth() }
+            entries[index].outage = outage
+        }
     }
 
     /// Whether no path is left that may be tried.
-    package var isExhausted: Bool { health.allSatisfy(\.isOut) }
+    package var isExhausted: Bool { entries.allSatisfy { $0.outage != nil } }
+
+    /// All of them, in the order given at the start.
+    package var paths: [EgressPath] { entries.map(\.path) }
+
+    /// One path as it stands.
+    package struct Standing: Hashable, Sendable {
+        package let path: EgressPath
+        package let state: State
+        package let inFlight: Int
+        package var id: String { path.id }
+    }
 
     /// Every path's state, in the order given at the start.
-    package func states(at now: Timestamp) -> [(id: String, state: State)] {
-        health.map { health in
-            if health.isOut { return (health.path.id, .out) }
-            guard let trippedAt = health.trippedAt else { return (health.path.id, .passing) }
-            let until = trippedAt.advanced(by: Self.rest)
-            return (health.path.id, now < until ? .tripped(until: until) : .probing)
+    package func states(at now: Timestamp) -> [Standing] {
+        entries.map { Standing(path: $0.path, state: Self.state(of: $0, at: now), inFlight: $0.inFlight) }
+    }
+
+    private static func state(of entry: Entry, at now: Timestamp) -> State {
+        if let outage = entry.outage { return .out(outage) }
+        let share = entry.health.share(at: now)
+        if share >= 1 { return .passing }
+        return share > 0 ? .probing : .tripped(until: entry.health.trippedUntil ?? now)
+    }
+
+    /// While it is readmitted, a path takes the same part of its keys each time, and more and more of them.
+    private static func admits(_ entry: Entry, _ thing: UInt64, at now: Timestamp) -> Bool {
+        let share = entry.health.share(at: now)
+        guard share > 0, share < 1 else { return share >= 1 }
+        return Double(Rendezvous.finish(~thing &+ entry.base) >> 11) < share * 0x1p53
+    }
+
+    private func nearest(_ entries: [Entry]) -> [Entry] {
+        guard !preferred.isEmpty else { return entries }
+        func rank(_ entry: Entry) -> Int { preferred.firstIndex { $0 == entry.path.region } ?? preferred.count }
+        let best = entries.map(rank).min()
+        return entries.filter { rank($0) == best }
+    }
+
+    private func longestRested(_ present: [Entry], avoiding avoided: Set<String>, at now: Timestamp) -> Entry? {
+        let fresh = present.filter { !avoided.contains($0.path.id) }
+        return (fresh.isEmpty ? present : fresh).min {
+            ($0.health.trippedAt ?? now, $0.path.id) < ($1.health.trippedAt ?? now, $1.path.id)
         }
     }
 
-    private func isTripped(_ health: Health, at now: Timestamp) -> Bool {
-        guard let trippedAt = health.trippedAt else { return false }
-        return now < trippedAt.advanced(by: Self.rest)
+    /// The best of as many draws as the path's weight says, so that shares are proportional to weights.
+    private static func weight(of entry: Entry, for thing: UInt64) -> UInt64 {
+        (0..<UInt64(entry.path.weight)).map { Rendezvous.finish((entry.base ^ thing) &+ $0 &* 0x9E37_79B9_7F4A_7C15) }
+            .max() ?? 0
     }
 
-    private mutating func update(_ id: String, _ change: (inout Health) -> Void) {
-        guard let index = health.firstIndex(where: { $0.path.id == id }) else { return }
-        change(&health[index])
-    }
-
-    private static func highest(_ health: [Health], for key: String) -> EgressPath? {
-        health.max { weight(of: $0.path, for: key) < weight(of: $1.path, for: key) }?.path
-    }
-
-    /// FNV-1a over both names, then mixed, so that one differing letter changes all bits alike.
-    private static func weight(of path: EgressPath, for key: String) -> UInt64 {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for part in [key.utf8, path.id.utf8] {
-            for byte in part { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-            hash = (hash ^ 0xFF) &* 0x100_0000_01B3
-        }
-        hash = (hash ^ (hash >> 33)) &* 0xFF51_AFD7_ED55_8CCD
-        hash = (hash ^ (hash >> 33)) &* 0xC4CE_B9FE_1A85_EC53
-        return hash ^ (hash >> 33)
+    private mutating func update(_ id: String, _ change: (inout Entry) -> Void) {
+        guard let index = entries.firstIndex(where: { $0.path.id == id }) else { return }
+        change(&entries[index])
     }
 }

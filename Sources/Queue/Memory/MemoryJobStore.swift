@@ -1,9 +1,9 @@
 package import Domain
 import Synchronization
 
-/// The ``JobStore`` and ``KeyStore`` contracts in memory, clear rather than fast: for tests and trials. Nothing in it
+/// The ``JobStore``, ``KeyStore`` and ``EgressStore`` contracts in memory, clear rather than fast: for tests and trials. Nothing in it
 /// outlives the process.
-package final class MemoryJobStore: JobStore, KeyStore {
+package final class MemoryJobStore: JobStore, KeyStore, EgressStore {
     let maxDepth: Int
     private let signal: ChangeSignal
     private let model: Mutex<MemoryModel>
@@ -211,5 +211,19 @@ package final class MemoryJobStore: JobStore, KeyStore {
 
     package func removeKey(_ id: String) async throws(JobStoreError) -> Bool {
         try change { $0.keys.removeValue(forKey: id) != nil }
+    }
+}
+
+extension MemoryJobStore {
+    package func takeOut(_ outage: EgressOutage) async throws(JobStoreError) {
+        try change { $0.egressOutages[outage.path] = $0.egressOutages[outage.path] ?? outage }
+    }
+
+    package func bringBack(_ path: String) async throws(JobStoreError) -> Bool {
+        try change { $0.egressOutages.removeValue(forKey: path) != nil }
+    }
+
+    package func egressOutages() async throws(JobStoreError) -> [EgressOutage] {
+        model.withLock { Array($0.egressOutages.values.sorted { $0.path < $1.path }.prefix(10_000)) }
     }
 }

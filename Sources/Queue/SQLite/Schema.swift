@@ -1,4 +1,4 @@
-/// The file format of `relay.sqlite`, version 3. Pages of 8 KiB, journal mode WAL, `synchronous=FULL`,
+/// The file format of `relay.sqlite`, version 4. Pages of 8 KiB, journal mode WAL, `synchronous=FULL`,
 /// `auto_vacuum=INCREMENTAL`.
 ///
 /// Times are microseconds since 1970; names, ids and URLs are text; states and events are the numbers of
@@ -22,6 +22,7 @@
 /// | `endpoints` | each registered webhook receiver; `events` has one bit an event | the API | – |
 /// | `deliveries` | each event for each receiver: the outbox | the transaction that ends the job; delivery | – |
 /// | `keys` | each upstream key, sealed | operators | – |
+/// | `egress_outages` | each egress path that is out | operators, region refusals | – |
 /// | `batches` | each Message Batch: its counts | creation, cancellation; counts by every ending | – |
 /// | `staged` | each request of a batch that is no job yet | creation; the mover turns it into a job | changed |
 /// | `batch_jobs` | each job of a batch, with the client's name for it | the mover; deletion | changed |
@@ -33,11 +34,11 @@
 enum Schema {
     /// `RLAY`
     static let applicationID = 0x524C_4159
-    static let version = 3
+    static let version = 4
     /// Must be set before the first table is made.
     static let filePragmas = "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL"
 
-    static let statements = jobs + webhooks + keys + batches
+    static let statements = jobs + webhooks + keys + batches + egress
 
     static let jobs = [
         """
@@ -296,5 +297,13 @@ enum Schema {
         "CREATE TABLE batch_jobs (job INTEGER PRIMARY KEY, batch INTEGER NOT NULL, custom_id TEXT NOT NULL) STRICT",
         // Results, cancellation and deletion, in the order of submission.
         "CREATE INDEX batch_jobs_batch ON batch_jobs(batch)",
+    ]
+    /// Version 4.
+    static let egress = [
+        """
+        CREATE TABLE egress_outages (
+            path TEXT PRIMARY KEY, reason TEXT NOT NULL, note TEXT NOT NULL, since INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """
     ]
 }

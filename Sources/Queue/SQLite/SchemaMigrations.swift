@@ -5,6 +5,7 @@ enum SchemaMigrations {
         switch version {
         case 1: fromVersion1
         case 2: Schema.batches  // no batches before
+        case 3: Schema.egress
         default: []
         }
     }

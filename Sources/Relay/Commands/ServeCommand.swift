@@ -12,7 +12,10 @@ struct ServeCommand: AsyncParsableCommand {
     var listen: String?
 
     func run() async throws {
-        try await RelayProcess(settings: common.settings(listen: listen), duties: .all).run()
+        let (common, listen) = (common, listen)
+        try await RelayProcess(settings: common.settings(listen: listen), duties: .all) {
+            try common.settings(listen: listen)
+        }.run()
     }
 }
 
@@ -27,7 +30,10 @@ struct APICommand: AsyncParsableCommand {
     var listen: String?
 
     func run() async throws {
-        try await RelayProcess(settings: common.settings(listen: listen), duties: .api).run()
+        let (common, listen) = (common, listen)
+        try await RelayProcess(settings: common.settings(listen: listen), duties: .api) {
+            try common.settings(listen: listen)
+        }.run()
     }
 }
 
@@ -40,6 +46,7 @@ struct WorkerCommand: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-        try await RelayProcess(settings: common.settings(), duties: .work).run()
+        let common = common
+        try await RelayProcess(settings: common.settings(), duties: .work) { try common.settings() }.run()
     }
 }

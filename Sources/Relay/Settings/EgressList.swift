@@ -1,7 +1,8 @@
 import Domain
 import Yams
 
-/// The `egress` section: a list of ways out, each an `id` and one of `proxy`, `source`, `entry` or `direct`.
+/// The `egress` section: a list of ways out, each an `id` and one of `proxy`, `source`, `entry` or `direct`, perhaps a
+/// `region` and a `weight`.
 struct EgressList {
     let file: SettingsFile
 
@@ -21,6 +22,8 @@ struct EgressList {
     private func path(in node: Node) throws(RelayError) -> EgressPath {
         var id: String?
         var route: EgressPath.Route?
+        var region: String?
+        var weight = 1
         for (name, value) in try file.pairs(of: node, within: "egress") {
             guard let text = value.scalar?.string else { throw file.invalid("egress.\(name) takes a word", at: value) }
             switch name {
@@ -29,14 +32,26 @@ struct EgressList {
             case "source": route = .source(text)
             case "entry": route = .entry(text)
             case "direct" where text == "true": route = .direct
+            case "region":
+                guard Identifier.isValid(text) else {
+                    throw file.invalid("egress.region is '\(text)'; allowed are \(Identifier.rule)", at: value)
+                }
+                region = text
+            case "weight":
+                guard let number = Int(text), EgressPath.weights.contains(number) else {
+                    throw file.invalid("egress.weight is '\(text)'; allowed is a whole number from 1 to 100", at: value)
+                }
+                weight = number
             default:
-                throw file.invalid("egress.\(name) is unknown; allowed are id, proxy, source, entry, direct", at: value)
+                throw file.invalid(
+                    "egress.\(name) is unknown; allowed are id, proxy, source, entry, direct, region, weight", at: value
+                )
             }
         }
         guard let id, Identifier.isValid(id) else { throw file.invalid("An egress path needs an id", at: node) }
         guard let route else {
             throw file.invalid("The egress path '\(id)' needs one of proxy, source, entry or direct: true", at: node)
         }
-        return EgressPath(id: id, route: route)
+        return EgressPath(id: id, route: route, region: region, weight: weight)
     }
 }

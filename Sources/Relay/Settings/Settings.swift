@@ -67,6 +67,13 @@ struct Settings: Sendable {
 
     /// Ways out; empty for the direct one alone.
     var egress: [EgressPath] = []
+    var egressRegions: [String] = []
+    /// Zero: never.
+    var probeInterval = Duration.seconds(3600)
+    var probeTimeout = Duration.seconds(10)
+
+    /// The ways out as they are used.
+    var paths: [EgressPath] { egress.isEmpty ? [.direct] : egress }
 
     /// What no single value's form tells; `relay config check` and every start ask the same.
     /// - Throws: `configuration_invalid`.

@@ -25,6 +25,8 @@ struct RelayProcess {
 
     let settings: Settings
     let duties: Duties
+    /// Reads the configuration anew.
+    let reread: @Sendable () throws -> Settings
 
     func run() async throws {
         signal(SIGPIPE, SIG_IGN)  // a log's reader or a connection that is gone must not end the process
@@ -50,12 +52,13 @@ struct RelayProcess {
             transport.shutdown()
             deliveryTransport.shutdown()
         }
-        let gateway = self.gateway(transport: transport, ledger: try folder.openLedger(), keys: keys)
+        let gateway = self.gateway(
+            transport: transport, ledger: try folder.openLedger(), keys: keys, store: store, logger: logger)
         let node = RelayNode(
             settings: settings, store: store, gateway: gateway, deliveryTransport: deliveryTransport,
             secrets: WebhookSecretVault(master: master), rules: policy, logger: logger)
 
-        var services: [any Service] = [keys, GatewayUpkeep(gateway: gateway)]
+        var services: [any Service] = [keys] + (await upkeep(of: gateway, store: store, logger: logger))
         if duties.contains(.work) { services += node.workers() }
         if duties.contains(.api) {
             let authority = TokenAuthority(master: master, clock: SystemClock())
@@ -70,7 +73,7 @@ struct RelayProcess {
     }
 
     private func gateway(
-        transport: CurlTransport, ledger: SQLitePacingLedger, keys: KeyDirectory
+        transport: CurlTransport, ledger: SQLitePacingLedger, keys: KeyDirectory, store: SQLiteJobStore, logger: Logger
     ) -> Gateway<ContinuousClock> {
         let timeouts = Timeouts(
             connect: settings.connectTimeout, firstByte: settings.firstByteTimeout, idle: settings.idleTimeout,
@@ -78,9 +81,25 @@ struct RelayProcess {
         return Gateway(
             configuration: GatewayConfiguration(
                 upstream: settings.upstream, timeouts: timeouts,
-                egress: settings.egress.isEmpty ? [.direct] : settings.egress, pacing: settings.pacing,
+                egress: settings.paths, regions: settings.egressRegions, pacing: settings.pacing,
                 holder: ProcessName.unique),
-            transport: transport, ledger: ledger, keyring: keys, clock: ContinuousClock(), wall: SystemClock())
+            transport: transport, ledger: ledger, keyring: keys, clock: ContinuousClock(), wall: SystemClock(),
+            onRegionRefused: { await EgressDirectory.regionRefused($0, in: store, logger: logger) })
+    }
+
+    /// What keeps the Gateway in step: with other processes, with operators, with its paths.
+    private func upkeep(
+        of gateway: Gateway<ContinuousClock>, store: SQLiteJobStore, logger: Logger
+    ) async -> [any Service] {
+        let directory = EgressDirectory(store: store, gateway: gateway, logger: logger)
+        await directory.refresh()
+        let prober = EgressProber(
+            gateway: gateway, interval: settings.probeInterval, timeout: settings.probeTimeout)
+        let probing: [any Service] = settings.probeInterval > .zero ? [EgressProbing(prober: prober)] : []
+        return [
+            GatewayUpkeep(gateway: gateway), directory,
+            ConfigurationReload(gateway: gateway, reread: reread, logger: logger),
+        ] + probing
     }
 
     /// Runs `services`; SIGTERM and SIGINT stop them from the last to the first, each draining before the next. What

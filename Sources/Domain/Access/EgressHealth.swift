@@ -1,0 +1,81 @@
+/// What the calls over one path have shown lately.
+///
+/// `passing` → `tripped` after 5 faults within 30 s, if they are at least half of what came over it → 30 s later `probing`:
+/// it gets back a tenth of its keys, growing to all of them within 60 s; a fault in that time trips it again for twice as
+/// long, up to 10 minutes.
+struct EgressHealth: Sendable {
+    static let faultLimit = 5
+    static let window = Duration.seconds(30)
+    static let firstRest = Duration.seconds(30)
+    static let longestRest = Duration.seconds(600)
+    static let readmission = Duration.seconds(60)
+    private static let firstShare = 0.1
+
+    private struct Second: Sendable {
+        let number: Int64
+        var faults = 0
+        var answers = 0
+    }
+
+    private var seconds: [Second] = []
+    private var rest = Self.firstRest
+    private(set) var trippedAt: Timestamp?
+    private(set) var trippedUntil: Timestamp?
+
+    /// The share of its keys that the path may take: 0 while it rests, 1 when it passes.
+    func share(at now: Timestamp) -> Double {
+        guard let until = trippedUntil else { return 1 }
+        guard now >= until else { return 0 }
+        let grown = now.duration(since: until).seconds / Self.readmission.seconds
+        return min(1, max(Self.firstShare, grown))
+    }
+
+    /// Faults that come from requests begun before the path was tripped add nothing.
+    mutating func faulted(at now: Timestamp) {
+        settle(at: now)
+        if let until = trippedUntil {
+            if now >= until { trip(at: now, for: min(rest * 2, Self.longestRest)) }
+            return
+        }
+        count(at: now) { $0.faults += 1 }
+        let faults = seconds.reduce(0) { $0 + $1.faults }
+        let answers = seconds.reduce(0) { $0 + $1.answers }
+        if faults >= Self.faultLimit, faults >= answers { trip(at: now, for: Self.firstRest) }
+    }
+
+    mutating func answered(at now: Timestamp) {
+        settle(at: now)
+        if trippedUntil == nil { count(at: now) { $0.answers += 1 } }
+    }
+
+    /// A probe has shown that it works: its rest is over, its readmission begins.
+    mutating func probed(at now: Timestamp) {
+        settle(at: now)
+        if let until = trippedUntil, now < until { trippedUntil = now }
+    }
+
+    private mutating func trip(at now: Timestamp, for duration: Duration) {
+        rest = duration
+        trippedAt = now
+        trippedUntil = now.advanced(by: duration)
+        seconds = []
+    }
+
+    /// Readmitted as a whole, it has a clean record.
+    private mutating func settle(at now: Timestamp) {
+        guard let until = trippedUntil else { return }
+        if now >= until.advanced(by: Self.readmission) {
+            (trippedAt, trippedUntil, rest) = (nil, nil, Self.firstRest)
+        } else if now < until.advanced(by: .zero - Self.longestRest) {
+            trippedUntil = now  // only a clock that was set back explains a longer rest
+        }
+    }
+
+    private mutating func count(at now: Timestamp, _ change: (inout Second) -> Void) {
+        let number = now.microseconds / 1_000_000
+        let oldest = number - Int64(Self.window.seconds)
+        seconds.removeAll { $0.number <= oldest || $0.number > number }
+        if seconds.last?.number != number { seconds.append(Second(number: number)) }
+        change(&seconds[seconds.count - 1])
+    }
+}

@@ -1,0 +1,30 @@
+import Domain
+import Logging
+import ServiceLifecycle
+import Telemetry
+import UnixSignals
+import Upstream
+
+/// On SIGHUP reads the configuration anew and takes over what can change while the process runs: the ways out and the
+/// limits of pacing. All or nothing: a configuration that a start would refuse changes nothing.
+struct ConfigurationReload: Service {
+    let gateway: Gateway<ContinuousClock>
+    let reread: @Sendable () throws -> Settings
+    let logger: Logger
+
+    func run() async throws {
+        let signals = await UnixSignalsSequence(trapping: .sighup)
+        for await _ in signals.cancelOnGracefulShutdown() { reload() }
+    }
+
+    private func reload() {
+        do {
+            let settings = try reread()
+            gateway.adopt(settings.paths, preferring: settings.egressRegions)
+            gateway.adopt(settings.pacing)
+            logger.notice("configuration read anew", metadata: ["paths": "\(settings.paths.count)"])
+        } catch {
+            logger.error("the configuration is refused; the old one stays", metadata: [LogKey.error: "\(error)"])
+        }
+    }
+}

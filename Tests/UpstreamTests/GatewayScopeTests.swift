@@ -1,0 +1,240 @@
+import Domain
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Upstream
+
+/// Organizations, classes of models, tokens and who is to blame.
+struct GatewayScopeTests {
+    private let clock = ManualClock()
+    private let ledger = FakeLedger()
+    private static let sonnet = "claude-sonnet-5", opus = "claude-opus-4"
+
+    private static func key(_ id: String, _ organization: String) -> UpstreamKey {
+        UpstreamKey(id: id, organization: organization, secret: Secret(id), rate: nil)
+    }
+
+    private func call(_ model: String) -> UpstreamCall {
+        UpstreamCall(
+            method: "POST", path: "/v1/messages", headers: [], body: Array(#"{"model":"\#(model)"}"#.utf8), model: model
+        )
+    }
+
+    private func gateway(
+        _ keys: [UpstreamKey], paths: [EgressPath] = [.direct], rules: PacingRules = PacingRules(),
+        onRegionRefused: @escaping @Sendable (String) async -> Void = { _ in }, _ script: @escaping FakeTransport.Script
+    ) -> Gateway<ManualClock> {
+        Gateway(
+            configuration: GatewayConfiguration(upstream: "http://up", egress: paths, pacing: rules),
+            transport: FakeTransport(script), ledger: ledger, keyring: FakeKeyring(keys), clock: clock,
+            wall: clock.wall, onRegionRefused: onRegionRefused)
+    }
+
+    private func send(
+        _ gateway: Gateway<ManualClock>, _ model: String, _ urgency: Urgency = .batch, prefix: UInt64? = nil
+    ) async throws -> Exchange {
+        let demand = CallDemand(urgency, model: model, bytes: 3500, maxTokens: 10, prefix: prefix)
+        let permit = try #require(try await gateway.permits(upTo: 1, for: demand, within: .zero).first)
+        return await gateway.exchange(call(model), with: permit, avoiding: [])
+    }
+
+    private static func ok(_ headers: [HeaderField] = [], input: Int = 10, output: Int = 5) -> UpstreamReply {
+        let usage = #"{"type":"message","usage":{"input_tokens":\#(input),"output_tokens":\#(output)}}"#
+        return UpstreamReply(status: 200, headers: headers, body: Array(usage.utf8))
+    }
+
+    private static func error(_ status: Int, _ type: String, _ headers: [HeaderField] = []) -> UpstreamReply {
+        UpstreamReply(
+            status: status, headers: headers,
+            body: Array(#"{"type":"error","error":{"type":"\#(type)","message":"m"}}"#.utf8))
+    }
+
+    @Test func `a 429 pauses the organization's class of models for all its keys, and nothing else`() async throws {
+        let keys = [Self.key("a1", "a"), Self.key("a2", "a"), Self.key("b1", "b")]
+        let gateway = gateway(keys) { request, _ in
+            let isRefused =
+                request.headers.first("x-api-key")?.hasPrefix("a") == true
+                && String(decoding: request.body ?? [], as: UTF8.self).contains("sonnet")
+            return isRefused ? Self.error(429, "rate_limit_error", [HeaderField("retry-after", "7")]) : Self.ok()
+        }
+        var refusals = 0
+        for _ in 0..<12 where try await send(gateway, Self.sonnet).verdict == .rateLimited(retryAfter: .seconds(7)) {
+            refusals += 1
+        }
+        #expect(refusals == 1)
+        var others: Set<String> = []
+        for _ in 0..<6 { others.insert(try await send(gateway, Self.opus).key) }
+        #expect(others == ["a1", "a2", "b1"])
+        clock.advance(by: .seconds(8))
+        var verdicts: [Verdict] = []
+        for _ in 0..<3 { verdicts.append(try await send(gateway, Self.sonnet).verdict) }
+        #expect(verdicts.contains(.rateLimited(retryAfter: .seconds(7))))
+    }
+
+    @Test func `limits that the provider reports are kept from then on`() async throws {
+        let gateway = gateway([Self.key("k", "o")]) { _, _ in
+            Self.ok([
+                HeaderField("anthropic-ratelimit-requests-limit", "120"),
+                HeaderField("anthropic-ratelimit-requests-remaining", "119"),
+            ])
+        }
+        _ = try await send(gateway, Self.sonnet)
+        #expect(ledger.learned.withLock { $0 } == [.organization("o", ModelClass(model: Self.sonnet))])
+        _ = try await send(gateway, Self.sonnet)
+        let error = await #expect(throws: RelayError.self) { try await send(gateway, Self.sonnet) }
+        #expect(error?.retryAfter == .milliseconds(500))
+        _ = try await send(gateway, Self.opus)  // its class is another
+        #expect(ledger.learned.withLock { $0.count } == 2)
+    }
+
+    @Test func `what a call has really cost is booked, and nothing for one that was refused`() async throws {
+        let rules = PacingRules(limits: [
+            .organization("o", nil): PacingLimits(
+                input: TokenRate(tokensPerMinute: 1_000_000), output: TokenRate(tokensPerMinute: 1_000_000))
+        ])
+        let replies = Mutex([
+            Self.ok(input: 800, output: 7), Self.error(429, "rate_limit_error"), Self.error(500, "api_error"),
+        ])
+        let gateway = gateway([Self.key("k", "o")], rules: rules) { _, _ in replies.withLock { $0.removeFirst() } }
+        _ = try await send(gateway, Self.sonnet)
+        clock.advance(by: .seconds(2))
+        _ = try await send(gateway, Self.sonnet)
+        clock.advance(by: .seconds(2))
+        _ = try await send(gateway, Self.sonnet)
+        #expect(ledger.settled.withLock { $0 } == [TokenCost(input: 800, output: 7), .nothing, nil])
+    }
+
+    @Test func `a permit for another class is exchanged, or the job waits its turn and is charged nothing`()
+        async throws
+    {
+        let rules = PacingRules(limits: [
+            .organization("o", ModelClass(model: Self.opus)): PacingLimits(rate: PacingRate(requestsPerSecond: 1))
+        ])
+        let gateway = gateway([Self.key("k", "o")], rules: rules) { _, _ in Self.ok() }
+        var verdicts: [Verdict] = []
+        for _ in 0..<2 {
+            let permit = try #require(
+                try await gateway.permits(upTo: 1, for: CallDemand(.batch, model: Self.sonnet), within: .zero).first)
+            verdicts.append(await gateway.exchange(call(Self.opus), with: permit, avoiding: []).verdict)
+        }
+        #expect(verdicts == [.success, .deferred(retryAfter: .seconds(1))])
+        #expect(verdicts[1].isRetryable && !verdicts[1].isMaybeBilled && gateway.status().inFlight == 0)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `an interactive call books its start ahead, a job asks again`() async throws {
+        let key = UpstreamKey(id: "k", organization: "o", secret: Secret("s"), rate: PacingRate(requestsPerSecond: 1))
+        let gateway = gateway([key]) { _, _ in Self.ok() }
+        let demand = CallDemand(.interactive, model: Self.sonnet)
+        var starts: [Timestamp] = []
+        for _ in 0..<3 {
+            let permits = try await gateway.permits(upTo: 1, for: demand, within: .seconds(5))
+            starts += permits.map(\.start)
+        }
+        #expect(starts == (0..<3).map { clock.timestamp.advanced(by: .seconds($0)) })
+        await #expect(throws: RelayError.self) {
+            try await gateway.permits(upTo: 1, for: CallDemand(.batch, model: Self.sonnet), within: .zero)
+        }
+    }
+
+    @Test func `calls that share a prefix go to one organization as long as it has room`() async throws {
+        let keys = ["a", "b", "c"].map { Self.key($0, $0) }
+        let gateway = gateway(keys) { _, _ in Self.ok() }
+        var homes: Set<String> = []
+        for prefix in UInt64(0)..<20 {
+            var met: Set<String> = []
+            for _ in 0..<6 { met.insert(try await send(gateway, Self.sonnet, .interactive, prefix: prefix).key) }
+            #expect(met.count == 1)
+            homes.formUnion(met)
+        }
+        #expect(homes.count == 3)
+    }
+
+    /// One factor fails at a time; the others must be as if nothing had happened.
+    @Test(arguments: ["key", "path", "model", "provider"])
+    func `only the guilty factor is put out of use`(_ guilty: String) async throws {
+        let keys = ["good", "bad"].map { Self.key($0, $0) }
+        let paths = ["left", "right"].map { EgressPath(id: $0, route: .source($0)) }
+        let gateway = gateway(keys, paths: paths) { (request, path) throws(TransportFailure) in
+            let isSonnet = String(decoding: request.body ?? [], as: UTF8.self).contains("sonnet")
+            switch guilty {
+            case "key" where request.headers.first("x-api-key") == "bad": return Self.error(401, "authentication_error")
+            case "path" where path.id == "left":
+                throw TransportFailure(.connect, maybeSent: false, detail: "refused")
+            case "model" where isSonnet: return Self.error(404, "not_found_error")
+            case "provider": return Self.error(529, "overloaded_error")
+            default: return Self.ok()
+            }
+        }
+        for round in 0..<60 {
+            clock.advance(by: .milliseconds(300))
+            let demand = CallDemand(.batch, model: round % 2 == 0 ? Self.sonnet : Self.opus)
+            guard let permit = try? await gateway.permits(upTo: 1, for: demand, within: .zero).first else { continue }
+            _ = await gateway.exchange(call(demand.model ?? ""), with: permit, avoiding: [])
+        }
+        let status = gateway.status()
+        let keysOut = status.keys.filter { $0.outage != nil }.map(\.id)
+        let pathsOut = status.paths.filter { $0.state != .passing }.map(\.id)
+        #expect(keysOut == (guilty == "key" ? ["bad"] : []))
+        #expect(pathsOut == (guilty == "path" ? ["left"] : []))
+        #expect((status.overloadedUntil != nil) == (guilty == "provider"))
+        #expect(status.inFlight == 0 && status.paths.allSatisfy { $0.inFlight == 0 })
+    }
+
+    @Test func `a refused region takes the path out, and whoever keeps that in mind is told`() async throws {
+        let told = Mutex<[String]>([])
+        let paths = ["left", "right"].map { EgressPath(id: $0, route: .source($0)) }
+        let gateway = gateway(
+            [Self.key("k", "o")], paths: paths, onRegionRefused: { id in told.withLock { $0.append(id) } }
+        ) { _, path in
+            guard path.id == "left" else { return Self.ok() }
+            return UpstreamReply(
+                status: 403, headers: [],
+                body: Array(#"{"type":"error","error":{"type":"forbidden","message":"Request not allowed"}}"#.utf8))
+        }
+        for index in 0..<20 { _ = try await send(gateway, index % 2 == 0 ? Self.sonnet : Self.opus) }
+        gateway.adopt(
+            gateway.status().paths.first { $0.id == "left" }?.state == .passing ? [:] : ["left": .regionRefused])
+        let probe = EgressProber(gateway: gateway, interval: .seconds(3600), timeout: .seconds(1))
+        #expect(await probe.probe(paths[0]) == .regionRefused)
+        #expect(await probe.probe(paths[1]) == .reached(status: 200))
+        await gateway.book(await probe.probe(paths[0]), of: paths[0])
+        #expect(told.withLock { $0.allSatisfy { $0 == "left" } && !$0.isEmpty })
+        #expect(gateway.status().paths[0].state == .out(.regionRefused))
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `paths are probed hourly, and soon after they were tripped, without a credential`() async throws {
+        let probes = Mutex<[(path: String, at: Timestamp)]>([])
+        let clock = clock
+        let path = EgressPath(id: "p", route: .source("p"))
+        let gateway = gateway([Self.key("k", "o")], paths: [path]) { request, path in
+            #expect(request.method == "GET" && request.headers.first("x-api-key") == nil)
+            probes.withLock { $0.append((path.id, clock.timestamp)) }
+            return Self.error(401, "authentication_error")
+        }
+        let prober = EgressProber(gateway: gateway, interval: .seconds(3600), timeout: .seconds(1))
+        let task = Task {
+            var random = SeededGenerator(seed: 5)
+            await prober.run(using: &random)
+        }
+        func pass(_ seconds: Int) async {
+            for _ in 0..<seconds {
+                await clock.waitForSleepers()
+                clock.advance(by: .seconds(1))
+            }
+        }
+        await pass(3 * 3600)
+        #expect((2...4).contains(probes.withLock { $0.count }))
+        let before = probes.withLock { $0.count }
+        gateway.state.withLock { state in
+            for _ in 0..<5 { state.egress.faulted("p", at: clock.timestamp) }
+        }
+        await pass(17)
+        #expect(probes.withLock { $0.count } == before + 1)
+        #expect(gateway.status().paths[0].state == .probing)
+        task.cancel()
+        await task.value
+    }
+}
