@@ -24,6 +24,8 @@ struct OrganizationTests {
         let ids = answers.map { $0.headers.first(name: "anthropic-organization-id") ?? "" }
         #expect(Set(ids.prefix(4)).count == 1 && ids[4] != ids[0] && ids[4].count == 36)
         #expect(client.send(.GET, "/v1/models").headers.first(name: "anthropic-organization-id") == ids[0])
+        let bad = client.call(headers: [("content-type", "text/plain")])
+        #expect(bad.status == 400 && bad.headers.first(name: "anthropic-organization-id") == ids[0])
         let acme = try #require(client.simulator.report().organizations["acme"])
         #expect(acme.id == ids[0])
         #expect(acme.scopes["sonnet-4"]?.overLimit == ["requests": 2] && acme.scopes["sonnet-4"]?.requests == 4)

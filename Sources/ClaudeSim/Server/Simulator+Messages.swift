@@ -8,14 +8,16 @@ extension Simulator {
     private static let strictVersion = "2026-10-21"
 
     func answerMessages(_ request: SimulatorRequest) -> Reply {
+        var organization: String?
         do throws(Refusal) {
             let key = try credential(of: request)
+            organization = self.organization(of: key)
             let body = Array(request.body.readableBytesView)
             let fields = try checkedFields(request, body: body, needsMaxTokens: true)
             let script = try faultScript(request)
             return execute(fields, body: body, key: key, script: script)
         } catch {
-            return refuse(error.envelope)
+            return refuse(error.envelope, organization: organization)
         }
     }
 
@@ -57,16 +59,17 @@ extension Simulator {
     private func answer(
         _ request: SimulatorRequest, _ body: (SimulatorRequest) throws(Refusal) -> String
     ) -> Reply {
+        var organization: String?
         do throws(Refusal) {
             let key = try credential(of: request)
-            let organization = organization(of: key)
+            organization = self.organization(of: key)
             if let refusal = keyRefusal(key) { return refuse(refusal, organization: organization) }
             try checkVersion(request)
             let text = try body(request)
             let headers = newHeaders(organization: organization).headers
             return other(ReplyComposer.whole(status: 200, ByteBuffer(string: text), headers: headers))
         } catch {
-            return refuse(error.envelope)
+            return refuse(error.envelope, organization: organization)
         }
     }
 
