@@ -20,14 +20,14 @@ struct ClaudeSimCommand: AsyncParsableCommand {
     @Option(help: "Accepted keys, separated by commas. Default: any.")
     var keys: String?
 
-    @Option(help: "Requests per second and key on POST /v1/messages. Default: unlimited.")
-    var rps: Double?
+    @Option(
+        help: ArgumentHelp(
+            "Keys that share an organization and its limits; repeatable. Default: each key is one by itself.",
+            valueName: "name=key,key"))
+    var org: [String] = []
 
-    @Option(help: "Requests a key may send at once. Default: rps, rounded up.")
-    var burst: Int?
-
-    @Option(help: "Requests a key may have in flight. Default: unlimited.")
-    var concurrency: Int?
+    @OptionGroup(title: "Limits")
+    var limits: LimitOptions
 
     @Option(help: "Time before an answer: 0, 50ms, uniform:20ms-80ms, lognormal:200ms,0.5 (median, sigma), exp:100ms.")
     var latency = "0"
@@ -37,6 +37,11 @@ struct ClaudeSimCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("A fault and its probability; repeatable.", valueName: "kind=p"))
     var fault: [String] = []
+
+    @Option(
+        help: ArgumentHelp("A client address that is answered as an unsupported region; repeatable.", valueName: "addr")
+    )
+    var refuseSource: [String] = []
 
     @Option(help: "The delay of the fault slow-first-byte.")
     var slow = "5s"
@@ -77,7 +82,9 @@ struct ClaudeSimCommand: AsyncParsableCommand {
         var settings = SimulatorSettings()
         settings.seed = seed
         settings.keys = keys.map { Set($0.split(separator: ",").map(String.init)) }
-        settings.limits = try Limits(rps: rps, burst: burst, concurrency: concurrency)
+        settings.organizations = try Organizations(arguments: org)
+        settings.refusedSources = Set(refuseSource)
+        settings.limits = try limits.limits()
         settings.faults = try FaultPlan(arguments: fault)
         settings.latency = try LatencyDistribution(latency)
         settings.tokenInterval = try LatencyDistribution(tokenInterval)

@@ -1,9 +1,14 @@
 /// 64-bit FNV-1a of a request body: what ties an answer to the request it belongs to.
 struct Fingerprint: Hashable, Sendable {
-    let value: UInt64
+    private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
 
     init(of bytes: [UInt8]) {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        append(bytes)
+    }
+
+    /// As if the bytes had followed those hashed so far.
+    mutating func append(_ bytes: some Collection<UInt8>) {
+        var hash = value
         for byte in bytes {
             hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3
         }

@@ -118,7 +118,7 @@ struct SimulatorTests {
         let first = simulator.reply(to: request(.POST, "/v1/messages"))
         let second = try answer(simulator.reply(to: request(.POST, "/v1/messages")))
         #expect(second.status == 429 && second.headers.first(name: "retry-after") == "1")
-        simulator.finish(account: try #require(first.account))
+        simulator.finish(scope: try #require(first.scope))
         #expect(try answer(simulator.reply(to: request(.POST, "/v1/messages"))).status == 200)
     }
 

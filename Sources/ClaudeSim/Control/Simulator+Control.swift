@@ -16,6 +16,8 @@ extension Simulator {
             case ("/sim/limits", .POST):
                 let limits = try decode(LimitsBody.self, from: request.body).limits()
                 state.withLock { $0.setLimits(limits) }
+            case ("/sim/keys", .POST): try setTargetedFault(request.body)
+            case ("/sim/sources", .POST): try setRefusedSources(request.body)
             case ("/sim/reset", .POST): state.withLock { $0.resetStatistics(at: now) }
             default: return control(.notFound("No such route: \(request.method.rawValue) \(request.path)"))
             }
@@ -33,9 +35,20 @@ extension Simulator {
         let rps: Double?
         let burst: Int?
         let concurrency: Int?
+        let inputTokens: Int?
+        let outputTokens: Int?
+        let ramp: Double?
+
+        private enum CodingKeys: String, CodingKey {
+            case rps, burst, concurrency, ramp
+            case inputTokens = "input_tokens_per_minute"
+            case outputTokens = "output_tokens_per_minute"
+        }
 
         func limits() throws(SettingError) -> Limits {
-            try Limits(rps: rps, burst: burst, concurrency: concurrency)
+            try Limits(
+                rps: rps, burst: burst, concurrency: concurrency, inputTokensPerMinute: inputTokens,
+                outputTokensPerMinute: outputTokens, ramp: ramp)
         }
     }
 
@@ -63,7 +76,7 @@ extension Simulator {
         return try FaultPlan(probabilities)
     }
 
-    private func decode<Body: Decodable>(_ type: Body.Type, from body: ByteBuffer) throws(SettingError) -> Body {
+    func decode<Body: Decodable>(_ type: Body.Type, from body: ByteBuffer) throws(SettingError) -> Body {
         do {
             return try JSONDecoder().decode(type, from: Data(body.readableBytesView))
         } catch {

@@ -65,15 +65,21 @@ struct StatisticsReport: Encodable, Sendable {
     let inFlight: Int
     let statuses: [String: Int]
     let keys: [String: Key]
+    let organizations: [String: Organization]
+    /// Of all organizations together.
+    let cache: Cache
+    let sources: [String: Source]
     let executions: Executions
     let faultPlan: [String: Double]
+    let targetedFaults: [Target]
 
     private enum CodingKeys: String, CodingKey {
-        case requests, executed, statuses, keys, executions
+        case requests, executed, statuses, keys, organizations, cache, sources, executions
         case uptimeSeconds = "uptime_seconds"
         case sinceResetSeconds = "since_reset_seconds"
         case inFlight = "in_flight"
         case faultPlan = "fault_plan"
+        case targetedFaults = "targeted_faults"
     }
 
     init(_ state: SimulatorState, at now: Duration) {
@@ -85,6 +91,13 @@ struct StatisticsReport: Encodable, Sendable {
         inFlight = state.inFlight
         statuses = named(statistics.statuses) { String($0) }
         keys = statistics.keys.mapValues { Key($0) }
+        organizations = Dictionary(
+            uniqueKeysWithValues: statistics.organizations.map { ($0.key, Organization(name: $0.key, $0.value)) })
+        cache = Cache(statistics.organizations.values.reduce(into: .init()) { $0.add($1.cache) })
+        sources = statistics.sources.mapValues { Source($0) }
+        targetedFaults = state.targeted.kinds.map {
+            Target(key: $0.key.account, model: $0.key.model, fault: $0.value.rawValue)
+        }
         executions = Executions(statistics.executions)
         faultPlan = named(state.plan.probabilities, \.rawValue)
     }

@@ -5,6 +5,7 @@ enum FaultKind: String, CaseIterable, Hashable, Sendable, Codable {
     case overloaded = "529"
     case overloadedRetryAfter = "529-retry-after"
     case rateLimited = "429"
+    case spendLimited = "429-spend"
     case regionRefused = "403-region"
     case unauthenticated = "401"
     case reset = "reset"
@@ -16,6 +17,7 @@ enum FaultKind: String, CaseIterable, Hashable, Sendable, Codable {
     case hang = "hang"
     case truncatedJSON = "truncated-json"
     case badRequest = "400"
+    case billing = "402"
     case permissionRefused = "403"
     case notFound = "404"
     case conflict = "409"
@@ -34,8 +36,9 @@ enum FaultKind: String, CaseIterable, Hashable, Sendable, Codable {
     /// after the answer was made, and for `hang`, where the client cannot know.
     var countsAsExecuted: Bool {
         switch self {
-        case .serverError, .gatewayPage, .overloaded, .overloadedRetryAfter, .rateLimited, .regionRefused,
-            .unauthenticated, .reset, .badRequest, .permissionRefused, .notFound, .conflict, .tooLarge, .timeout:
+        case .serverError, .gatewayPage, .overloaded, .overloadedRetryAfter, .rateLimited, .spendLimited,
+            .regionRefused, .unauthenticated, .reset, .badRequest, .billing, .permissionRefused, .notFound, .conflict,
+            .tooLarge, .timeout:
             false
         case .resetBody, .resetStream, .errorStream, .slowFirstByte, .drip, .hang, .truncatedJSON: true
         }
@@ -47,10 +50,11 @@ enum FaultKind: String, CaseIterable, Hashable, Sendable, Codable {
         case .serverError: 500
         case .gatewayPage: 502
         case .overloaded, .overloadedRetryAfter: 529
-        case .rateLimited: 429
+        case .rateLimited, .spendLimited: 429
         case .regionRefused: 403
         case .unauthenticated: 401
         case .badRequest: 400
+        case .billing: 402
         case .permissionRefused: 403
         case .notFound: 404
         case .conflict: 409

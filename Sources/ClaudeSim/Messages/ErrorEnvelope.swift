@@ -5,12 +5,17 @@ struct ErrorEnvelope: Hashable, Sendable {
     let status: Int
     let type: String
     let message: String
+    /// `error.details.error_code`, where the API gives one.
+    var code: String?
 
     static let overloaded = ErrorEnvelope(status: 529, type: "overloaded_error", message: "Overloaded")
     static let serverError = ErrorEnvelope(status: 500, type: "api_error", message: "Internal server error")
     static let regionRefused = ErrorEnvelope(status: 403, type: "permission_error", message: "Request not allowed")
     static let unauthenticated = ErrorEnvelope(
         status: 401, type: "authentication_error", message: "invalid x-api-key"
+    )
+    static let billing = ErrorEnvelope(
+        status: 402, type: "billing_error", message: "Your credit balance is too low (injected fault)."
     )
     static let permissionRefused = ErrorEnvelope(
         status: 403, type: "permission_error", message: "Your API key does not have permission (injected fault)."
@@ -33,8 +38,8 @@ struct ErrorEnvelope: Hashable, Sendable {
         ErrorEnvelope(status: 405, type: "invalid_request_error", message: message)
     }
 
-    static func rateLimited(_ message: String) -> ErrorEnvelope {
-        ErrorEnvelope(status: 429, type: "rate_limit_error", message: message)
+    static func rateLimited(_ message: String, code: String? = nil) -> ErrorEnvelope {
+        ErrorEnvelope(status: 429, type: "rate_limit_error", message: message, code: code)
     }
 
     func body(requestID: String) -> ByteBuffer {
@@ -51,7 +56,9 @@ struct ErrorEnvelope: Hashable, Sendable {
         buffer.writeString(type)
         buffer.writeStaticString("\",\"message\":\"")
         buffer.writeString(JSONText.escaped(message))
-        buffer.writeStaticString("\"},\"request_id\":\"")
+        buffer.writeStaticString("\"")
+        if let code { buffer.writeString(",\"details\":{\"error_code\":\"\(code)\"}") }
+        buffer.writeStaticString("},\"request_id\":\"")
         buffer.writeString(requestID)
         buffer.writeStaticString("\"")
     }

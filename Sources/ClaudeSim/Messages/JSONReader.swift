@@ -10,8 +10,10 @@ struct JSONReader {
     let bytes: [UInt8]
     private(set) var offset = 0
 
-    init(_ bytes: [UInt8]) {
+    /// - Parameter offset: where to begin, 0...`bytes.count`.
+    init(_ bytes: [UInt8], at offset: Int = 0) {
         self.bytes = bytes
+        self.offset = offset
     }
 
     /// The next byte that is not white space; nil at the end.
@@ -39,6 +41,24 @@ struct JSONReader {
             if peek() == UInt8(ascii: "}") { return offset += 1 }
             try expect(UInt8(ascii: ","))
         }
+    }
+
+    /// From behind a member's key: its value.
+    mutating func skipMemberValue() throws(Malformed) -> Range<Int> {
+        try expect(UInt8(ascii: ":"))
+        return try skipValue()
+    }
+
+    /// From behind a member: the others, and the brace that closes the object.
+    /// - Returns: the place behind the brace.
+    mutating func skipRestOfObject() throws(Malformed) -> Int {
+        while peek() == UInt8(ascii: ",") {
+            offset += 1
+            _ = try string()
+            _ = try skipMemberValue()
+        }
+        try expect(UInt8(ascii: "}"))
+        return offset
     }
 
     /// - Returns: where the value stands, quotes and brackets included.

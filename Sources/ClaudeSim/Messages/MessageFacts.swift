@@ -2,6 +2,7 @@
 struct MessageFacts: Hashable, Sendable {
     let fingerprint: Fingerprint
     let modelLiteral: String
+    /// All of them, read from the prompt cache or not.
     let inputTokens: Int
     /// How many words the answer has, the echo included.
     let outputTokens: Int
@@ -10,6 +11,7 @@ struct MessageFacts: Hashable, Sendable {
     let toolLiteral: String?
     /// Whether a thinking block comes first.
     let thinks: Bool
+    var cache = CacheUse.none
 
     /// - Parameter fullLength: the output tokens of an answer that `max_tokens` does not cut.
     init(fields: RequestFields, fingerprint: Fingerprint, bodyBytes: Int, fullLength: Int) {

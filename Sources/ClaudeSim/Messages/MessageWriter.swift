@@ -148,8 +148,12 @@ struct MessageWriter: Sendable {
 
     private func writeUsage(_ facts: MessageFacts, outputTokens: Int, into buffer: inout ByteBuffer) {
         buffer.writeStaticString("{\"input_tokens\":")
-        buffer.writeString(String(facts.inputTokens))
-        buffer.writeStaticString(",\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":0,\"output_tokens\":")
+        buffer.writeString(String(max(0, facts.inputTokens - facts.cache.read - facts.cache.created)))
+        buffer.writeStaticString(",\"cache_creation_input_tokens\":")
+        buffer.writeString(String(facts.cache.created))
+        buffer.writeStaticString(",\"cache_read_input_tokens\":")
+        buffer.writeString(String(facts.cache.read))
+        buffer.writeStaticString(",\"output_tokens\":")
         buffer.writeString(String(outputTokens))
         buffer.writeStaticString(",\"service_tier\":\"standard\"}")
     }

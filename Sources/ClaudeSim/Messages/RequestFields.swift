@@ -1,3 +1,5 @@
+import Glibc
+
 /// What the simulator needs to know of a Messages body.
 struct RequestFields: Hashable, Sendable {
     /// Why a body is refused with 400; the text goes into the envelope.
@@ -14,9 +16,13 @@ struct RequestFields: Hashable, Sendable {
     /// The JSON text of the name of a tool that is to be used.
     private(set) var toolLiteral: String?
     private(set) var thinks = false
+    /// What of the request the prompt cache may keep.
+    private(set) var prefix = PromptPrefix.none
     private var hasMessages = false
     private var refusesTools = false
     private var messages: Range<Int>?
+    private var tools: Range<Int>?
+    private var system: Range<Int>?
 
     /// - Parameter needsMaxTokens: false for token counting.
     init(body: [UInt8], needsMaxTokens: Bool) throws(Refusal) {
@@ -43,8 +49,36 @@ struct RequestFields: Hashable, Sendable {
             self.note(key: body[key], value: body[value])
         }
         try reader.finish()
+        readPrefix(body)
         guard toolLiteral != nil, let messages else { return }
         if refusesTools || Self.contains("\"tool_result\"", in: body[messages]) { toolLiteral = nil }
+    }
+
+    /// Most bodies are told apart by one fast search: they have nothing to keep.
+    private mutating func readPrefix(_ body: [UInt8]) {
+        let unmarked = (tools?.count ?? 0) + (system?.count ?? 0)
+        guard unmarked >= PromptPrefix.unmarkedBytes || Self.mentionsCache(body) else { return }
+        prefix = PromptPrefix(
+            modelLiteral: modelLiteral, tools: tools, system: system, messages: messages, body: body)
+    }
+
+    /// Looks at underscores, which are rare in a body, and found at the speed of memory.
+    private static func mentionsCache(_ body: [UInt8]) -> Bool {
+        body.withUnsafeBytes { bytes in
+            var offset = 0
+            while let start = bytes.baseAddress, offset < bytes.count,
+                let found = memchr(start + offset, Int32(UInt8(ascii: "_")), bytes.count - offset)
+            {
+                let place = UnsafeRawPointer(found) - start
+                if bytes[..<place].suffix(6).elementsEqual("\"cache".utf8),
+                    bytes[place...].prefix(9).elementsEqual("_control\"".utf8)
+                {
+                    return true
+                }
+                offset = place + 1
+            }
+            return false
+        }
     }
 
     private mutating func note(key: ArraySlice<UInt8>, value: ArraySlice<UInt8>) {
@@ -57,7 +91,10 @@ struct RequestFields: Hashable, Sendable {
         case 8 where Self.matches(key, "messages"):
             hasMessages = value.first == UInt8(ascii: "[") && value.contains(UInt8(ascii: "{"))
             messages = value.startIndex..<value.endIndex
-        case 5 where Self.matches(key, "tools"): toolLiteral = Self.toolName(in: value)
+        case 5 where Self.matches(key, "tools"):
+            toolLiteral = Self.toolName(in: value)
+            tools = value.startIndex..<value.endIndex
+        case 6 where Self.matches(key, "system"): system = value.startIndex..<value.endIndex
         case 11 where Self.matches(key, "tool_choice"): refusesTools = Self.contains("\"none\"", in: value)
         case 8 where Self.matches(key, "thinking"):
             thinks = Self.contains("\"enabled\"", in: value) || Self.contains("\"adaptive\"", in: value)

@@ -17,12 +17,18 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var body = ByteBuffer()
     private var isDiscarding = false
     private var steps: ArraySlice<ReplyStep> = []
-    private var account: String?
+    private var scope: LimitScope?
+    private var source: String?
     private var isKeptAlive = true
     private var timer: Scheduled<Void>?
 
     init(_ simulator: Simulator) {
         self.simulator = simulator
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        source = context.remoteAddress?.ipAddress
+        context.fireChannelActive()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -71,12 +77,13 @@ final class ConnectionHandler: ChannelInboundHandler {
     private func answer(context: ChannelHandlerContext) {
         guard let head else { return }
         isKeptAlive = head.isKeepAlive
-        let request = SimulatorRequest(method: head.method, uri: head.uri, headers: head.headers, body: body)
+        let request = SimulatorRequest(
+            method: head.method, uri: head.uri, headers: head.headers, body: body, source: source)
         start(simulator.reply(to: request), context: context)
     }
 
     private func start(_ reply: Reply, context: ChannelHandlerContext) {
-        account = reply.account
+        scope = reply.scope
         steps = reply.steps[...]
         play(context: context)
     }
@@ -139,8 +146,8 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     /// The request is no longer in flight; told once.
     private func release() {
-        guard let account else { return }
-        self.account = nil
-        simulator.finish(account: account)
+        guard let scope else { return }
+        self.scope = nil
+        simulator.finish(scope: scope)
     }
 }

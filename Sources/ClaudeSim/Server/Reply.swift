@@ -1,5 +1,5 @@
-/// An answer ready to be played, and the account whose request is in flight until then.
+/// An answer ready to be played, and the scope whose request is in flight until then.
 struct Reply: Sendable {
     let steps: [ReplyStep]
-    var account: String?
+    var scope: LimitScope?
 }

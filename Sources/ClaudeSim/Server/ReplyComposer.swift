@@ -45,31 +45,16 @@ struct ReplyComposer: Sendable {
 
     /// The faults that come instead of an execution are answered at once; nil for all others.
     private static func refusal(_ fault: FaultKind, requestID: String, headers: HTTPHeaders) -> [ReplyStep]? {
-        var headers = headers
-        let envelope: ErrorEnvelope
         switch fault {
         case .reset: return [.reset]
         case .hang: return [.hang]
         case .gatewayPage:
             return whole(status: 502, ByteBuffer(string: gatewayPage), type: "text/html", headers: headers)
-        case .serverError: envelope = .serverError
-        case .overloaded: envelope = .overloaded
-        case .overloadedRetryAfter:
-            headers.add(name: "retry-after", value: "2")
-            envelope = .overloaded
-        case .rateLimited:
-            headers.add(name: "retry-after", value: "1")
-            envelope = .rateLimited("This request would exceed your organization's rate limit (injected fault).")
-        case .regionRefused: envelope = .regionRefused
-        case .unauthenticated: envelope = .unauthenticated
-        case .badRequest: envelope = .invalid("messages: refused (injected fault).")
-        case .permissionRefused: envelope = .permissionRefused
-        case .notFound: envelope = .notFound("model: refused (injected fault)")
-        case .conflict: envelope = .conflict
-        case .tooLarge: envelope = .tooLarge
-        case .timeout: envelope = .timeout
-        case .resetBody, .resetStream, .errorStream, .slowFirstByte, .drip, .truncatedJSON: return nil
+        default: break
         }
+        guard let envelope = fault.envelope else { return nil }
+        var headers = headers
+        if let seconds = fault.retryAfterSeconds { headers.add(name: "retry-after", value: String(seconds)) }
         return steps(for: envelope, requestID: requestID, headers: headers)
     }
 

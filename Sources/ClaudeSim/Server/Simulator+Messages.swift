@@ -8,14 +8,16 @@ extension Simulator {
     private static let strictVersion = "2026-10-21"
 
     func answerMessages(_ request: SimulatorRequest) -> Reply {
+        var organization: String?
         do throws(Refusal) {
             let key = try credential(of: request)
+            organization = self.organization(of: key)
             let body = Array(request.body.readableBytesView)
             let fields = try checkedFields(request, body: body, needsMaxTokens: true)
             let script = try faultScript(request)
             return execute(fields, body: body, key: key, script: script)
         } catch {
-            return refuse(error.envelope)
+            return refuse(error.envelope, organization: organization)
         }
     }
 
@@ -57,13 +59,17 @@ extension Simulator {
     private func answer(
         _ request: SimulatorRequest, _ body: (SimulatorRequest) throws(Refusal) -> String
     ) -> Reply {
+        var organization: String?
         do throws(Refusal) {
-            _ = try credential(of: request)
+            let key = try credential(of: request)
+            organization = self.organization(of: key)
+            if let refusal = keyRefusal(key) { return refuse(refusal, organization: organization) }
             try checkVersion(request)
             let text = try body(request)
-            return other(ReplyComposer.whole(status: 200, ByteBuffer(string: text), headers: newHeaders().headers))
+            let headers = newHeaders(organization: organization).headers
+            return other(ReplyComposer.whole(status: 200, ByteBuffer(string: text), headers: headers))
         } catch {
-            return refuse(error.envelope)
+            return refuse(error.envelope, organization: organization)
         }
     }
 
@@ -71,6 +77,11 @@ extension Simulator {
         let accepted = request.credentials.first { settings.keys?.contains($0) ?? true }
         guard let accepted else { throw Refusal(.unauthenticated) }
         return accepted
+    }
+
+    /// A key that fails on every call fails on these routes, too, where its fault is an envelope.
+    private func keyRefusal(_ key: String) -> ErrorEnvelope? {
+        state.withLock { $0.targeted.kind(account: KeyLabel.text(for: key), model: nil)?.envelope }
     }
 
     private func checkVersion(_ request: SimulatorRequest) throws(Refusal) {
@@ -114,33 +125,43 @@ extension Simulator {
     }
 
     private func execute(_ fields: RequestFields, body: [UInt8], key: String, script: FaultScript?) -> Reply {
-        let fingerprint = Fingerprint(of: body)
-        let (account, admission) = state.withLock { state in
-            let account = state.account(of: key)
-            let admission = state.admit(
-                account: account, body: fingerprint, script: script, isStream: fields.isStream, at: now
-            )
-            return (account, admission)
+        var facts = MessageFacts(
+            fields: fields, fingerprint: Fingerprint(of: body), bodyBytes: body.count,
+            fullLength: settings.outputTokens
+        )
+        let (scope, admission) = state.withLock { state in
+            state.admit(call(fields, facts, account: state.account(of: key), script: script), at: now)
         }
-        var (requestID, headers) = newHeaders()
+        var (requestID, headers) = newHeaders(organization: organization(of: key))
         switch admission {
-        case .refused(let message, let retryAfter, let rate):
+        case .refused(let over, let rate):
             rate?.write(into: &headers, wallSeconds: WallTime.seconds)
-            let seconds = max(1, Int((retryAfter / .seconds(1)).rounded(.up)))
+            let seconds = max(1, Int((over.retryAfter / .seconds(1)).rounded(.up)))
             headers.add(name: "retry-after", value: String(seconds))
-            return Reply(
-                steps: ReplyComposer.steps(for: .rateLimited(message), requestID: requestID, headers: headers)
-            )
-        case .accepted(let fault, var generator, let rate):
+            return Reply(steps: ReplyComposer.steps(for: over.envelope, requestID: requestID, headers: headers))
+        case .accepted(let fault, var generator, let cache, let rate):
             rate?.write(into: &headers, wallSeconds: WallTime.seconds)
-            let facts = MessageFacts(
-                fields: fields, fingerprint: fingerprint, bodyBytes: body.count, fullLength: settings.outputTokens
-            )
+            facts.cache = cache
             let steps = composer.steps(
                 for: facts, isStream: fields.isStream, fault: fault, requestID: requestID, headers: headers,
                 using: &generator
             )
-            return Reply(steps: steps, account: account)
+            return Reply(steps: steps, scope: scope)
         }
+    }
+
+    private func call(
+        _ fields: RequestFields, _ facts: MessageFacts, account: String, script: FaultScript?
+    ) -> MessagesCall {
+        MessagesCall(
+            account: account, organization: settings.organizations.name(ofAccount: account),
+            model: String(fields.modelLiteral.dropFirst().dropLast()), body: facts.fingerprint, script: script,
+            isStream: fields.isStream, inputTokens: facts.inputTokens, outputTokens: facts.outputTokens,
+            prefix: fields.prefix
+        )
+    }
+
+    private func organization(of key: String) -> String {
+        settings.organizations.name(ofAccount: KeyLabel.text(for: key))
     }
 }

@@ -19,24 +19,21 @@ final class Simulator: Sendable {
             writer: MessageWriter(filler: FillerText(count: settings.outputTokens)), latency: settings.latency,
             tokenInterval: settings.tokenInterval, slowness: settings.slowness
         )
-        state = Mutex(
-            SimulatorState(
-                seed: settings.seed, limits: settings.limits, plan: settings.faults, maxTracked: settings.maxTracked
-            )
-        )
+        state = Mutex(SimulatorState(settings))
     }
 
     /// Time since the start. Read it while holding the lock where order matters.
     var now: Duration { ContinuousClock.now - start }
 
     func reply(to request: SimulatorRequest) -> Reply {
-        switch (request.path, request.method) {
+        if request.path.hasPrefix("/sim/") { return answerControl(request) }
+        if isRefused(request.source) { return refuse(.regionRefused) }
+        return switch (request.path, request.method) {
         case ("/v1/messages", .POST): answerMessages(request)
         case ("/v1/messages/count_tokens", .POST): answerTokenCount(request)
         case ("/v1/models", .GET): answerModels(request)
         case ("/api/hello", .HEAD): other(ReplyComposer.whole(status: 200, ByteBuffer(), headers: newHeaders().headers))
         case (let path, .GET) where path.hasPrefix("/v1/models/"): answerModel(request)
-        case (let path, _) where path.hasPrefix("/sim/"): answerControl(request)
         default: refuse(Self.misrouted(request))
         }
     }
@@ -44,27 +41,38 @@ final class Simulator: Sendable {
     /// The answer to a body that is too large; it goes out before the body is read.
     func refuseTooLarge() -> Reply { refuse(.tooLarge) }
 
-    func finish(account: String) {
-        state.withLock { $0.finish(account: account) }
+    func finish(scope: LimitScope) {
+        state.withLock { $0.finish(scope: scope) }
+    }
+
+    private func isRefused(_ source: String?) -> Bool {
+        guard let source else { return false }
+        return state.withLock { state in
+            let isRefused = state.refusedSources.contains(source)
+            state.statistics.recordSource(source, isRefused: isRefused)
+            return isRefused
+        }
     }
 
     /// Answers with an envelope and counts it.
-    func refuse(_ error: ErrorEnvelope) -> Reply {
-        let (requestID, headers) = newHeaders()
+    func refuse(_ error: ErrorEnvelope, organization: String? = nil) -> Reply {
+        let (requestID, headers) = newHeaders(organization: organization)
         return other(ReplyComposer.steps(for: error, requestID: requestID, headers: headers))
     }
 
     /// Counts an answer that has nothing to do with limits and executions.
     func other(_ steps: [ReplyStep]) -> Reply {
-        if case .head(let status, _) = steps.first { state.withLock { $0.recordOther(status: status) } }
+        if case .head(let status, _) = steps.first { state.withLock { $0.statistics.recordOther(status: status) } }
         return Reply(steps: steps)
     }
 
     /// What every answer carries.
-    func newHeaders() -> (requestID: String, headers: HTTPHeaders) {
+    /// - Parameter organization: the name of the one that the key belongs to; nil without an accepted key.
+    func newHeaders(organization: String? = nil) -> (requestID: String, headers: HTTPHeaders) {
         let number = sequence.add(1, ordering: .relaxed).newValue
         let requestID = "req_sim" + Fingerprint.hex(SeededGenerator.mix(settings.seed &+ number))
-        return (requestID, ["request-id": requestID, "anthropic-organization-id": settings.organization])
+        let id = organization.map(Organizations.id) ?? settings.organization
+        return (requestID, ["request-id": requestID, "anthropic-organization-id": id])
     }
 
     private static func misrouted(_ request: SimulatorRequest) -> ErrorEnvelope {

@@ -8,9 +8,12 @@ struct SimulatorRequest: Sendable {
     let path: Substring
     let headers: HTTPHeaders
     let body: ByteBuffer
+    /// The client's address; nil where there is no socket.
+    let source: String?
     private let queryText: Substring
 
-    init(method: HTTPMethod, uri: String, headers: HTTPHeaders, body: ByteBuffer) {
+    init(method: HTTPMethod, uri: String, headers: HTTPHeaders, body: ByteBuffer, source: String? = nil) {
+        self.source = source
         self.method = method
         self.headers = headers
         self.body = body

@@ -13,5 +13,9 @@ struct SimulatorSettings: Sendable {
     var outputTokens = 40
     /// Distinct bodies whose executions are counted, at least 1.
     var maxTracked = 2_000_000
+    /// In answers that belong to no key.
     var organization = "5e1f0000-0000-4000-8000-00000000c1a0"
+    var organizations = Organizations.none
+    /// Client addresses that are answered as an unsupported region is.
+    var refusedSources: Set<String> = []
 }

@@ -1,93 +1,94 @@
 /// All that changes while a simulator runs. It decides; its owner keeps the lock and reads the clock.
 struct SimulatorState: Sendable {
-    private struct Gauge: Sendable {
-        var limiter: RateLimiter?
-        var inFlight = 0
-    }
-
-    /// More keys than this share one set of counters and limits, named ``KeyLabel/others``.
+    /// More keys than this share one set of counters, named ``KeyLabel/others``; more scopes one set of limits.
     static let maxKeys = 10_000
 
-    private(set) var statistics: Statistics
+    var statistics: Statistics
     private(set) var limits: Limits
     var plan: FaultPlan
+    var targeted = TargetedFaults()
+    var refusedSources: Set<String>
     private let seed: UInt64
     private let maxTracked: Int
-    private var gauges: [String: Gauge] = [:]
+    private var cache = PromptCache()
+    private var accounts: Set<String> = []
+    private var gauges: [LimitScope: ScopeGauge] = [:]
 
-    init(seed: UInt64, limits: Limits, plan: FaultPlan, maxTracked: Int) {
-        self.seed = seed
-        self.limits = limits
-        self.plan = plan
-        self.maxTracked = maxTracked
+    init(_ settings: SimulatorSettings) {
+        seed = settings.seed
+        limits = settings.limits
+        plan = settings.faults
+        refusedSources = settings.refusedSources
+        maxTracked = settings.maxTracked
         statistics = Statistics(startedAt: .zero, maxTracked: maxTracked)
     }
 
     var inFlight: Int { gauges.values.reduce(0) { $0 + $1.inFlight } }
 
-    /// Starts all counters anew; limits, faults and requests in flight stay.
+    /// Starts all counters anew; limits, faults, the prompt cache and requests in flight stay.
     mutating func resetStatistics(at now: Duration) {
         statistics = Statistics(startedAt: now, maxTracked: maxTracked)
     }
 
-    /// New limits for all keys, each with a full bucket.
+    /// New limits for all, each with full buckets.
     mutating func setLimits(_ limits: Limits) {
         self.limits = limits
-        for key in gauges.keys { gauges[key]?.limiter = Self.limiter(limits) }
+        gauges = gauges.mapValues { ScopeGauge(limits, inFlight: $0.inFlight) }
     }
 
-    mutating func recordOther(status: Int) {
-        statistics.recordOther(status: status)
-    }
-
-    /// The name under which a key is limited and counted.
-    func account(of key: String) -> String {
+    /// The name under which a key is counted.
+    mutating func account(of key: String) -> String {
         let label = KeyLabel.text(for: key)
-        return gauges[label] == nil && gauges.count >= Self.maxKeys ? KeyLabel.others : label
+        if accounts.contains(label) { return label }
+        guard accounts.count < Self.maxKeys else { return KeyLabel.others }
+        accounts.insert(label)
+        return label
     }
 
-    /// An accepted request is in flight until ``finish(account:)``.
-    mutating func admit(
-        account: String, body: Fingerprint, script: FaultScript?, isStream: Bool, at now: Duration
-    ) -> Admission {
-        var gauge = gauges[account] ?? Gauge(limiter: Self.limiter(limits))
-        defer { gauges[account] = gauge }
-        if let refusal = refuse(&gauge, at: now) {
-            statistics.recordRefusal(key: account, at: now)
-            return refusal
+    /// An accepted request is in flight until ``finish(scope:)``.
+    mutating func admit(_ call: MessagesCall, at now: Duration) -> (scope: LimitScope, admission: Admission) {
+        let scope = scope(of: call)
+        let use = cache.look(up: call.prefix, organization: call.organization, at: now)
+        let cost = max(0, call.inputTokens - use.read)
+        var gauge = gauges[scope] ?? ScopeGauge(limits)
+        defer { gauges[scope] = gauge }
+        if let over = gauge.admit(inputTokens: cost, at: now) {
+            statistics.recordRefusal(key: call.account, scope: scope, reason: over.reason, at: now)
+            return (scope, .refused(over, rate: gauge.reading(at: now)))
         }
-        gauge.inFlight += 1
-        let attempt = statistics.recordAttempt(of: body)
-        var generator = SeededGenerator(seed: seed, fingerprint: body, attempt: attempt)
-        let chosen = script.map { $0.fault(atAttempt: attempt) } ?? plan.draw(using: &generator)
-        let fault = chosen?.fitted(toStream: isStream)
-        statistics.recordAccepted(key: account, body: body, fault: fault, at: now)
-        return .accepted(fault: fault, generator: generator, rate: reading(gauge, at: now))
-    }
-
-    mutating func finish(account: String) {
-        gauges[account]?.inFlight -= 1
-    }
-
-    private func refuse(_ gauge: inout Gauge, at now: Duration) -> Admission? {
-        if let concurrency = limits.concurrency, gauge.inFlight >= concurrency {
-            let message = "Number of concurrent connections has exceeded your rate limit of \(concurrency)."
-            return .refused(message: message, retryAfter: .seconds(1), rate: reading(gauge, at: now))
+        let (fault, generator) = chooseFault(call)
+        let isExecuted = fault?.countsAsExecuted ?? true
+        if isExecuted {
+            gauge.charge(inputTokens: cost, outputTokens: call.outputTokens, at: now)
+            cache.keep(call.prefix, organization: call.organization, at: now)
         }
-        guard case .refused(let wait) = gauge.limiter?.take(at: now) else { return nil }
-        let message = "This request would exceed the rate limit of \(limits.rps ?? 0) requests per second."
-        return .refused(message: message, retryAfter: wait, rate: reading(gauge, at: now))
+        statistics.recordAccepted(
+            key: call.account, scope: scope, body: call.body, fault: fault, cache: isExecuted ? use : .none, at: now)
+        let rate = gauge.reading(at: now)
+        return (scope, .accepted(fault: fault, generator: generator, cache: use, rate: rate))
     }
 
-    private func reading(_ gauge: Gauge, at now: Duration) -> RateReading? {
-        guard let limiter = gauge.limiter, let rps = limits.rps else { return nil }
-        return RateReading(
-            requestsPerMinute: max(1, Int((rps * 60).rounded())), remaining: limiter.remaining(at: now),
-            untilFull: limiter.timeUntilFull(at: now)
-        )
+    mutating func finish(scope: LimitScope) {
+        gauges[scope]?.inFlight -= 1
     }
 
-    private static func limiter(_ limits: Limits) -> RateLimiter? {
-        limits.rps.map { RateLimiter(rps: $0, burst: limits.burst) }
+    private func scope(of call: MessagesCall) -> LimitScope {
+        let modelClass = ModelClass.name(ofModel: call.model)
+        let scope = LimitScope(organization: call.organization, modelClass: modelClass)
+        return gauges[scope] == nil && gauges.count >= Self.maxKeys ? .others : scope
+    }
+
+    /// The request's own wish goes before a fault of its key or model, and that before chance.
+    private mutating func chooseFault(_ call: MessagesCall) -> (fault: FaultKind?, generator: SeededGenerator) {
+        let attempt = statistics.recordAttempt(of: call.body)
+        var generator = SeededGenerator(seed: seed, fingerprint: call.body, attempt: attempt)
+        let chosen: FaultKind?
+        if let script = call.script {
+            chosen = script.fault(atAttempt: attempt)
+        } else {
+            let drawn = plan.draw(using: &generator)
+            chosen = targeted.kind(account: call.account, model: call.model) ?? drawn
+        }
+        return (chosen?.fitted(toStream: call.isStream), generator)
     }
 }

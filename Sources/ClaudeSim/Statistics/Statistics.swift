@@ -6,6 +6,10 @@ struct Statistics: Sendable {
     private(set) var statuses: [Int: Int] = [:]
     private(set) var keys: [String: KeyStatistics] = [:]
     private(set) var executions: ExecutionTable
+    /// By the organization's name.
+    private(set) var organizations: [String: OrganizationStatistics] = [:]
+    /// Requests by the client's address, and those refused for it.
+    private(set) var sources: [String: SourceStatistics] = [:]
 
     init(startedAt: Duration, maxTracked: Int) {
         self.startedAt = startedAt
@@ -20,8 +24,16 @@ struct Statistics: Sendable {
         statuses[status, default: 0] += 1
     }
 
-    mutating func recordRefusal(key: String, at now: Duration) {
+    /// Counts where a request comes from; beyond a thousand addresses no new ones.
+    mutating func recordSource(_ address: String, isRefused: Bool) {
+        guard sources[address] != nil || sources.count < 1_000 else { return }
+        sources[address, default: SourceStatistics()].requests += 1
+        if isRefused { sources[address]?.refused += 1 }
+    }
+
+    mutating func recordRefusal(key: String, scope: LimitScope, reason: OverLimit.Reason, at now: Duration) {
         recordOther(status: 429)
+        organizations[scope.organization, default: .init()].refused(scope.modelClass, reason)
         keys[key, default: KeyStatistics()].refused(at: now)
     }
 
@@ -30,13 +42,29 @@ struct Statistics: Sendable {
         executions.recordAttempt(of: body)
     }
 
-    mutating func recordAccepted(key: String, body: Fingerprint, fault: FaultKind?, at now: Duration) {
+    mutating func recordAccepted(
+        key: String, scope: LimitScope, body: Fingerprint, fault: FaultKind?, cache: CacheUse, at now: Duration
+    ) {
+        organizations[scope.organization, default: .init()].accepted(scope.modelClass, cache, at: now)
         requests += 1
         let status = fault.map(\.status) ?? 200
         if let status { statuses[status, default: 0] += 1 }
         let isExecuted = fault?.countsAsExecuted ?? true
         if isExecuted { executions.recordExecution(of: body) }
         keys[key, default: KeyStatistics()].accepted(status: status, fault: fault, isExecuted: isExecuted, at: now)
+    }
+}
+
+extension OrganizationStatistics {
+    fileprivate mutating func refused(_ modelClass: String, _ reason: OverLimit.Reason) {
+        scopes[modelClass, default: Scope()].requests += 1
+        scopes[modelClass]?.overLimit[reason, default: 0] += 1
+    }
+
+    fileprivate mutating func accepted(_ modelClass: String, _ use: CacheUse, at now: Duration) {
+        scopes[modelClass, default: Scope()].requests += 1
+        scopes[modelClass]?.accepted.record(at: now)
+        cache.record(use)
     }
 }
 
