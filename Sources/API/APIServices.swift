@@ -7,6 +7,7 @@ import Upstream
 struct APIServices: Sendable {
     let configuration: APIConfiguration
     let store: any JobStore
+    let egress: any EgressStore
     let gateway: any UpstreamGateway
     let keyring: any UpstreamKeyring
     let tokens: any TokenVerifier

@@ -22,6 +22,16 @@ package enum MetricName {
     package static let storeBytes = "relay_store_bytes"
     /// Gauge: 1 if the store's figures are of now, 0 if it could not be read and they are the last known.
     package static let storeReadable = "relay_store_readable"
+    /// Gauge: calls under way, by egress path.
+    package static let egressCalls = "relay_egress_calls_in_flight"
+    /// Gauge: 0 passing, 1 probing, 2 tripped, 3 out; by egress path.
+    package static let egressState = "relay_egress_state"
+    /// Gauge: upstream keys, by state (usable, refused, spend_limited).
+    package static let keys = "relay_upstream_keys"
+    /// Gauge: calls sent and not yet booked.
+    package static let callsInFlight = "relay_upstream_calls_in_flight"
+    /// Gauge, s: how long the provider is still given a rest after overloads.
+    package static let overloadRest = "relay_overload_rest_seconds"
 
     /// What `# HELP` says of each.
     static let help = [
@@ -35,6 +45,11 @@ package enum MetricName {
         keptDeliveries: "Webhook deliveries kept, by state.",
         longestWait: "Seconds for which the most overdue queued job has been due.",
         storeBytes: "Bytes of the queue's file on disk, of it free, and of its log.",
+        egressCalls: "Calls under way, by egress path.",
+        egressState: "0 passing, 1 probing, 2 tripped, 3 out; by egress path.",
+        keys: "Upstream keys, by state.",
+        callsInFlight: "Calls sent to the upstream and not yet booked.",
+        overloadRest: "Seconds for which nothing is sent after overloads of the provider.",
         storeReadable: "1 if the store's figures are of now, 0 if they are the last known.",
     ]
 
@@ -48,6 +63,8 @@ package enum MetricLabel {
     package static let method = "method"
     package static let outcome = "outcome"
     package static let part = "part"
+    /// An egress path's id: the operator's, from a short list.
+    package static let path = "path"
     package static let state = "state"
     package static let statusCode = "status_code"
     package static let verdict = "verdict"

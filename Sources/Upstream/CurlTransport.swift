@@ -68,7 +68,7 @@ package final class CurlTransport: Transport {
                 engines.bySource[address] = engine
                 return .success(engine)
             } catch {
-                return .failure(TransportFailure(.connect, maybeSent: false, detail: error.message))
+                return .failure(TransportFailure(.exhausted, maybeSent: false, detail: error.message))
             }
         }
         return try found.get()

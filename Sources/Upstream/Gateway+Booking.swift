@@ -101,7 +101,7 @@ extension TransportFailure {
         switch kind {
         case .malformed: maybeSent  // otherwise it is our request that libcurl did not take
         case .resolve, .connect, .tls, .proxy, .timeout, .broken: true
-        case .addressRefused, .tooLarge, .altered, .canceled: false
+        case .addressRefused, .tooLarge, .altered, .exhausted, .canceled: false
         }
     }
 }

@@ -15,4 +15,11 @@ package struct GatewayStatus: Hashable, Sendable {
     package let inFlight: Int
     /// Until when the provider is given a rest after an overload; nil if it is not.
     package let overloadedUntil: Timestamp?
+
+    package init(keys: [Key], paths: [EgressPool.Standing], inFlight: Int, overloadedUntil: Timestamp?) {
+        self.keys = keys
+        self.paths = paths
+        self.inFlight = inFlight
+        self.overloadedUntil = overloadedUntil
+    }
 }

@@ -10,6 +10,9 @@ package protocol UpstreamGateway: Sendable {
         upTo limit: Int, for demand: CallDemand, within patience: Duration
     ) async throws(RelayError) -> [Permit]
 
+    /// How keys, ways out and the provider stand now.
+    func status() -> GatewayStatus
+
     /// Gives back permits that will not be used.
     func giveBack(_ permits: [Permit]) async
 

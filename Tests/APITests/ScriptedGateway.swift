@@ -47,6 +47,12 @@ final class ScriptedGateway: UpstreamGateway, UpstreamKeyring {
         return [Permit(key: key, start: Timestamp(microseconds: 0), block: nil)]
     }
 
+    func status() -> GatewayStatus {
+        GatewayStatus(
+            keys: [], paths: EgressPool([.direct]).states(at: Timestamp(microseconds: 0)), inFlight: 0,
+            overloadedUntil: nil)
+    }
+
     func giveBack(_ permits: [Permit]) async {
         state.withLock { $0.record.givenBack += permits.count }
     }

@@ -50,10 +50,13 @@ def pair(tmp_path_factory):
     # One attempt a call, so that both sims are asked equally often.
     world.config.write_text("sync: {max_attempts: 1}\n")
     try:
-        direct = world.sim("--rps", "10000")
-        _, _, client = world.serving("--rps", "10000")
-        for number in range(8):  # a 429 rests the key that met it
-            world.add_key(name=f"spare{number}", secret=f"sk-spare-{number}")
+        spares = [f"sk-spare-{number}" for number in range(8)]  # a 429 rests the key that met it
+        # One organization for all of them, so that its id in the answers is the same.
+        options = ("--rps", "10000", "--org", "one=" + ",".join([UPSTREAM_SECRET, *spares]))
+        direct = world.sim(*options)
+        _, _, client = world.serving(*options)
+        for number, secret in enumerate(spares):
+            world.add_key(name=f"spare{number}", secret=secret)
         with httpx.Client(base_url=direct.base, headers={"x-api-key": UPSTREAM_SECRET}, timeout=30) as source:
             yield source, client
     finally:

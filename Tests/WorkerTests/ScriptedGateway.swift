@@ -76,6 +76,12 @@ final class ScriptedGateway: UpstreamGateway {
         return (0..<limit).map { _ in permit() }
     }
 
+    func status() -> GatewayStatus {
+        GatewayStatus(
+            keys: [], paths: EgressPool([.direct]).states(at: Timestamp(microseconds: 0)), inFlight: 0,
+            overloadedUntil: nil)
+    }
+
     func giveBack(_ permits: [Permit]) async {
         state.withLock { $0.returned += permits.count }
     }

@@ -24,6 +24,7 @@ struct InteractiveBudget {
     ) -> RetryPolicy.Decision {
         attempts += 1
         switch verdict {
+        case .egressFault(let failure) where failure.kind == .exhausted: break  // the way is not to blame
         case .egressFault, .egressRefused: avoided.insert(egress)
         case .overloaded:
             overloads += 1

@@ -27,6 +27,7 @@ struct InteractiveOutcome: Sendable {
         case .keyRefused: throw Self.keysRefused
         case .egressRefused: throw Self.unreachable("the upstream refused every way out that was tried")
         case .egressFault(let failure) where failure.kind == .altered: throw Self.altered
+        case .egressFault(let failure) where failure.kind == .exhausted: throw Self.exhausted
         case .egressFault(let failure):
             throw Self.unreachable(failure.kind.rawValue, mayBeExecuted: verdict.isMaybeBilled)
         case .success, .clientFault, .permissionRefused, .rateLimited, .spendLimited, .overloaded, .upstreamFault,
@@ -52,6 +53,11 @@ struct InteractiveOutcome: Sendable {
     private static let keysRefused = RelayError(
         .noUpstreamKey, "The upstream refused every key that was tried.",
         remedy: "Check the upstream keys with relay keys list and relay doctor.")
+
+    private static let exhausted = RelayError(
+        .localExhaustion, "The relay's machine has no socket, port or memory left for another call; nothing was sent.",
+        remedy: "Retry after the delay; raise the limit on open files (ulimit -n) or lower worker.concurrency.",
+        retryAfter: .seconds(1))
 
     private static let altered = RelayError(
         .internalFault, "The request's bytes changed inside the relay; nothing was sent.",

@@ -19,6 +19,7 @@ struct HealthRoutes: Sendable {
 
     /// A store that cannot be read must not hide the other figures: its own are then the last known.
     private func metrics() async -> Answer {
+        GatewayGauges(gateway: services.gateway).record(at: services.wall.now())
         let isRead: Double
         do throws(JobStoreError) {
             try await StoreGauges(store: services.store).record(at: services.wall.now())

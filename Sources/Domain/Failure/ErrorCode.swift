@@ -30,6 +30,8 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case storeBusy = "store_busy"
     case noUpstreamKey = "no_upstream_key"
     case noEgressPath = "no_egress_path"
+    case egressUnknown = "egress_unknown"
+    case localExhaustion = "local_exhaustion"
     case pacingExhausted = "pacing_exhausted"
     case upstreamUnreachable = "upstream_unreachable"
     case retriesExhausted = "retries_exhausted"
@@ -52,13 +54,14 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
             400
         case .tokenMissing, .tokenInvalid, .tokenExpired: 401
         case .scopeMissing: 403
-        case .routeUnknown, .jobUnknown, .batchUnknown, .batchArchived, .webhookUnknown: 404
+        case .routeUnknown, .jobUnknown, .batchUnknown, .batchArchived, .webhookUnknown, .egressUnknown: 404
         case .methodNotAllowed: 405
         case .jobNotEnded, .jobAlreadyEnded, .jobNotReplayable, .idempotencyConflict, .canceled: 409
         case .bodyTooLarge, .bulkTooLarge: 413
         case .internalFault, .configurationInvalid, .masterKeyUnusable, .sealedValueUnreadable, .argumentInvalid: 500
         case .relayUnreachable, .upstreamUnreachable, .retriesExhausted: 502
-        case .queueFull, .storeUnavailable, .storeBusy, .noUpstreamKey, .noEgressPath, .pacingExhausted, .shuttingDown:
+        case .queueFull, .storeUnavailable, .storeBusy, .noUpstreamKey, .noEgressPath, .pacingExhausted, .shuttingDown,
+            .localExhaustion:
             503
         case .deadlinePassed: 504
         }

@@ -8,6 +8,11 @@ extension TransportFailure {
             self.init(.addressRefused, maybeSent: false, detail: "policy does not allow connections to \(address)")
             return
         }
+        if code == CURLE_OUT_OF_MEMORY || (code == CURLE_COULDNT_CONNECT && transfer.lacksSocket) {
+            self.init(
+                .exhausted, maybeSent: false, detail: "this machine has no socket, port or memory left for a call")
+            return
+        }
         if transfer.isRepeatRefused {
             self.init(.broken, maybeSent: true, detail: "a reused connection broke before the answer began")
             return

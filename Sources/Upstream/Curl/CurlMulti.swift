@@ -82,7 +82,7 @@ final class CurlMulti {
 
     private func start(_ request: HTTPRequest, _ path: EgressPath, _ mailbox: AnswerMailbox) {
         guard let easy = spares.popLast() ?? curl_easy_init() else {
-            let failure = TransportFailure(.connect, maybeSent: false, detail: "out of memory for another call")
+            let failure = TransportFailure(.exhausted, maybeSent: false, detail: "out of memory for another call")
             return mailbox.put(head: nil, chunk: [], ending: .failed(failure))
         }
         do throws(TransportFailure) {

@@ -18,6 +18,8 @@ final class CurlTransfer {
     /// An address that policy refused, in text.
     private(set) var refusedAddress: String?
     private(set) var isRepeatRefused = false
+    /// Of the last socket that could not be opened.
+    private var socketError: Int32 = 0
     private(set) var clocks: ExchangeClocks
     private var bytesBeforeRequest: Int?
     private unowned let owner: CurlMulti
@@ -132,7 +134,18 @@ extension CurlTransfer {
             return curl_socket_t(-1)  // CURL_SOCKET_BAD, a macro that Swift does not see
         }
         let type = address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue)
-        return socket(address.pointee.family, type, address.pointee.protocol)
+        let opened = socket(address.pointee.family, type, address.pointee.protocol)
+        socketError = opened < 0 ? errno : 0
+        return opened
+    }
+
+    /// Whether the system had no socket, or no port, for it.
+    var lacksSocket: Bool {
+        var connectError = 0
+        relay_curl_get_long(easy, CURLINFO_OS_ERRNO, &connectError)
+        return [EMFILE, ENFILE, ENOMEM, ENOBUFS, EADDRNOTAVAIL].contains {
+            $0 == socketError || Int($0) == connectError
+        }
     }
 
     /// The request is about to be written on a connection to `address`, new or reused. False ends the exchange.
@@ -276,7 +289,6 @@ extension CurlTransfer {
             let address = address.map { String(cString: $0) }
             return CurlTransfer.at(this).mayRequest(on: address) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
         }
-        guard request.addresses != nil else { return }
         relay_curl_set_pointer(easy, CURLOPT_OPENSOCKETDATA, this)
         relay_curl_on_open(easy) { this, _, address in
             guard let address else { return curl_socket_t(-1) }
