@@ -101,7 +101,7 @@ struct EgressPoolTests {
     }
 
     @Test(arguments: UInt64(0)..<50)
-    func `no path carries more than its share and a quarter, and one call`(seed: UInt64) throws {
+    func `no path carries more than its share and a quarter, and one call, or a few`(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let paths = (0..<Int.random(in: 2...6, using: &random)).map {
             EgressPath(id: "p\($0)", route: .source("10.0.0.\($0)"), weight: .random(in: 1...4, using: &random))
@@ -119,7 +119,8 @@ struct EgressPoolTests {
             open.append(path.id)
             let share = Double(open.count * path.weight) / Double(paths.reduce(0) { $0 + $1.weight })
             let carried = open.count { $0 == path.id }
-            #expect(Double(carried) <= EgressPool.loadFactor * share + 1, "seed \(seed)")
+            #expect(
+                Double(carried) <= max(EgressPool.loadFactor * share + 1, Double(EgressPool.fewCalls)), "seed \(seed)")
         }
         #expect(pool.states(at: Self.now).reduce(0) { $0 + $1.inFlight } == open.count)
     }

@@ -1,8 +1,8 @@
 /// Which egress paths may be used, and which one a call takes.
 ///
 /// A key's calls go the same way as long as they can (rendezvous hashing: a path that comes or goes moves only its own
-/// keys); weights say how many keys a path gets. No path carries more than 1.25 × its share of the calls in flight, and
-/// one: what is beyond goes the key's next way. Paths of preferred regions go before all others.
+/// keys); weights say how many keys a path gets. No path carries more than 1.25 × its share of the calls in flight and
+/// one, or 8: what is beyond goes the key's next way. Paths of preferred regions go before all others.
 package struct EgressPool: Sendable {
     package enum State: Hashable, Sendable {
         case passing
@@ -22,6 +22,8 @@ package struct EgressPool: Sendable {
 
     /// No path carries more than this times its share of the calls in flight, and one.
     package static let loadFactor = 1.25
+    /// So few calls are no load: to spread them would only open connections that are cold.
+    package static let fewCalls = 8
 
     private struct Entry: Sendable {
         var path: EgressPath
@@ -73,7 +75,7 @@ package struct EgressPool: Sendable {
         let load = candidates.reduce(1) { $0 + $1.inFlight }, weights = candidates.reduce(0) { $0 + $1.path.weight }
         let first = ordered.first { entry in
             let share = Double(load * entry.path.weight) / Double(weights)
-            return Double(entry.inFlight) <= Self.loadFactor * share
+            return entry.inFlight < Self.fewCalls || Double(entry.inFlight) <= Self.loadFactor * share
         }
         return (first ?? ordered[0]).path
     }
