@@ -121,7 +121,7 @@ let package = Package(
                 .product(name: "Metrics", package: "swift-metrics"),
             ]
         ),
-        .testTarget(name: "UpstreamTests", dependencies: ["Domain", "TestSupport", "Upstream"]),
+        .testTarget(name: "UpstreamTests", dependencies: ["CCurl", "Domain", "TestSupport", "Upstream"]),
         .testTarget(name: "VaultTests", dependencies: ["Domain", "TestSupport", "Vault"]),
         .testTarget(
             name: "WebhookTests",

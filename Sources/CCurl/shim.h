@@ -20,11 +20,12 @@ static inline CURLcode relay_curl_set_long(CURL *easy, CURLoption option, long v
 }
 
 /// Lets go of a name that is being resolved instead of waiting for its thread, where libcurl can.
-static inline void relay_curl_set_quick_exit(CURL *easy) {
+static inline CURLcode relay_curl_set_quick_exit(CURL *easy) {
 #if LIBCURL_VERSION_NUM >= 0x075700
-    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+    return curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #else
     (void)easy;
+    return CURLE_OK;
 #endif
 }
 

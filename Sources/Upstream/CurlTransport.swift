@@ -16,19 +16,23 @@ package final class CurlTransport: Transport {
     }
 
     private let engines: Mutex<Engines>
+    private let authorities: String?
 
-    /// - Parameter threads: 1 or more; each has its own connections. One is enough for some 15,000 exchanges/s.
+    /// - Parameters:
+    ///   - threads: 1 or more; each has its own connections. One is enough for some 15,000 exchanges/s.
+    ///   - authorities: a PEM file of the only ones that may sign for servers; nil for the system's.
     /// - Throws: `internal_fault` if the system gives no thread or file descriptor.
-    package init(threads: Int = 1) throws(RelayError) {
+    package init(threads: Int = 1, authorities: String? = nil) throws(RelayError) {
         var shared: [CurlEngine] = []
         do throws(RelayError) {
-            for _ in 0..<max(1, threads) { shared.append(try CurlEngine()) }
+            for _ in 0..<max(1, threads) { shared.append(try CurlEngine(authorities: authorities)) }
         } catch {
             for engine in shared { engine.shutdown() }
             throw error
         }
         let started = shared
         self.engines = Mutex(Engines(shared: started))
+        self.authorities = authorities
     }
 
     deinit {
@@ -64,7 +68,7 @@ package final class CurlTransport: Transport {
             }
             if let engine = engines.bySource[address] { return .success(engine) }
             do throws(RelayError) {
-                let engine = try CurlEngine()
+                let engine = try CurlEngine(authorities: authorities)
                 engines.bySource[address] = engine
                 return .success(engine)
             } catch {

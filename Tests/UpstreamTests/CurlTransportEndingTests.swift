@@ -163,6 +163,19 @@ struct CurlTransportEndingTests {
         #expect(head.contains("Proxy-Authorization: Basic dXNlcjp3b3Jk\r\n"))
     }
 
+    @Test func `a source address that is not this machine's is a connect failure`() async throws {
+        let path = EgressPath(id: "s", route: .source("192.0.2.1"))
+        let failure = await self.failure(of: request("http://127.0.0.1:1/"), over: path)
+        #expect(failure?.kind == .connect && failure?.maybeSent == false)
+    }
+
+    @Test func `an option that libcurl refuses fails the exchange unsent and says which`() async throws {
+        let path = EgressPath(id: "s", route: .source(String(repeating: "1", count: 9_000_000)))
+        let failure = await self.failure(of: request("http://127.0.0.1:1/"), over: path)
+        #expect(failure?.kind == .malformed && failure?.maybeSent == false)
+        #expect(failure?.detail.contains("CURLOPT_INTERFACE") == true, "\(String(describing: failure))")
+    }
+
     @Test func `a source path binds its address, and others do not reuse its connections`() async throws {
         let server = try LoopbackServer { connection in
             while connection.readRequest() != nil { connection.answer([]) }

@@ -27,7 +27,8 @@ struct InteractiveOutcome: Sendable {
         case .keyRefused: throw Self.keysRefused
         case .egressRefused: throw Self.unreachable("the upstream refused every way out that was tried")
         case .egressFault(let failure) where failure.kind == .altered: throw Self.altered
-        case .egressFault(let failure) where failure.kind == .exhausted: throw Self.exhausted
+        case .egressFault(let failure) where failure.kind == .exhausted && !failure.maybeSent:
+            throw Self.exhausted
         case .egressFault(let failure):
             throw Self.unreachable(failure.kind.rawValue, mayBeExecuted: verdict.isMaybeBilled)
         case .success, .clientFault, .permissionRefused, .rateLimited, .spendLimited, .overloaded, .upstreamFault,

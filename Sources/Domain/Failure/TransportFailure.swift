@@ -21,7 +21,7 @@ package struct TransportFailure: Error, Hashable, Sendable {
         case tooLarge = "too_large"
         /// The request's bytes were no longer those that were taken in; nothing was sent.
         case altered
-        /// This machine is out of sockets, ports or memory; nothing was sent, and nobody else is to blame.
+        /// This machine is out of sockets, ports or memory; nobody else is to blame. Only memory can fail after sending.
         case exhausted
         /// We cancelled it.
         case canceled

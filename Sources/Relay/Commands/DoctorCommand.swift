@@ -49,7 +49,7 @@ struct DoctorCommand: AsyncParsableCommand {
             report.fail("upstream keys", "There is no key: printf %s \"$ANTHROPIC_API_KEY\" | relay keys add default")
         }
         let sealer = SecretSealer(master: master)
-        guard let client = report.check("libcurl", { try CurlTransport() }) else { return }
+        guard let client = report.check("libcurl", { try CurlTransport(upstreamOf: settings) }) else { return }
         for key in stored {
             await report.check("key '\(key.id)' at \(settings.upstream)") {
                 try await probe(sealer.open(key.sealedSecret, for: KeyDirectory.owner(key.id)), settings, client)

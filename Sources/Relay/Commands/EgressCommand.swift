@@ -45,7 +45,7 @@ struct EgressCommand: AsyncParsableCommand {
         func run() async throws {
             let settings = try common.settings()
             let paths = try id.map { [try EgressCommand.path($0, in: settings)] } ?? settings.paths
-            let transport = try CurlTransport()
+            let transport = try CurlTransport(upstreamOf: settings)
             defer { transport.shutdown() }
             let gateway = Gateway(
                 configuration: GatewayConfiguration(upstream: settings.upstream, egress: paths),

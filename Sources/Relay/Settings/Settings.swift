@@ -44,6 +44,8 @@ struct Settings: Sendable {
     var webhookInlineLimit = 256 * 1024
     var webhookConcurrency = 64
 
+    /// Empty: the system's authorities.
+    var authorityFile = ""
     var connectTimeout = Duration.seconds(10)
     var firstByteTimeout = Duration.seconds(900)
     var idleTimeout = Duration.seconds(900)
@@ -79,6 +81,7 @@ struct Settings: Sendable {
     /// - Throws: `configuration_invalid`.
     func check() throws(RelayError) {
         try UpstreamAddress.check(upstream)
+        _ = try AuthorityFile(authorityFile)
         _ = try ListenAddress(listen)
         _ = try WebhookRules(self)
         _ = try LogLevel.parse(logLevel)

@@ -14,16 +14,21 @@ final class CurlEngine: Sendable {
         var orders: [Order] = []
         var isStopping = false
         var thread: pthread_t?
+        /// What calls after the end are told.
+        var refusal = CurlEngine.stopped(maybeSent: false)
     }
 
     private let poll: EventPoll
+    private let authorities: String?
     private let inbox = Mutex(Inbox())
 
     /// Starts the thread.
+    /// - Parameter authorities: a PEM file of those that may sign for servers; nil for the system's.
     /// - Throws: `internal_fault` if the system gives no thread or file descriptor.
-    init() throws(RelayError) {
+    init(authorities: String?) throws(RelayError) {
         guard let poll = EventPoll() else { throw Self.startFailure }
         self.poll = poll
+        self.authorities = authorities
         // The thread holds a reference of its own until it ends, so the engine outlives every callback.
         let this = Unmanaged.passRetained(self).toOpaque()
         var thread = pthread_t()
@@ -47,7 +52,7 @@ final class CurlEngine: Sendable {
             self?.post(wish == .resume ? .resume(mailbox) : .cancel(mailbox))
         }
         if !post(.start(request, path, mailbox)) {
-            mailbox.put(head: nil, chunk: [], ending: .failed(Self.stopped(maybeSent: false)))
+            mailbox.put(head: nil, chunk: [], ending: .failed(inbox.withLock { $0.refusal }))
         }
         return mailbox
     }
@@ -87,17 +92,19 @@ final class CurlEngine: Sendable {
 
     /// Without libcurl (out of memory, or it does not start) every exchange fails at once.
     private func refuseAll() {
+        let failure = TransportFailure(.exhausted, maybeSent: false, detail: "libcurl could not be started")
         let orders = inbox.withLock { inbox in
             inbox.isStopping = true
+            inbox.refusal = failure
             return inbox.orders
         }
         for case .start(_, _, let mailbox) in orders {
-            mailbox.put(head: nil, chunk: [], ending: .failed(Self.stopped(maybeSent: false)))
+            mailbox.put(head: nil, chunk: [], ending: .failed(failure))
         }
     }
 
     private func run() {
-        guard let multi = CurlMulti(poll: poll) else { return refuseAll() }
+        guard let multi = CurlMulti(poll: poll, authorities: authorities) else { return refuseAll() }
         var orders: [Order] = []
         var events: [EventPoll.Event] = []
         while true {

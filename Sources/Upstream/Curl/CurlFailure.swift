@@ -8,9 +8,13 @@ extension TransportFailure {
             self.init(.addressRefused, maybeSent: false, detail: "policy does not allow connections to \(address)")
             return
         }
-        if code == CURLE_OUT_OF_MEMORY || (code == CURLE_COULDNT_CONNECT && transfer.lacksSocket) {
+        let isOurs = transfer.scarcity.explains(
+            code, systemError: transfer.systemError, hasSpareDescriptors: SocketScarcity.hasSpareDescriptors)
+        if isOurs {
+            // Memory may run out in the middle of an answer, too.
             self.init(
-                .exhausted, maybeSent: false, detail: "this machine has no socket, port or memory left for a call")
+                .exhausted, maybeSent: transfer.maybeSent,
+                detail: "this machine has no socket, port or memory left for a call")
             return
         }
         if transfer.isRepeatRefused {
@@ -20,6 +24,10 @@ extension TransportFailure {
         let kind = Self.kind(of: code, isAnswering: transfer.isAnswering)
         let words = String(cString: curl_easy_strerror(code))  // the general words: the error buffer may quote URLs
         self.init(kind, maybeSent: transfer.maybeSent, detail: words)
+    }
+
+    static var outOfMemory: TransportFailure {
+        TransportFailure(.exhausted, maybeSent: false, detail: "out of memory for another call")
     }
 
     private static func kind(of code: CURLcode, isAnswering: Bool) -> Kind {

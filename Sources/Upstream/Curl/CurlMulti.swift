@@ -9,9 +9,12 @@ final class CurlMulti {
     private static let spareLimit = 256
     /// Idle connections kept open; the limit on their age is the transfers'.
     private static let connectionLimit = 1024
+    /// Streams on one HTTP/2 connection, if the peer allows as many; more open another connection.
+    private static let streamLimit = 1000
 
     private let multi: UnsafeMutableRawPointer
     private let poll: EventPoll
+    private let authorities: String?
     private var transfers: [ObjectIdentifier: CurlTransfer] = [:]
     private var spares: [UnsafeMutableRawPointer] = []
     /// Touched since the last hand-over.
@@ -21,12 +24,20 @@ final class CurlMulti {
     /// No transfer's clock runs out before this; nil for none at all.
     private var nextClock: ContinuousTicks?
 
-    init?(poll: EventPoll) {
+    /// nil if libcurl cannot be started.
+    init?(poll: EventPoll, authorities: String?) {
         guard Self.isReady, let multi = curl_multi_init() else { return nil }
         self.multi = multi
         self.poll = poll
-        relay_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, Self.connectionLimit)
-        setCallbacks()
+        self.authorities = authorities
+        let results = [
+            relay_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, Self.connectionLimit),
+            relay_curl_multi_set_long(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, Self.streamLimit),
+        ]
+        guard (results + setCallbacks()).allSatisfy({ $0 == CURLM_OK }) else {
+            curl_multi_cleanup(multi)
+            return nil
+        }
     }
 
     /// Ends what is in flight.
@@ -82,19 +93,28 @@ final class CurlMulti {
 
     private func start(_ request: HTTPRequest, _ path: EgressPath, _ mailbox: AnswerMailbox) {
         guard let easy = spares.popLast() ?? curl_easy_init() else {
-            let failure = TransportFailure(.exhausted, maybeSent: false, detail: "out of memory for another call")
-            return mailbox.put(head: nil, chunk: [], ending: .failed(failure))
+            return mailbox.put(head: nil, chunk: [], ending: .failed(.outOfMemory))
         }
         do throws(TransportFailure) {
             let transfer = try CurlTransfer(
-                easy: easy, request: request, path: path, mailbox: mailbox, at: .now, owner: self)
+                easy: easy, request: request, path: path, mailbox: mailbox, authorities: authorities, at: .now,
+                owner: self)
             transfers[ObjectIdentifier(mailbox)] = transfer
-            curl_multi_add_handle(multi, easy)
+            try add(easy)
             watchClock(of: transfer)
         } catch {
+            transfers[ObjectIdentifier(mailbox)] = nil
             recycle(easy)
             mailbox.put(head: nil, chunk: [], ending: .failed(error))
         }
+    }
+
+    private func add(_ easy: UnsafeMutableRawPointer) throws(TransportFailure) {
+        let result = curl_multi_add_handle(multi, easy)
+        guard result != CURLM_OK else { return }
+        guard result != CURLM_OUT_OF_MEMORY else { throw .outOfMemory }
+        let words = String(cString: curl_multi_strerror(result))
+        throw TransportFailure(.malformed, maybeSent: false, detail: "libcurl does not take the call: \(words)")
     }
 
     /// Removing a handle in mid-transfer closes its connection (HTTP/1) or resets its stream (HTTP/2).
@@ -151,19 +171,21 @@ final class CurlMulti {
     // MARK: What libcurl asks for
 
     /// libcurl keeps an unretained pointer to this object, which cleans up the multi handle before it goes.
-    private func setCallbacks() {
+    private func setCallbacks() -> [CURLMcode] {
         let this = Unmanaged.passUnretained(self).toOpaque()
-        relay_curl_multi_set_pointer(multi, CURLMOPT_SOCKETDATA, this)
-        relay_curl_multi_set_pointer(multi, CURLMOPT_TIMERDATA, this)
-        relay_curl_multi_on_socket(multi) { _, socket, action, this, known in
+        let onSocket = relay_curl_multi_on_socket(multi) { _, socket, action, this, known in
             CurlMulti.at(this).watch(socket, action, isKnown: known != nil)
             return 0
         }
-        relay_curl_multi_on_timer(multi) { _, milliseconds, this in
+        let onTimer = relay_curl_multi_on_timer(multi) { _, milliseconds, this in
             let delay: ContinuousTicks? = milliseconds < 0 ? nil : .now.advanced(by: .milliseconds(milliseconds))
             CurlMulti.at(this).timer = delay
             return 0
         }
+        return [
+            relay_curl_multi_set_pointer(multi, CURLMOPT_SOCKETDATA, this),
+            relay_curl_multi_set_pointer(multi, CURLMOPT_TIMERDATA, this), onSocket, onTimer,
+        ]
     }
 
     /// A socket once assigned a pointer is known to the poll; which pointer does not matter.

@@ -10,16 +10,15 @@ final class CurlTransfer {
     let request: HTTPRequest
     let mailbox: AnswerMailbox
     /// libcurl reads the body from here while the transfer lives; freed with it.
-    private let body: UnsafeMutableBufferPointer<UInt8>?
-    private var lists: [UnsafeMutablePointer<curl_slist>] = []
+    let body: UnsafeMutableBufferPointer<UInt8>?
+    var lists: [UnsafeMutablePointer<curl_slist>] = []
     private var parser = HeadParser()
     private var head: AnswerMailbox.Head?
     private var chunk: [UInt8] = []
     /// An address that policy refused, in text.
     private(set) var refusedAddress: String?
     private(set) var isRepeatRefused = false
-    /// Of the last socket that could not be opened.
-    private var socketError: Int32 = 0
+    private(set) var scarcity = SocketScarcity()
     private(set) var clocks: ExchangeClocks
     private var bytesBeforeRequest: Int?
     private unowned let owner: CurlMulti
@@ -28,8 +27,7 @@ final class CurlTransfer {
 
     init(
         easy: UnsafeMutableRawPointer, request: HTTPRequest, path: EgressPath, mailbox: AnswerMailbox,
-        at now: ContinuousTicks,
-        owner: CurlMulti
+        authorities: String?, at now: ContinuousTicks, owner: CurlMulti
     ) throws(TransportFailure) {
         self.easy = easy
         self.request = request
@@ -43,7 +41,7 @@ final class CurlTransfer {
         } else {
             self.body = nil
         }
-        try configure(path)
+        try configure(path, authorities: authorities)
     }
 
     deinit {
@@ -135,17 +133,15 @@ extension CurlTransfer {
         }
         let type = address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue)
         let opened = socket(address.pointee.family, type, address.pointee.protocol)
-        socketError = opened < 0 ? errno : 0
+        scarcity.openedSocket(family: address.pointee.family, error: opened < 0 ? errno : 0)
         return opened
     }
 
-    /// Whether the system had no socket, or no port, for it.
-    var lacksSocket: Bool {
-        var connectError = 0
-        relay_curl_get_long(easy, CURLINFO_OS_ERRNO, &connectError)
-        return [EMFILE, ENFILE, ENOMEM, ENOBUFS, EADDRNOTAVAIL].contains {
-            $0 == socketError || Int($0) == connectError
-        }
+    /// The system's error that libcurl met last; 0 if none.
+    var systemError: Int32 {
+        var error = 0
+        relay_curl_get_long(easy, CURLINFO_OS_ERRNO, &error)
+        return Int32(truncatingIfNeeded: error)
     }
 
     /// The request is about to be written on a connection to `address`, new or reused. False ends the exchange.
@@ -172,133 +168,5 @@ extension CurlTransfer {
 
     private var isSafeToRepeat: Bool {
         request.method == "GET" || request.method == "HEAD" || request.method == "OPTIONS"
-    }
-}
-
-// MARK: What libcurl is told
-
-extension CurlTransfer {
-    private func configure(_ path: EgressPath) throws(TransportFailure) {
-        guard !request.headers.contains(where: { Self.breaksLine($0.name) || Self.breaksLine($0.value) }) else {
-            throw TransportFailure(.malformed, maybeSent: false, detail: "a request header holds a line break")
-        }
-        try setConnection()
-        try setRoute(path)
-        setCallbacks()
-        try setMethod()
-        set(CURLOPT_HTTPHEADER, list: headerLines())
-    }
-
-    private func setConnection() throws(TransportFailure) {
-        let result = relay_curl_set_text(easy, CURLOPT_URL, request.url)
-        guard result == CURLE_OK else {
-            throw TransportFailure(.malformed, maybeSent: false, detail: "the URL cannot be used")
-        }
-        relay_curl_only_http(easy)
-        set(CURLOPT_NOSIGNAL, 1)
-        relay_curl_set_quick_exit(easy)
-        set(CURLOPT_PATH_AS_IS, 1)
-        set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1)
-        set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
-        set(CURLOPT_TCP_KEEPALIVE, 1)
-        set(CURLOPT_TCP_KEEPIDLE, 60)
-        set(CURLOPT_TCP_KEEPINTVL, 15)
-        set(CURLOPT_MAXAGE_CONN, 300)  // NATs forget idle connections after 350 s
-        set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
-        set(CURLOPT_CONNECTTIMEOUT_MS, Int(max(1, request.timeouts.connect.microseconds / 1000)))
-    }
-
-    private func setRoute(_ path: EgressPath) throws(TransportFailure) {
-        var proxy = ""  // not nil: libcurl would then look for one in the environment
-        switch path.route {
-        case .direct: break
-        case .proxy(let url): proxy = url.reveal()
-        case .source(let address): relay_curl_set_text(easy, CURLOPT_INTERFACE, "host!\(address)")
-        case .entry(let address): set(CURLOPT_CONNECT_TO, list: ["::\(address)"])
-        }
-        guard relay_curl_set_text(easy, CURLOPT_PROXY, proxy) == CURLE_OK else {
-            throw TransportFailure(.proxy, maybeSent: false, detail: "the proxy's URL cannot be used")
-        }
-    }
-
-    private func setMethod() throws(TransportFailure) {
-        let sendsBody = request.body != nil || ["POST", "PUT", "PATCH"].contains(request.method)
-        if sendsBody {
-            set(CURLOPT_POST, 1)
-            // An empty body needs a pointer all the same: without one libcurl would ask a callback for the bytes.
-            relay_curl_set_size(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body?.count ?? 0))
-            if let body {
-                relay_curl_set_pointer(easy, CURLOPT_POSTFIELDS, body.baseAddress)
-            } else {
-                relay_curl_set_text(easy, CURLOPT_COPYPOSTFIELDS, "")
-            }
-        }
-        if request.method == "HEAD" {
-            set(CURLOPT_NOBODY, 1)
-        } else if request.method != (sendsBody ? "POST" : "GET") {
-            relay_curl_set_text(easy, CURLOPT_CUSTOMREQUEST, request.method)
-        }
-    }
-
-    /// Ours in their order. `Name:` alone keeps libcurl from adding its own; `Name;` sends an empty value.
-    private func headerLines() -> [String] {
-        var lines: [String] = []
-        var missing: Set<String> = ["accept", "content-type", "expect"]
-        for field in request.headers {
-            let name = field.name.lowercased()
-            if name == "content-length" || name == "transfer-encoding" || name == "expect" { continue }
-            missing.remove(name)
-            lines.append(field.value.isEmpty ? "\(field.name);" : "\(field.name): \(field.value)")
-        }
-        return lines + missing.map { "\($0):" }
-    }
-
-    private static func breaksLine(_ text: String) -> Bool {
-        text.utf8.contains { $0 == 0x0A || $0 == 0x0D || $0 == 0 }
-    }
-
-    private func set(_ option: CURLoption, _ value: Int) {
-        relay_curl_set_long(easy, option, value)
-    }
-
-    private func set(_ option: CURLoption, list lines: [String]) {
-        var list: UnsafeMutablePointer<curl_slist>?
-        for line in lines { list = curl_slist_append(list, line) }
-        guard let list else { return }
-        lists.append(list)
-        relay_curl_set_list(easy, option, list)
-    }
-
-    /// libcurl keeps an unretained pointer to this object. The engine's table of transfers owns it, and drops it only after
-    /// `curl_multi_remove_handle`, after which libcurl calls back no more.
-    private func setCallbacks() {
-        let this = Unmanaged.passUnretained(self).toOpaque()
-        relay_curl_set_pointer(easy, CURLOPT_PRIVATE, this)
-        relay_curl_set_pointer(easy, CURLOPT_HEADERDATA, this)
-        relay_curl_set_pointer(easy, CURLOPT_WRITEDATA, this)
-        relay_curl_set_pointer(easy, CURLOPT_PREREQDATA, this)
-        relay_curl_on_header(easy) { bytes, size, count, this in
-            CurlTransfer.at(this).take(header: UnsafeRawBufferPointer(start: bytes, count: size * count))
-            return size * count
-        }
-        relay_curl_on_body(easy) { bytes, size, count, this in
-            let bytes = UnsafeRawBufferPointer(start: bytes, count: size * count)
-            return CurlTransfer.at(this).take(body: bytes) ? bytes.count : Int(CURL_WRITEFUNC_PAUSE)
-        }
-        relay_curl_on_request(easy) { this, address, _, _, _ in
-            let address = address.map { String(cString: $0) }
-            return CurlTransfer.at(this).mayRequest(on: address) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
-        }
-        relay_curl_set_pointer(easy, CURLOPT_OPENSOCKETDATA, this)
-        relay_curl_on_open(easy) { this, _, address in
-            guard let address else { return curl_socket_t(-1) }
-            return CurlTransfer.at(this).openSocket(address)
-        }
-    }
-
-    /// The transfer that a callback is about.
-    static func at(_ pointer: UnsafeMutableRawPointer?) -> CurlTransfer {
-        guard let pointer else { preconditionFailure("libcurl lost the pointer it was given") }
-        return Unmanaged<CurlTransfer>.fromOpaque(pointer).takeUnretainedValue()
     }
 }
