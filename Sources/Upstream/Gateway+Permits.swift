@@ -3,6 +3,7 @@ import Synchronization
 
 extension Gateway {
     /// Slots for jobs that begin later than this are not taken: what a killed process has taken is lost to the others.
+    /// A call waits as long at most for the organization whose prompt cache it wants.
     private static var horizon: Duration { .milliseconds(100) }
     /// A wait is cut into pieces of this length, so that a key that comes back or is new is seen.
     private static var longestNap: Duration { .seconds(1) }
@@ -91,10 +92,12 @@ extension Gateway {
         guard room > 0 else { return .wait(until: now.advanced(by: Self.windowNap)) }
         let limit = min(limit, room)
         let ordered = KeyOrder.of(usable, for: demand.prefix)
+        // Who waits takes the first key that may begin now; only for its prompt cache it waits for one a moment.
+        let horizon = demand.urgency == .interactive && demand.prefix == nil ? .zero : Self.horizon
         var permits: [Permit] = []
         var next: (key: UpstreamKey, at: Timestamp)?
         for key in ordered where permits.count < limit {
-            switch try await offer(of: key, limit: limit - permits.count, demand, horizon: Self.horizon, at: now) {
+            switch try await offer(of: key, limit: limit - permits.count, demand, horizon: horizon, at: now) {
             case .permits(let more): permits += more
             case .wait(let until): if next.map({ until < $0.at }) ?? true { next = (key, until) }
             }

@@ -13,9 +13,18 @@ import Testing
         }
     }
 
-    @Test func `what the provider asks for is honoured at once, up to ten minutes, and never shortened`() {
+    @Test func `a single overload that asks for a rest rests its own call, and a success ends the row`() {
         var brake = OverloadBrake()
-        brake.overloaded(retryAfter: .seconds(5), at: now)
+        for _ in 0..<100 {
+            brake.overloaded(retryAfter: .seconds(5), at: now)
+            #expect(brake.rests(at: now) == nil)
+            brake.succeeded()
+        }
+    }
+
+    @Test func `what is asked for twice in a row everybody honours, up to ten minutes, and it is never shortened`() {
+        var brake = OverloadBrake()
+        for _ in 0..<2 { brake.overloaded(retryAfter: .seconds(5), at: now) }
         #expect(brake.rests(at: now) == now.advanced(by: .seconds(5)))
         brake.overloaded(retryAfter: .seconds(2), at: now)
         #expect(brake.rests(at: now) == now.advanced(by: .seconds(5)))

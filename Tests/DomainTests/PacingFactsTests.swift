@@ -83,9 +83,11 @@ struct PacingFactsTests {
 
     @Test func `calls that share a cacheable prefix have one fingerprint`() {
         func body(_ system: String, _ messages: String) -> [UInt8] {
-            Array(#"{"model":"claude-sonnet-5","max_tokens":9,"system":"\#(system)","messages":[\#(messages)]}"#.utf8)
+            let mark = #""cache_control":{"type":"ephemeral"}"#
+            let marked = #"[{"type":"text","text":"\#(system)",\#(mark)}]"#
+            return Array(#"{"model":"claude-sonnet-5","system":\#(marked),"messages":[\#(messages)]}"#.utf8)
         }
-        let long = String(repeating: "law ", count: 2000)
+        let long = String(repeating: "law_", count: 2000)
         let hello = #"{"role":"user","content":"hello"}"#, other = #"{"role":"user","content":"bye"}"#
         #expect(PromptPrefix.fingerprint(of: body(long, hello)) == PromptPrefix.fingerprint(of: body(long, other)))
         #expect(PromptPrefix.fingerprint(of: body("s", hello)) != PromptPrefix.fingerprint(of: body("s", other)))
@@ -93,7 +95,8 @@ struct PacingFactsTests {
         #expect(
             PromptPrefix.fingerprint(of: body("s", hello))
                 == PromptPrefix.fingerprint(of: body("s", "\(hello),\(other)")))
-        #expect(PromptPrefix.fingerprint(of: Array("[]".utf8)) == nil)
+        #expect(PromptPrefix.fingerprint(of: Array(#"["cache_control"]"#.utf8)) == nil)
+        #expect(PromptPrefix.fingerprint(of: Array(#"{"model":"m","messages":[\#(hello)]}"#.utf8)) == nil)
     }
 
     @Test func `jobs take permits of the organization that holds their prefix, each permit once`() {

@@ -138,6 +138,22 @@ struct GatewayScopeTests {
         }
     }
 
+    @Test func `an interactive call without a prefix takes a key that is free now rather than wait for another`()
+        async throws
+    {
+        let rate = PacingRate(requestsPerSecond: 20)
+        let keys = ["a", "b"].map { UpstreamKey(id: $0, organization: $0, secret: Secret($0), rate: rate) }
+        let gateway = gateway(keys) { _, _ in Self.ok() }
+        var permits: [Permit] = []
+        for _ in 0..<3 {
+            permits += try await gateway.permits(
+                upTo: 1, for: CallDemand(.interactive, model: Self.sonnet), within: .seconds(5))
+        }
+        #expect(permits.prefix(2).map(\.start) == [clock.timestamp, clock.timestamp])
+        #expect(Set(permits.prefix(2).map(\.key.id)) == ["a", "b"])
+        #expect(permits.last?.start == clock.timestamp.advanced(by: .milliseconds(50)))
+    }
+
     @Test func `calls that share a prefix go to one organization as long as it has room`() async throws {
         let keys = ["a", "b", "c"].map { Self.key($0, $0) }
         let gateway = gateway(keys) { _, _ in Self.ok() }

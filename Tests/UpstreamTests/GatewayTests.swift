@@ -224,8 +224,8 @@ struct GatewayTests {
         }
         #expect(try await stream.body.collect(limit: 10) == Array("data".utf8))
         #expect(gateway.status().inFlight == 1)
-        await gateway.book(.overloaded(retryAfter: .seconds(1)), of: stream, usage: nil)
-        #expect(gateway.status().inFlight == 0 && gateway.status().overloadedUntil != nil)
+        await gateway.book(.spendLimited, of: stream, usage: nil)
+        #expect(gateway.status().inFlight == 0 && gateway.status().keys.first?.outage != nil)
     }
 
     @Test func `any other answer opens settled`() async throws {

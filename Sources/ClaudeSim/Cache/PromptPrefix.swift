@@ -7,9 +7,6 @@ struct PromptPrefix: Hashable, Sendable {
     }
 
     static let none = PromptPrefix(breakpoints: [])
-    /// Tools and system of at least this many bytes are kept without being marked.
-    static let unmarkedBytes = 4_096
-
     /// In the order of the request: each contains the ones before it.
     let breakpoints: [Breakpoint]
 
@@ -22,9 +19,7 @@ struct PromptPrefix: Hashable, Sendable {
     ///   - body: valid JSON.
     init(modelLiteral: String, tools: Range<Int>?, system: Range<Int>?, messages: Range<Int>?, body: [UInt8]) {
         var walk = PrefixWalk(body, seed: Array(modelLiteral.utf8))
-        for section in [tools, system] { walk.pass(section) }
-        if walk.breakpoints.isEmpty, walk.bytes >= Self.unmarkedBytes { walk.mark() }
-        walk.pass(messages)
+        for section in [tools, system, messages] { walk.pass(section) }
         breakpoints = walk.breakpoints
     }
 }
@@ -37,7 +32,7 @@ private struct PrefixWalk {
 
     private let body: [UInt8]
     private var hash: Fingerprint
-    private(set) var bytes = 0
+    private var bytes = 0
     private(set) var breakpoints: [PromptPrefix.Breakpoint] = []
 
     init(_ body: [UInt8], seed: [UInt8]) {
@@ -45,7 +40,7 @@ private struct PrefixWalk {
         hash = Fingerprint(of: seed)
     }
 
-    mutating func mark() {
+    private mutating func mark() {
         breakpoints.append(.init(fingerprint: hash, bytes: bytes))
     }
 

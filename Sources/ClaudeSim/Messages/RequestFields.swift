@@ -56,8 +56,7 @@ struct RequestFields: Hashable, Sendable {
 
     /// Most bodies are told apart by one fast search: they have nothing to keep.
     private mutating func readPrefix(_ body: [UInt8]) {
-        let unmarked = (tools?.count ?? 0) + (system?.count ?? 0)
-        guard unmarked >= PromptPrefix.unmarkedBytes || Self.mentionsCache(body) else { return }
+        guard Self.mentionsCache(body) else { return }
         prefix = PromptPrefix(
             modelLiteral: modelLiteral, tools: tools, system: system, messages: messages, body: body)
     }

@@ -1,7 +1,7 @@
 /// Slows the whole provider down when it is overloaded.
 ///
-/// A rest for everybody: as long as an overload asks; else, from the third overload in a row on, 0.25 s, doubling with
-/// each further one to 8 s. A success ends the row. And a window of calls in flight (AIMD): when about a third of the
+/// A rest for everybody: from the second overload in a row on as long as it asks; if it does not ask, from the third on
+/// 0.25 s, doubling with each further one to 8 s. A success ends the row. And a window of calls in flight (AIMD): when about a third of the
 /// answers are overloads, it shrinks to 0.7 of what was in flight, at most once a second; each window of successes
 /// lets it grow by one call, until it limits nothing.
 ///
@@ -14,6 +14,8 @@ package struct OverloadBrake: Sendable {
 
     /// Overloads in a row that cost nothing.
     package static let tolerated = 2
+    /// The same of those that ask for a rest.
+    private static let toleratedAsking = 1
     /// The share of overloads among the answers, the last sixteen or so, that shrinks the window.
     package static let cutShare = 0.3
     private static let cutFactor = 0.7
@@ -48,7 +50,7 @@ package struct OverloadBrake: Sendable {
         share += (1 - share) / 16
         shrink(inFlight, at: now)
         if rests(at: now) == nil { inRow += 1 }
-        guard let rest = retryAfter.map({ min($0, Self.askedLimit) }) ?? ownRest else { return }
+        guard let rest = retryAfter == nil ? ownRest : retryAfter.flatMap(askedRest) else { return }
         let until = now.advanced(by: rest)
         restsUntil = max(until, restsUntil ?? until)
     }
@@ -59,6 +61,10 @@ package struct OverloadBrake: Sendable {
         cutAt = now
         if window == nil { peak = Double(max(inFlight, 1)) }
         window = max(1, min(window ?? .infinity, Double(max(inFlight, 1))) * Self.cutFactor)
+    }
+
+    private func askedRest(_ asked: Duration) -> Duration? {
+        inRow > Self.toleratedAsking ? min(asked, Self.askedLimit) : nil
     }
 
     private var ownRest: Duration? {
