@@ -71,10 +71,12 @@ def test_ten_thousand_requests_each_get_their_own_outcome(world):
     assert batch.ended_at is None and batch.expires_at > batch.created_at
     with pytest.raises(anthropic.AnthropicError):
         batches.results(batch.id)
-    canceled = sum(cancels(client, 20))
+    asked = 20
+    canceled = sum(cancels(client, asked))
     batch = ended(batches, batch.id, total)
     counts, outcomes = counted(batch), Counter(wanted.values())
-    assert counts["canceled"] == canceled > 0 and counts["expired"] > 0 and counts["errored"] > outcomes["relay"]
+    assert 0 < canceled <= counts["canceled"] <= asked, "one that was already running is stopped, or ends by itself"
+    assert counts["expired"] > 0 and counts["errored"] > outcomes["relay"]
     seen, texts, kinds, too_large = set(), set(), Counter(), set()
     for line in batches.results(batch.id):
         assert line.custom_id not in seen
