@@ -33,6 +33,15 @@ package enum MetricName {
     /// Gauge, s: how long the provider is still given a rest after overloads.
     package static let overloadRest = "relay_overload_rest_seconds"
 
+    /// Counter: exchanges with the upstream, by egress path, outcome and connection (new, reused).
+    package static let exchanges = "relay_upstream_exchanges_total"
+    /// Counter: exchanges begun anew because a reused connection was dead before a byte was sent; by egress path.
+    package static let exchangeRepeats = "relay_upstream_repeats_total"
+    /// Histogram, s: phases of exchanges (connect, first_byte, between_bytes, total), by egress path.
+    package static let exchangePhases = "relay_upstream_phase_seconds"
+    /// Gauge: open sockets to the upstream and its proxies, by egress path.
+    package static let sockets = "relay_upstream_sockets"
+
     /// What `# HELP` says of each.
     static let help = [
         requests: "Calls answered, by HTTP status and method.",
@@ -50,21 +59,31 @@ package enum MetricName {
         keys: "Upstream keys, by state.",
         callsInFlight: "Calls sent to the upstream and not yet booked.",
         overloadRest: "Seconds for which nothing is sent after overloads of the provider.",
+        exchanges: "Exchanges with the upstream, by egress path, outcome and connection.",
+        exchangeRepeats: "Exchanges begun anew: a reused connection was dead before a byte was sent.",
+        exchangePhases: "Seconds of an exchange's phases, by egress path; between_bytes is its longest wait.",
+        sockets: "Open sockets to the upstream and its proxies, by egress path.",
         storeReadable: "1 if the store's figures are of now, 0 if they are the last known.",
     ]
 
     /// The upper bounds of each histogram's buckets; ``defaultBuckets`` for any other.
-    static let buckets: [String: [Double]] = [responseTime: [50, 100, 200, 500, 1000]]
+    static let buckets: [String: [Double]] = [
+        responseTime: [50, 100, 200, 500, 1000],
+        exchangePhases: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600],
+    ]
     static let defaultBuckets: [Double] = [1, 5, 10, 50, 100, 500, 1000, 5000, 10_000, 60_000]
 }
 
 /// The labels of metrics. Values come from closed sets: a label never holds an id.
 package enum MetricLabel {
+    /// `new` or `reused`.
+    package static let connection = "connection"
     package static let method = "method"
     package static let outcome = "outcome"
     package static let part = "part"
     /// An egress path's id: the operator's, from a short list.
     package static let path = "path"
+    package static let phase = "phase"
     package static let state = "state"
     package static let statusCode = "status_code"
     package static let verdict = "verdict"

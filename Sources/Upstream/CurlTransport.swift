@@ -17,15 +17,19 @@ package final class CurlTransport: Transport {
 
     private let engines: Mutex<Engines>
     private let authorities: String?
+    private let observer: (any TransportObserver)?
 
     /// - Parameters:
     ///   - threads: 1 or more; each has its own connections. One is enough for some 15,000 exchanges/s.
     ///   - authorities: a PEM file of the only ones that may sign for servers; nil for the system's.
+    ///   - observer: is told of exchanges and sockets; nil for nobody.
     /// - Throws: `internal_fault` if the system gives no thread or file descriptor.
-    package init(threads: Int = 1, authorities: String? = nil) throws(RelayError) {
+    package init(
+        threads: Int = 1, authorities: String? = nil, observer: (any TransportObserver)? = nil
+    ) throws(RelayError) {
         var shared: [CurlEngine] = []
         do throws(RelayError) {
-            for _ in 0..<max(1, threads) { shared.append(try CurlEngine(authorities: authorities)) }
+            for _ in 0..<max(1, threads) { shared.append(try CurlEngine(authorities: authorities, observer: observer)) }
         } catch {
             for engine in shared { engine.shutdown() }
             throw error
@@ -33,6 +37,7 @@ package final class CurlTransport: Transport {
         let started = shared
         self.engines = Mutex(Engines(shared: started))
         self.authorities = authorities
+        self.observer = observer
     }
 
     deinit {
@@ -68,7 +73,7 @@ package final class CurlTransport: Transport {
             }
             if let engine = engines.bySource[address] { return .success(engine) }
             do throws(RelayError) {
-                let engine = try CurlEngine(authorities: authorities)
+                let engine = try CurlEngine(authorities: authorities, observer: observer)
                 engines.bySource[address] = engine
                 return .success(engine)
             } catch {

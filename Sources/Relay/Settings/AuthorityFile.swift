@@ -33,7 +33,9 @@ struct AuthorityFile {
 
 extension CurlTransport {
     /// One that calls the upstream as the settings say.
-    convenience init(upstreamOf settings: Settings) throws(RelayError) {
-        try self.init(authorities: AuthorityFile(settings.authorityFile).path)
+    convenience init(
+        upstreamOf settings: Settings, observer: (any TransportObserver)? = nil
+    ) throws(RelayError) {
+        try self.init(authorities: AuthorityFile(settings.authorityFile).path, observer: observer)
     }
 }

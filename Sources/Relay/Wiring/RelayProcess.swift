@@ -45,7 +45,7 @@ struct RelayProcess {
         let keys = KeyDirectory(
             store: store, sealer: SecretSealer(master: master), environmentKey: EnvironmentKey.secret, logger: logger)
         try await keys.refresh()
-        let transport = try CurlTransport(upstreamOf: settings)
+        let transport = try CurlTransport(upstreamOf: settings, observer: ExchangeMetrics())
         // Their receivers are anybody's: a name that does not resolve holds up the thread that asks for it.
         let deliveryTransport = try CurlTransport()
         defer {

@@ -13,6 +13,10 @@ final class AnswerMailbox: Sendable {
     enum Ending: Sendable {
         case complete
         case failed(TransportFailure)
+
+        var failure: TransportFailure? {
+            if case .failed(let failure) = self { failure } else { nil }
+        }
     }
 
     /// What the reader asks of the engine.

@@ -20,15 +20,17 @@ final class CurlEngine: Sendable {
 
     private let poll: EventPoll
     private let authorities: String?
+    private let observer: (any TransportObserver)?
     private let inbox = Mutex(Inbox())
 
     /// Starts the thread.
     /// - Parameter authorities: a PEM file of those that may sign for servers; nil for the system's.
     /// - Throws: `internal_fault` if the system gives no thread or file descriptor.
-    init(authorities: String?) throws(RelayError) {
+    init(authorities: String?, observer: (any TransportObserver)?) throws(RelayError) {
         guard let poll = EventPoll() else { throw Self.startFailure }
         self.poll = poll
         self.authorities = authorities
+        self.observer = observer
         // The thread holds a reference of its own until it ends, so the engine outlives every callback.
         let this = Unmanaged.passRetained(self).toOpaque()
         var thread = pthread_t()
@@ -104,7 +106,9 @@ final class CurlEngine: Sendable {
     }
 
     private func run() {
-        guard let multi = CurlMulti(poll: poll, authorities: authorities) else { return refuseAll() }
+        guard let multi = CurlMulti(poll: poll, authorities: authorities, observer: observer) else {
+            return refuseAll()
+        }
         var orders: [Order] = []
         var events: [EventPoll.Event] = []
         while true {

@@ -15,6 +15,9 @@ final class CurlMulti {
     private let multi: UnsafeMutableRawPointer
     private let poll: EventPoll
     private let authorities: String?
+    private let observer: (any TransportObserver)?
+    /// Open ones, by the egress path they belong to.
+    private var sockets: [curl_socket_t: String] = [:]
     private var transfers: [ObjectIdentifier: CurlTransfer] = [:]
     private var spares: [UnsafeMutableRawPointer] = []
     /// Touched since the last hand-over.
@@ -25,11 +28,12 @@ final class CurlMulti {
     private var nextClock: ContinuousTicks?
 
     /// nil if libcurl cannot be started.
-    init?(poll: EventPoll, authorities: String?) {
+    init?(poll: EventPoll, authorities: String?, observer: (any TransportObserver)?) {
         guard Self.isReady, let multi = curl_multi_init() else { return nil }
         self.multi = multi
         self.poll = poll
         self.authorities = authorities
+        self.observer = observer
         let results = [
             relay_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, Self.connectionLimit),
             relay_curl_multi_set_long(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, Self.streamLimit),
@@ -119,6 +123,7 @@ final class CurlMulti {
 
     /// Removing a handle in mid-transfer closes its connection (HTTP/1) or resets its stream (HTTP/2).
     private func end(_ transfer: CurlTransfer, _ ending: AnswerMailbox.Ending) {
+        observer?.exchangeEnded(transfer.report(failure: ending.failure?.kind))
         curl_multi_remove_handle(multi, transfer.easy)
         transfers[ObjectIdentifier(transfer.mailbox)] = nil
         recycle(transfer.easy)
@@ -196,6 +201,22 @@ final class CurlMulti {
         if action & CURL_POLL_OUT != 0 { interest.insert(.write) }
         poll.watch(socket, for: interest, isKnown: isKnown)
         if !isKnown { curl_multi_assign(multi, socket, multi) }
+    }
+
+    /// A transfer opened a socket.
+    func opened(_ socket: curl_socket_t, path: String) {
+        sockets[socket] = path
+        observer?.socketsChanged(path: path, by: 1)
+    }
+
+    /// libcurl closes every socket through this.
+    static let onClose: relay_curl_close_callback = { this, socket in
+        CurlMulti.at(this).close(socket)
+    }
+
+    private func close(_ socket: curl_socket_t) -> Int32 {
+        if let path = sockets.removeValue(forKey: socket) { observer?.socketsChanged(path: path, by: -1) }
+        return Glibc.close(socket)
     }
 
     private static func at(_ pointer: UnsafeMutableRawPointer?) -> CurlMulti {

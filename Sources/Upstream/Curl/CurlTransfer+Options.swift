@@ -160,6 +160,9 @@ extension CurlTransfer {
             return CurlTransfer.at(this).openSocket(address)
         }
         try check(onOpen, CURLOPT_OPENSOCKETFUNCTION)
+        // A connection outlives the transfer that opened it, so its end is told to the owner of all.
+        try set(CURLOPT_CLOSESOCKETDATA, pointer: Unmanaged.passUnretained(owner).toOpaque())
+        try check(relay_curl_on_close(easy, CurlMulti.onClose), CURLOPT_CLOSESOCKETFUNCTION)
     }
 
     /// The transfer that a callback is about.

@@ -8,6 +8,7 @@ import Glibc
 final class CurlTransfer {
     let easy: UnsafeMutableRawPointer
     let request: HTTPRequest
+    private let path: String
     let mailbox: AnswerMailbox
     /// libcurl reads the body from here while the transfer lives; freed with it.
     let body: UnsafeMutableBufferPointer<UInt8>?
@@ -21,7 +22,8 @@ final class CurlTransfer {
     private(set) var scarcity = SocketScarcity()
     private(set) var clocks: ExchangeClocks
     private var bytesBeforeRequest: Int?
-    private unowned let owner: CurlMulti
+    private var timesBegun = 0
+    unowned let owner: CurlMulti
     /// Whether the owner has it on its list of those with something to hand over.
     var isDirty = false
 
@@ -31,6 +33,7 @@ final class CurlTransfer {
     ) throws(TransportFailure) {
         self.easy = easy
         self.request = request
+        self.path = path.id
         self.mailbox = mailbox
         self.owner = owner
         self.clocks = ExchangeClocks(request.timeouts, at: now)
@@ -74,9 +77,24 @@ final class CurlTransfer {
     }
 
     /// How much of the request's body is on its way.
-    var bytesUploaded: Int {
+    var bytesUploaded: Int { size(CURLINFO_SIZE_UPLOAD_T) }
+
+    /// What the exchange took, once it has ended. libcurl counts its times from the start, in microseconds.
+    func report(failure: TransportFailure.Kind?) -> ExchangeReport {
+        var connections = 0
+        relay_curl_get_long(easy, CURLINFO_NUM_CONNECTS, &connections)
+        let connected = max(size(CURLINFO_CONNECT_TIME_T), size(CURLINFO_APPCONNECT_TIME_T))
+        let firstByte = size(CURLINFO_STARTTRANSFER_TIME_T) - size(CURLINFO_PRETRANSFER_TIME_T)
+        return ExchangeReport(
+            path: path, failure: failure, isNewConnection: connections > 0, repeats: max(0, timesBegun - 1),
+            connect: connections > 0 && timesBegun > 0 ? .microseconds(connected) : nil,
+            firstByte: isAnswering ? .microseconds(max(0, firstByte)) : nil, longestGap: clocks.longestGap,
+            total: .microseconds(size(CURLINFO_TOTAL_TIME_T)))
+    }
+
+    private func size(_ info: CURLINFO) -> Int {
         var count: curl_off_t = 0
-        relay_curl_get_size(easy, CURLINFO_SIZE_UPLOAD_T, &count)
+        relay_curl_get_size(easy, info, &count)
         return Int(count)
     }
 }
@@ -134,6 +152,7 @@ extension CurlTransfer {
         let type = address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue)
         let opened = socket(address.pointee.family, type, address.pointee.protocol)
         scarcity.openedSocket(family: address.pointee.family, error: opened < 0 ? errno : 0)
+        if opened >= 0 { owner.opened(opened, path: path) }
         return opened
     }
 
@@ -161,6 +180,7 @@ extension CurlTransfer {
             }
         }
         bytesBeforeRequest = bytesBeforeRequest ?? written
+        timesBegun += 1
         clocks.requestStarted(at: .now)
         owner.touch(self)
         return true

@@ -6,6 +6,8 @@ struct ExchangeClocks {
     private let total: ContinuousTicks?
     private var phase = Phase.connecting
     private var uploaded = 0
+    /// The longest wait between two arrivals, those for our own reader left out; nil before the second.
+    private(set) var longestGap: Duration?
 
     private enum Phase {
         case connecting
@@ -22,8 +24,14 @@ struct ExchangeClocks {
 
     mutating func requestStarted(at now: ContinuousTicks) { phase = .awaitingHead(since: now) }
     mutating func headArrived(at now: ContinuousTicks) { phase = .receiving(since: now) }
-    mutating func bytesArrived(at now: ContinuousTicks) { phase = .receiving(since: now) }
     mutating func paused() { phase = .paused }
+
+    mutating func bytesArrived(at now: ContinuousTicks) {
+        if case .receiving(let since) = phase {
+            longestGap = max(longestGap ?? .zero, .nanoseconds(now.nanoseconds - since.nanoseconds))
+        }
+        phase = .receiving(since: now)
+    }
 
     /// When the next clock runs out; nil if none is running.
     var deadline: ContinuousTicks? {

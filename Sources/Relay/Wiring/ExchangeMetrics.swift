@@ -1,0 +1,71 @@
+import Domain
+import Metrics
+import Synchronization
+import Telemetry
+import Upstream
+
+/// Keeps the metrics of exchanges with the upstream. Series are looked up once, not at every exchange.
+final class ExchangeMetrics: TransportObserver {
+    private struct Outcome: Hashable {
+        let failure: TransportFailure.Kind?
+        let isNewConnection: Bool
+    }
+
+    /// The series of one egress path.
+    private struct Series {
+        let connect: Recorder
+        let firstByte: Recorder
+        let betweenBytes: Recorder
+        let total: Recorder
+        let repeats: Counter
+        let sockets: Gauge
+        var open = 0
+        var exchanges: [Outcome: Counter] = [:]
+
+        init(path: String) {
+            let label = (MetricLabel.path, path)
+            func phase(_ name: String) -> Recorder {
+                Recorder(label: MetricName.exchangePhases, dimensions: [label, (MetricLabel.phase, name)])
+            }
+            connect = phase("connect")
+            firstByte = phase("first_byte")
+            betweenBytes = phase("between_bytes")
+            total = phase("total")
+            repeats = Counter(label: MetricName.exchangeRepeats, dimensions: [label])
+            sockets = Gauge(label: MetricName.sockets, dimensions: [label])
+        }
+    }
+
+    private let paths = Mutex<[String: Series]>([:])
+
+    func exchangeEnded(_ report: ExchangeReport) {
+        paths.withLock { paths in
+            Self.count(report, in: &paths[report.path, default: Series(path: report.path)])
+        }
+    }
+
+    func socketsChanged(path: String, by change: Int) {
+        paths.withLock { paths in
+            paths[path, default: Series(path: path)].open += change
+            if let series = paths[path] { series.sockets.record(series.open) }
+        }
+    }
+
+    private static func count(_ report: ExchangeReport, in series: inout Series) {
+        if let connect = report.connect { series.connect.record(connect.seconds) }
+        if let firstByte = report.firstByte { series.firstByte.record(firstByte.seconds) }
+        if let gap = report.longestGap { series.betweenBytes.record(gap.seconds) }
+        if report.failure == nil { series.total.record(report.total.seconds) }
+        if report.repeats > 0 { series.repeats.increment(by: report.repeats) }
+        let outcome = Outcome(failure: report.failure, isNewConnection: report.isNewConnection)
+        if let known = series.exchanges[outcome] { return known.increment() }
+        let made = Counter(
+            label: MetricName.exchanges,
+            dimensions: [
+                (MetricLabel.path, report.path), (MetricLabel.outcome, report.failure?.rawValue ?? "complete"),
+                (MetricLabel.connection, report.isNewConnection ? "new" : "reused"),
+            ])
+        made.increment()
+        series.exchanges[outcome] = made
+    }
+}

@@ -1,0 +1,28 @@
+package import Domain
+
+/// What one exchange took, phase by phase, told when it has ended.
+package struct ExchangeReport: Hashable, Sendable {
+    /// An egress path's id.
+    package let path: String
+    /// What went wrong; nil for a complete answer.
+    package let failure: TransportFailure.Kind?
+    /// Whether it opened a connection of its own instead of reusing one.
+    package let isNewConnection: Bool
+    /// Times that libcurl began anew because a reused connection was dead before a byte was sent.
+    package let repeats: Int
+    /// From the start to a usable connection: name, TCP, proxy and TLS. nil if a connection was reused or none was made.
+    package let connect: Duration?
+    /// From the request's departure to the answer's first byte; nil if none came.
+    package let firstByte: Duration?
+    /// The longest wait between two arrivals of an answer; nil if no body came. Waits for our own reader do not count.
+    package let longestGap: Duration?
+    /// From the start to the end.
+    package let total: Duration
+}
+
+/// Is told what a transport does, on the transport's threads: it must return at once.
+package protocol TransportObserver: Sendable {
+    func exchangeEnded(_ report: ExchangeReport)
+    /// A socket of this egress path was opened (1) or closed (-1).
+    func socketsChanged(path: String, by change: Int)
+}
