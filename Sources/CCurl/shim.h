@@ -103,6 +103,10 @@ static inline CURLMcode relay_curl_multi_on_timer(CURLM *multi, relay_curl_timer
     return curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, callback);
 }
 
+static inline CURLSHcode relay_curl_share(CURLSH *share, curl_lock_data data) {
+    return curl_share_setopt(share, CURLSHOPT_SHARE, data);
+}
+
 // A union member of a C message, which Swift sees as a tuple of bytes otherwise.
 static inline CURLcode relay_curl_message_result(const CURLMsg *message) {
     return message->data.result;

@@ -13,11 +13,12 @@ final class CurlMulti {
     private static let streamLimit = 1000
 
     private let multi: UnsafeMutableRawPointer
+    /// TLS sessions that new connections take up again. libcurl would keep them for each easy handle apart.
+    private let sessions: UnsafeMutableRawPointer
     private let poll: EventPoll
     private let authorities: String?
     private let observer: (any TransportObserver)?
-    /// Open ones, by the egress path they belong to.
-    private var sockets: [curl_socket_t: String] = [:]
+    private var sockets = SocketTable()
     private var transfers: [ObjectIdentifier: CurlTransfer] = [:]
     private var spares: [UnsafeMutableRawPointer] = []
     /// Touched since the last hand-over.
@@ -29,8 +30,13 @@ final class CurlMulti {
 
     /// nil if libcurl cannot be started.
     init?(poll: EventPoll, authorities: String?, observer: (any TransportObserver)?) {
-        guard Self.isReady, let multi = curl_multi_init() else { return nil }
+        guard Self.isReady, let sessions = curl_share_init() else { return nil }
+        guard let multi = curl_multi_init() else {
+            curl_share_cleanup(sessions)
+            return nil
+        }
         self.multi = multi
+        self.sessions = sessions
         self.poll = poll
         self.authorities = authorities
         self.observer = observer
@@ -38,8 +44,9 @@ final class CurlMulti {
             relay_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, Self.connectionLimit),
             relay_curl_multi_set_long(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, Self.streamLimit),
         ]
-        guard (results + setCallbacks()).allSatisfy({ $0 == CURLM_OK }) else {
-            curl_multi_cleanup(multi)
+        let isShared = relay_curl_share(sessions, CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK
+        guard isShared, (results + setCallbacks()).allSatisfy({ $0 == CURLM_OK }) else {
+            cleanUp()
             return nil
         }
     }
@@ -51,7 +58,12 @@ final class CurlMulti {
         }
         for easy in spares { curl_easy_cleanup(easy) }
         spares = []
+        cleanUp()
+    }
+
+    private func cleanUp() {
         curl_multi_cleanup(multi)
+        curl_share_cleanup(sessions)
     }
 
     func carryOut(_ order: CurlEngine.Order) {
@@ -100,9 +112,9 @@ final class CurlMulti {
             return mailbox.put(head: nil, chunk: [], ending: .failed(.outOfMemory))
         }
         do throws(TransportFailure) {
-            let transfer = try CurlTransfer(
-                easy: easy, request: request, path: path, mailbox: mailbox, authorities: authorities, at: .now,
-                owner: self)
+            let transfer = CurlTransfer(
+                easy: easy, request: request, path: path, mailbox: mailbox, at: .now, owner: self)
+            try transfer.configure(path, authorities: authorities, sessions: sessions)
             transfers[ObjectIdentifier(mailbox)] = transfer
             try add(easy)
             watchClock(of: transfer)
@@ -205,7 +217,7 @@ final class CurlMulti {
 
     /// A transfer opened a socket.
     func opened(_ socket: curl_socket_t, path: String) {
-        sockets[socket] = path
+        sockets.opened(socket, path: path)
         observer?.socketsChanged(path: path, by: 1)
     }
 
@@ -215,8 +227,17 @@ final class CurlMulti {
     }
 
     private func close(_ socket: curl_socket_t) -> Int32 {
-        if let path = sockets.removeValue(forKey: socket) { observer?.socketsChanged(path: path, by: -1) }
+        if let path = sockets.closing(socket) { observer?.socketsChanged(path: path, by: -1) }
         return Glibc.close(socket)
+    }
+
+    /// The number of the connection that a request is about to be written on; nil if it is not known.
+    func connection(between ends: SocketTable.Ends) -> Int? {
+        sockets.serial(of: ends)
+    }
+
+    func wasAlive(connection: Int) -> Bool {
+        sockets.wasAlive(serial: connection)
     }
 
     private static func at(_ pointer: UnsafeMutableRawPointer?) -> CurlMulti {

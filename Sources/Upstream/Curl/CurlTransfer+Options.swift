@@ -6,11 +6,18 @@ import Domain
 extension CurlTransfer {
     /// Sets every option. A refused one fails the exchange before anything is sent: without it the request would go
     /// another way than it should, or to nobody's ears.
-    func configure(_ path: EgressPath, authorities: String?) throws(TransportFailure) {
+    ///
+    /// - Parameters:
+    ///   - authorities: a PEM file of those that may sign for servers; nil for the system's.
+    ///   - sessions: a share handle, where TLS sessions are kept.
+    func configure(
+        _ path: EgressPath, authorities: String?, sessions: UnsafeMutableRawPointer
+    ) throws(TransportFailure) {
         guard !request.headers.contains(where: { Self.breaksLine($0.name) || Self.breaksLine($0.value) }) else {
             throw TransportFailure(.malformed, maybeSent: false, detail: "a request header holds a line break")
         }
         try setConnection()
+        try set(CURLOPT_SHARE, pointer: sessions)
         try setAuthorities(authorities)
         try setRoute(path)
         try setCallbacks()
@@ -150,9 +157,14 @@ extension CurlTransfer {
             return CurlTransfer.at(this).take(body: bytes) ? bytes.count : Int(CURL_WRITEFUNC_PAUSE)
         }
         try check(onBody, CURLOPT_WRITEFUNCTION)
-        let onRequest = relay_curl_on_request(easy) { this, address, _, _, _ in
-            let address = address.map { String(cString: $0) }
-            return CurlTransfer.at(this).mayRequest(on: address) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
+        let onRequest = relay_curl_on_request(easy) { this, peer, local, peerPort, localPort in
+            var ends: SocketTable.Ends?
+            if let peer, let local {
+                ends = SocketTable.Ends(
+                    peer: String(cString: peer), peerPort: UInt16(truncatingIfNeeded: peerPort),
+                    local: String(cString: local), localPort: UInt16(truncatingIfNeeded: localPort))
+            }
+            return CurlTransfer.at(this).mayRequest(on: ends) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
         }
         try check(onRequest, CURLOPT_PREREQFUNCTION)
         let onOpen = relay_curl_on_open(easy) { this, _, address in

@@ -23,14 +23,16 @@ final class CurlTransfer {
     private(set) var clocks: ExchangeClocks
     private var bytesBeforeRequest: Int?
     private var timesBegun = 0
+    /// The one that the request was last written on, if it may carry HTTP/2.
+    private var connection: Int?
     unowned let owner: CurlMulti
     /// Whether the owner has it on its list of those with something to hand over.
     var isDirty = false
 
     init(
         easy: UnsafeMutableRawPointer, request: HTTPRequest, path: EgressPath, mailbox: AnswerMailbox,
-        authorities: String?, at now: ContinuousTicks, owner: CurlMulti
-    ) throws(TransportFailure) {
+        at now: ContinuousTicks, owner: CurlMulti
+    ) {
         self.easy = easy
         self.request = request
         self.path = path.id
@@ -44,7 +46,6 @@ final class CurlTransfer {
         } else {
             self.body = nil
         }
-        try configure(path, authorities: authorities)
     }
 
     deinit {
@@ -163,23 +164,26 @@ extension CurlTransfer {
         return Int32(truncatingIfNeeded: error)
     }
 
-    /// The request is about to be written on a connection to `address`, new or reused. False ends the exchange.
+    /// The request is about to be written on a connection between `ends`, new or reused. False ends the exchange.
     ///
     /// libcurl repeats a request by itself when a reused connection dies before the first byte of an answer, even a POST
-    /// that the server may have executed. Such a repeat is let through only if nothing of the first try was written.
-    func mayRequest(on address: String?) -> Bool {
+    /// that the server may have executed. Such a repeat is let through only if nothing of the first try was written, or
+    /// the server refused it.
+    func mayRequest(on ends: SocketTable.Ends?) -> Bool {
         let written = bytesWritten
-        if let bytesBeforeRequest, written > bytesBeforeRequest, !isSafeToRepeat {
+        let wasRefused = self.wasRefused
+        if maybeSent, !isSafeToRepeat, !wasRefused {
             isRepeatRefused = true
             return false
         }
-        if let policy = request.addresses, let address {
-            guard let bytes = SocketAddress.bytes(ofText: address), policy.allows(bytes) else {
-                refusedAddress = address
+        if let policy = request.addresses, let peer = ends?.peer {
+            guard let bytes = SocketAddress.bytes(ofText: peer), policy.allows(bytes) else {
+                refusedAddress = peer
                 return false
             }
         }
-        bytesBeforeRequest = bytesBeforeRequest ?? written
+        if let ends, request.url.hasPrefix("https:") { connection = owner.connection(between: ends) }
+        if bytesBeforeRequest == nil || wasRefused { bytesBeforeRequest = written }
         timesBegun += 1
         clocks.requestStarted(at: .now)
         owner.touch(self)
@@ -188,5 +192,12 @@ extension CurlTransfer {
 
     private var isSafeToRepeat: Bool {
         request.method == "GET" || request.method == "HEAD" || request.method == "OPTIONS"
+    }
+
+    /// Whether the try before was a stream that an HTTP/2 server refused by GOAWAY or REFUSED_STREAM, which it thereby
+    /// promises not to have processed (RFC 9113, 8.7). libcurl does not tell; but of the faults after which it begins
+    /// anew this is the only one that leaves the connection standing.
+    private var wasRefused: Bool {
+        connection.map(owner.wasAlive) ?? false
     }
 }

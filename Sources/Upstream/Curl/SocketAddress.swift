@@ -19,6 +19,15 @@ enum SocketAddress {
         }
     }
 
+    /// The port; nil for other families.
+    static func port(of address: UnsafeMutablePointer<sockaddr>) -> UInt16? {
+        let family = Int32(address.pointee.sa_family)
+        guard family == AF_INET || family == AF_INET6 else { return nil }
+        // Both families keep the port, in network order, right after the family.
+        guard let offset = MemoryLayout<sockaddr_in>.offset(of: \.sin_port) else { return nil }
+        return UInt16(bigEndian: UnsafeRawPointer(address).loadUnaligned(fromByteOffset: offset, as: UInt16.self))
+    }
+
     /// The address that `text` spells, without brackets; nil if it is none.
     static func bytes(ofText text: String) -> [UInt8]? {
         let plain = text.prefix { $0 != "%" }

@@ -1,0 +1,188 @@
+"""Calls over TLS and HTTP/2 to a real nginx: certificates, many streams on a connection, connections that end."""
+
+import asyncio
+import json
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+
+from test_egress import account, dante, tinyproxy  # noqa: F401 (account is a fixture)
+from tls_front import Authority, Front
+from world import CONFIG, VERSION, World, eventually, job_line, message_body
+
+
+@pytest.fixture
+def authority(world) -> Authority:
+    return Authority(world.folder / "authority")
+
+
+def configure(world: World, authority: Authority, **more: object) -> None:
+    text = {"upstream_tls": {"ca_file": str(authority.file)}, **more}
+    world.config.write_text(CONFIG + "".join(f"{name}: {json.dumps(value)}\n" for name, value in text.items()))
+
+
+def fronted(world: World, authority: Authority, *settings: str, host: str = "localhost", sim: tuple[str, ...] = ()):
+    """A sim behind nginx, and a relay that calls it. Returns the sim, nginx and a client."""
+    upstream = world.sim(*sim)
+    front = Front(world, authority, upstream.base, *settings)
+    world.upstream = f"https://{host}:{front.port}"
+    configure(world, authority)
+    world.add_key()
+    return upstream, front, world.client(world.relay())
+
+
+def call(client, text: str = "Hello", **more: object) -> httpx.Response:
+    return client.http.post("/v1/messages", content=message_body(text, **more), headers=VERSION)
+
+
+def metric(client, pattern: str) -> float:
+    """The sum of the series whose name and labels match."""
+    text = httpx.get(client.base + "/metrics").text
+    return sum(map(float, re.findall(rf"^{pattern}.* (\S+)$", text, re.MULTILINE)))
+
+
+class Barrier:
+    """An upstream that answers no call before so many wait at once."""
+
+    def __init__(self, world: World, count: int):
+        barrier = threading.Barrier(count, timeout=40)
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["content-length"]))
+                if self.path == "/v1/messages":
+                    barrier.wait()
+                answer = b'{"type":"message","content":[]}'
+                self.send_response(200)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads, request_queue_size = True, 1024
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.base = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        world.closers.append(self.close)
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def test_many_calls_share_a_connection_and_none_waits_for_another(world, authority):
+    count = 400
+    front = Front(world, authority, Barrier(world, count).base, "http2_max_concurrent_streams 256;")
+    world.upstream = f"https://localhost:{front.port}"
+    configure(world, authority)
+    world.add_key()
+    client = world.client(world.relay())
+    counting = client.http.post("/v1/messages/count_tokens", content=message_body(), headers=VERSION)
+    assert counting.status_code == 200, counting.text
+
+    async def all_at_once() -> list[int]:
+        limits = httpx.Limits(max_connections=None)
+        async with httpx.AsyncClient(base_url=client.base, timeout=50, limits=limits) as many:
+            headers = {**VERSION, "x-api-key": client.token}
+            answers = await asyncio.gather(*(
+                many.post("/v1/messages", content=message_body(f"{number}"), headers=headers)
+                for number in range(count)))
+        return [answer.status_code for answer in answers]
+
+    assert asyncio.run(all_at_once()) == [200] * count, "a call that queued would wait for ever"
+    assert {exchange.protocol for exchange in front.exchanges} == {"HTTP/2.0"}
+    assert front.calls_per_connection()[0] > 200, "far more than libcurl's 100 streams"
+
+
+def test_tls_goes_through_every_kind_of_path(world, authority, account):
+    _, tiny = tinyproxy(world, "127.0.0.11")
+    _, socks = dante(world, "127.0.0.12", account)
+    sim = world.sim()
+    front = Front(world, authority, sim.base)
+    world.upstream = f"https://localhost:{front.port}"
+    configure(world, authority, egress=[
+        {"id": "tiny", "proxy": tiny}, {"id": "socks", "proxy": socks}, {"id": "source", "source": "127.0.0.21"},
+        {"id": "entry", "entry": f"127.0.0.1:{front.port}"}])
+    for number in range(16):
+        world.add_key(name=f"k{number}", secret=f"sk-{number}")
+    client = world.client(world.relay())
+    client.submit_many([job_line(message_body(f"{number}")) for number in range(100)])
+    eventually("all have succeeded", lambda: client.count("succeeded") == 100)
+    assert {"127.0.0.11", "127.0.0.12", "127.0.0.21", "127.0.0.1"} <= {entry.address for entry in front.exchanges}
+    assert sim.stats()["executions"]["max"] == 1
+
+
+@pytest.mark.parametrize("names", ["DNS:localhost", "DNS:elsewhere.example"])
+def test_a_certificate_of_another_authority_or_name_is_refused_unsent(world, authority, names):
+    sim = world.sim()
+    signer = Authority(world.folder / "other", names)
+    front = Front(world, signer, sim.base)
+    world.upstream = f"https://localhost:{front.port}"
+    configure(world, authority if names == "DNS:localhost" else signer)
+    world.add_key()
+    client = world.client(world.relay())
+    answer = call(client)
+    assert answer.status_code in (502, 503) and "Claude Relay:" in answer.json()["error"]["message"], answer.text
+    assert metric(client, 'relay_upstream_exchanges_total{.*outcome="tls"') > 0
+    assert sim.stats()["requests"] == 0 and not front.exchanges
+
+
+def test_sessions_are_taken_up_again_by_new_connections(world, authority):
+    # TLS 1.2, because 1.3 lets a session be taken up once: connections that begin at the same time would find none.
+    _, front, client = fronted(
+        world, authority, "http2_max_concurrent_streams 1;", "ssl_protocols TLSv1.2;", sim=("--latency", "300ms"))
+    assert call(client).status_code == 200
+    with ThreadPoolExecutor(8) as callers:
+        assert {answer.status_code for answer in callers.map(lambda text: call(client, text), "abcdefgh")} == {200}
+    first, *others = sorted(front.exchanges, key=lambda exchange: int(exchange.connection))
+    newer = [exchange for exchange in others if exchange.connection != first.connection]
+    assert len(newer) >= 6 and all(exchange.is_session_reused for exchange in newer), front.exchanges
+
+
+def test_connections_that_the_upstream_ends_cost_no_call(world, authority):
+    # nginx says GOAWAY after every twenty calls, and refuses the streams that were begun meanwhile; then all its connections
+    # end at once, between calls.
+    sim, front, client = fronted(world, authority, "keepalive_requests 20;", sim=("--latency", "300ms"))
+    client.submit_many([job_line(message_body(f"{number}")) for number in range(300)])
+    eventually("all have succeeded", lambda: client.count("succeeded") == 300)
+    front.stop()
+    front.start()
+    assert [call(client, f"again {number}").status_code for number in range(5)] == [200] * 5
+    assert sim.stats()["executions"]["max"] == 1
+    assert metric(client, r'relay_job_attempts_total{verdict="success"') == 300
+    assert metric(client, "relay_job_attempts_total{") == 300, "no attempt was lost"
+    assert metric(client, 'relay_upstream_phase_seconds_count{path="direct",phase="first_byte"}') == 305
+    assert metric(client, 'relay_upstream_phase_seconds_sum{path="direct",phase="connect"}') > 0
+
+
+def test_a_reader_that_stops_holds_up_no_other_stream_of_its_connection(world, authority):
+    _, front, client = fronted(world, authority, sim=("--output-tokens", "100000"))
+    assert call(client).status_code == 200
+    long = message_body("long", stream=True, max_tokens=200_000)
+    sim_long = httpx.Client(base_url=client.base, headers={"x-api-key": client.token}, timeout=60)
+    with sim_long.stream("POST", "/v1/messages", content=long, headers=VERSION) as stream:
+        pieces = stream.iter_bytes()
+        received = len(next(pieces))
+        for number in range(20):
+            assert call(client, f"meanwhile {number}").status_code == 200
+        received += sum(map(len, pieces))
+    assert stream.status_code == 200 and received > 500_000
+    assert len(front.calls_per_connection()) == 1, "they shared a connection"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
+def test_both_families_of_addresses(world, authority, host):
+    _, front, client = fronted(world, authority, host=host)
+    assert call(client).status_code == 200
+    assert front.exchanges[0].address in {"127.0.0.1": ["127.0.0.1"], "[::1]": ["::1"]}.get(host, ["127.0.0.1", "::1"])
