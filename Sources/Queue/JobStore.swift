@@ -20,13 +20,15 @@ package protocol JobStore: BatchStore {
     /// - Parameters:
     ///   - limit: 1...1000.
     ///   - bytes: bodies that the claims hold at most; one job is claimed whatever its size.
+    ///   - models: only jobs of this class; nil for any.
     /// - Returns: the claims, perhaps none. Never waits for work to arrive.
     func claim(
-        limit: Int, bytes: Int, by worker: String, at now: Timestamp, for duration: Duration
+        limit: Int, bytes: Int, of models: ModelClass?, by worker: String, at now: Timestamp, for duration: Duration
     ) async throws(JobStoreError) -> [Claim]
 
-    /// Whether a claim at `now` would probably find something, be it only jobs that have expired. Costs little; a worker asks before it takes permits.
-    func hasDueJobs(at now: Timestamp) async throws(JobStoreError) -> Bool
+    /// The classes of models of which a claim at `now` would probably find something, be it only jobs that have expired.
+    /// Costs little; a worker asks before it takes permits. Classes beyond a limit count as `other`.
+    func dueClasses(at now: Timestamp) async throws(JobStoreError) -> [ModelClass]
 
     /// Prolongs `leases` to `now + duration`. Returns one answer a lease, in order.
     func renew(_ leases: [Lease], at now: Timestamp, for duration: Duration) async throws(JobStoreError)
@@ -120,6 +122,15 @@ package protocol JobStore: BatchStore {
     func changeCount(_ topic: ChangeTopic) -> UInt64
     /// Returns as soon as the count of `topic` differs from `seen`, or when `limit` has passed. Spurious returns occur.
     func waitForChange(_ topic: ChangeTopic, since seen: UInt64, upTo limit: Duration) async
+}
+
+extension JobStore {
+    /// Claims jobs of any class.
+    package func claim(
+        limit: Int, bytes: Int, by worker: String, at now: Timestamp, for duration: Duration
+    ) async throws(JobStoreError) -> [Claim] {
+        try await claim(limit: limit, bytes: bytes, of: nil, by: worker, at: now, for: duration)
+    }
 }
 
 /// What a waiter waits for.

@@ -14,14 +14,19 @@ package protocol KeyStore: Sendable {
 package struct StoredKey: Hashable, Sendable {
     package let id: String
     package let organization: String
+    package let workspace: String?
     /// The credential, sealed by the Vault with the id as associated data.
     package let sealedSecret: [UInt8]
     /// nil for unlimited.
     package let rate: PacingRate?
     package let createdAt: Timestamp
 
-    package init(id: String, organization: String, sealedSecret: [UInt8], rate: PacingRate?, createdAt: Timestamp) {
+    package init(
+        id: String, organization: String, workspace: String? = nil, sealedSecret: [UInt8], rate: PacingRate?,
+        createdAt: Timestamp
+    ) {
         self.id = id
+        self.workspace = workspace
         self.organization = organization
         self.sealedSecret = sealedSecret
         self.rate = rate

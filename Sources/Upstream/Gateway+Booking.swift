@@ -33,8 +33,11 @@ extension Gateway {
         await book(verdict, permit: permit, call: call, egress: exchange.egress, usage: usage, error: nil)
     }
 
-    /// Takes over what the provider reports of the scope that the call counts in.
+    /// Takes over what the provider reports of the key's owner, and of the scope that the call counts in.
     func learn(_ headers: [HeaderField], of permit: Permit) async {
+        if let organization = headers.first("anthropic-organization-id"), organization.utf8.count <= 128 {
+            state.withLock { _ = $0.owners.learn(organization, of: permit.key) }
+        }
         guard permit.models != nil, let report = RateLimitReport(headers) else { return }
         let (now, scope) = (wall.now(), permit.countedScope)
         let (mustTell, burst) = state.withLock { state in
@@ -45,10 +48,8 @@ extension Gateway {
 }
 
 extension Permit {
-    /// Where the provider counts the call: its organization's class of models; its key if that is not known.
-    var countedScope: PacingScope {
-        models.map { .organization(key.organization, $0) } ?? .key(key.id)
-    }
+    /// Where the provider counts the call.
+    var countedScope: PacingScope { key.countedScope(of: models) }
 }
 
 extension Gateway.State {

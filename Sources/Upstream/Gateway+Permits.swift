@@ -70,6 +70,15 @@ extension Gateway {
         let wait: Duration?
     }
 
+    /// All keys, those of one organization under one name.
+    func keys() -> [UpstreamKey] {
+        let keys = keyring.keys()
+        return state.withLock { state in
+            let rules = rules(state)
+            return state.owners.united(keys, limited: rules.hasLimits(ofOrganization:))
+        }
+    }
+
     /// False when canceled.
     private func nap(_ duration: Duration) async -> Bool {
         (try? await clock.sleep(for: duration)) != nil
@@ -79,7 +88,7 @@ extension Gateway {
         for limit: Int, _ demand: CallDemand, within left: Duration
     ) async throws(RelayError) -> Round {
         let now = wall.now()
-        let keys = keyring.keys()
+        let keys = keys()
         let (usable, rest, room, isCutOff) = state.withLock { state in
             (
                 state.roster.usable(of: keys, at: now), state.brake.rests(at: now),

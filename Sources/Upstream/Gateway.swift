@@ -8,6 +8,7 @@ import Synchronization
 package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
     struct State {
         var roster = KeyRoster()
+        var owners = KeyOwners()
         var egress: EgressPool
         var brake = OverloadBrake()
         /// What is known of pacing scopes without asking the ledger.
@@ -50,7 +51,7 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
     /// How keys, ways out and the provider stand now.
     package func status() -> GatewayStatus {
         let now = wall.now()
-        let keys = keyring.keys()
+        let keys = keys()
         return state.withLock { state in
             GatewayStatus(
                 keys: keys.map { key in

@@ -27,7 +27,7 @@ struct DrainLoop: Service {
 
     private func claimUntilCancelled() async {
         var findings = Findings.some
-        var models = ModelForecast()
+        var turns = ClassTurns()
         while !Task.isCancelled {
             let seen = services.store.changeCount(.jobs)
             let room = registry.room(of: services.configuration.concurrency)
@@ -35,43 +35,40 @@ struct DrainLoop: Service {
                 await registry.waitForEnd()
                 continue
             }
-            findings = await startJobs(upTo: min(room, services.configuration.claimLimit), after: findings, &models)
-            if findings == .nothing {
-                await services.store.waitForChange(.jobs, since: seen, upTo: services.configuration.idle)
+            findings = await startJobs(upTo: min(room, services.configuration.claimLimit), after: findings, &turns)
+            if case .nothing(let pause) = findings {
+                await services.store.waitForChange(.jobs, since: seen, upTo: pause)
             }
         }
     }
 
     /// What a look into the queue has found.
     private enum Findings {
-        case nothing
+        /// Nothing that may start before something changes or this time is over.
+        case nothing(Duration)
         /// Look again at once.
         case some
-        /// As many jobs as were asked for, so there are probably more.
-        case all
+        /// As many jobs as were asked for, and all that are due are of this class: there are probably more.
+        case all(ModelClass)
     }
 
     private func startJobs(
-        upTo limit: Int, after last: Findings, _ models: inout ModelForecast
+        upTo limit: Int, after last: Findings, _ turns: inout ClassTurns
     ) async -> Findings {
         do {
             // A permit that turns out to be for nothing is time of its key lost.
-            if last != .all, try await !services.store.hasDueJobs(at: services.wall.now()) { return .nothing }
-            let permits = try await services.gateway.permits(
-                upTo: limit, for: CallDemand(.batch, model: models.next), within: .seconds(1))
-            trouble.over()
-            let claims = try await claim(permits.count, orGiveBack: permits)
-            let runner = AttemptRunner(services: services, registry: registry)
-            models.saw(claims.map(\.model))
-            let matching = PermitMatching(permits.map(\.key.organization))
-            let chosen = matching.places(of: matching.isTrivial ? claims.map { _ in nil } : claims.map(\.prefix))
-            for (claim, place) in zip(claims, chosen) {
-                registry.start(claim.lease, bytes: claim.body.count) { await runner.run(claim, with: permits[place]) }
+            let due = if case .all(let models) = last { [models] } else { try await dueClasses() }
+            guard !due.isEmpty else { return .nothing(services.configuration.idle) }
+            guard let (models, permits) = try await permits(upTo: limit, among: due, &turns) else {
+                return .nothing(turns.rest(of: due, at: services.wall.now()))
             }
-            let used = Set(chosen)
-            let unused = permits.indices.filter { !used.contains($0) }.map { permits[$0] }
+            trouble.over()
+            let claims = try await claim(permits.count, of: due.count > 1 ? models : nil, orGiveBack: permits)
+            turns.served(models, with: claims.map(\.model))
+            let unused = start(claims, with: permits)
             if !unused.isEmpty { await services.gateway.giveBack(unused) }
-            return claims.isEmpty ? .nothing : unused.isEmpty ? .all : .some
+            guard !claims.isEmpty else { return due.count > 1 ? .some : .nothing(services.configuration.idle) }
+            return claims.count == limit && due.count == 1 ? .all(models) : .some
         } catch let error as RelayError where error.code == .pacingExhausted {
             return .some  // the wait for the permit is over; look again whether there is work
         } catch {
@@ -81,10 +78,46 @@ struct DrainLoop: Service {
         }
     }
 
-    private func claim(_ count: Int, orGiveBack permits: [Permit]) async throws -> [Claim] {
+    private func dueClasses() async throws -> [ModelClass] {
+        try await services.store.dueClasses(at: services.wall.now())
+    }
+
+    /// Permits for one class of `due`; nil if none of several has any left for now. A single one is waited for.
+    private func permits(
+        upTo limit: Int, among due: [ModelClass], _ turns: inout ClassTurns
+    ) async throws -> (ModelClass, [Permit])? {
+        let patience: Duration = due.count > 1 ? .zero : .seconds(1)
+        for models in turns.order(of: due, at: services.wall.now()) {
+            do throws(RelayError) {
+                let permits = try await services.gateway.permits(
+                    upTo: limit, for: turns.demand(for: models), within: patience)
+                return (models, permits)
+            } catch {
+                guard error.code == .pacingExhausted, due.count > 1 else { throw error }
+                turns.spent(models, for: error.retryAfter, at: services.wall.now())
+            }
+        }
+        return nil
+    }
+
+    /// Returns the permits that no claim needs.
+    private func start(_ claims: [Claim], with permits: [Permit]) -> [Permit] {
+        let runner = AttemptRunner(services: services, registry: registry)
+        let matching = PermitMatching(permits.map(\.key.organization))
+        let chosen = matching.places(of: matching.isTrivial ? claims.map { _ in nil } : claims.map(\.prefix))
+        for (claim, place) in zip(claims, chosen) {
+            registry.start(claim.lease, bytes: claim.body.count) { await runner.run(claim, with: permits[place]) }
+        }
+        let used = Set(chosen)
+        return permits.indices.filter { !used.contains($0) }.map { permits[$0] }
+    }
+
+    private func claim(
+        _ count: Int, of models: ModelClass?, orGiveBack permits: [Permit]
+    ) async throws -> [Claim] {
         do {
             return try await services.store.claim(
-                limit: count, bytes: max(0, services.configuration.bytesInFlight - registry.bytes),
+                limit: count, bytes: max(0, services.configuration.bytesInFlight - registry.bytes), of: models,
                 by: services.configuration.name, at: services.wall.now(), for: services.configuration.lease)
         } catch {
             await services.gateway.giveBack(permits)

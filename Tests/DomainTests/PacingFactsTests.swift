@@ -122,14 +122,6 @@ struct PacingFactsTests {
         #expect((400...600).contains(moved))
     }
 
-    @Test func `classes of models take turns, the latest model of each`() {
-        var forecast = ModelForecast()
-        #expect(forecast.next == nil)
-        forecast.saw(["claude-sonnet-5", "claude-opus-4", "claude-opus-4-1"])
-        let seen = Set([forecast.next, forecast.next])
-        #expect(seen == ["claude-sonnet-5", "claude-opus-4-1"])
-    }
-
     @Test func `a provider that is overloaded again and again gets fewer calls at a time, and more again with success`()
     {
         var brake = OverloadBrake()

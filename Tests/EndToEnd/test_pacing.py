@@ -1,8 +1,9 @@
 """A key's rate holds, whatever processes spend it."""
 
+import json
 import time
 
-from world import eventually, job_line, message_body
+from world import CONFIG, eventually, job_line, message_body
 
 
 def test_two_workers_and_an_api_share_one_keys_rate(world):
@@ -25,3 +26,24 @@ def test_two_workers_and_an_api_share_one_keys_rate(world):
     assert key["peak_1s"] <= 22
     assert key["statuses"].get("429", 0) == 0
     assert all(worker.running for worker in workers)
+
+
+def test_a_class_of_models_that_is_spent_holds_up_no_other(world):
+    limits = [{"organization": "default", "model_class": "opus-4", "requests_per_second": 1},
+              {"organization": "default", "model_class": "haiku-4", "requests_per_second": 200}]
+    world.config.write_text(CONFIG + f"pacing: {{limits: {json.dumps(limits)}}}\n")
+    sim, _, client = world.serving()
+
+    def jobs(model, count):
+        return [job_line(message_body(f"{model} {number}", model=model)) for number in range(count)]
+
+    client.submit_many(jobs("claude-opus-4-1", 1000))
+    eventually("the slow ones have begun", lambda: client.count("succeeded") > 0)
+    client.submit_many(jobs("claude-haiku-4-5", 600))
+
+    def quick_ones():
+        page = client.http.get("/v1/jobs", params={"model": "claude-haiku-4-5", "limit": 1000}).json()["data"]
+        return sum(job["status"] == "succeeded" for job in page) == 600
+
+    eventually("the quick ones are through, hours before the slow ones", quick_ones, every=0.5)
+    assert client.count("queued") > 900 and sim.stats()["executions"]["max"] == 1

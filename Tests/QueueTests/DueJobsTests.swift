@@ -10,11 +10,11 @@ struct DueJobsTests {
     ) async throws {
         try await backEnd.run { world in
             for priority in [0, 5, 9] {
-                #expect(try await world.store.hasDueJobs(at: world.now) == false)
+                #expect(try await world.store.dueClasses(at: world.now).isEmpty)
                 _ = try await world.submit(priority: priority, runAt: world.now.advanced(by: .seconds(1)))
-                #expect(try await world.store.hasDueJobs(at: world.now) == false)
+                #expect(try await world.store.dueClasses(at: world.now).isEmpty)
                 world.clock.advance(by: .seconds(1))
-                #expect(try await world.store.hasDueJobs(at: world.now))
+                #expect(try await !world.store.dueClasses(at: world.now).isEmpty)
                 _ = try await world.claimOne()
             }
         }
@@ -30,7 +30,7 @@ struct DueJobsTests {
             for _ in 0..<5 { overdue.append(try await world.submit(.sample(at: world.now, deadline: deadline))) }
             world.clock.advance(by: .seconds(1))
             let good = try await world.submit()
-            #expect(try await world.store.hasDueJobs(at: world.now))
+            #expect(try await !world.store.dueClasses(at: world.now).isEmpty)
             #expect(try await world.claim(3).isEmpty)
             #expect(try await world.store.counts(of: nil)[.expired] == 3)
             #expect(try await world.claim(3).map(\.lease.job) == [good])
@@ -38,7 +38,7 @@ struct DueJobsTests {
                 #expect(try await world.state(id) == .expired)
                 try await expectEnvelope("deadline_passed", of: id, in: world)
             }
-            #expect(try await world.store.hasDueJobs(at: world.now) == false)
+            #expect(try await world.store.dueClasses(at: world.now).isEmpty)
         }
     }
 }

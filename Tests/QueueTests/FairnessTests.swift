@@ -48,7 +48,7 @@ struct FairnessTests {
             try await world.store.setShare(try #require(TenantShare(tenant: .sample("a"), maxRunning: 2)))
             let first = try await world.claim(10)
             #expect(first.count == 2)
-            #expect(try await world.store.hasDueJobs(at: world.now) == false)
+            #expect(try await world.store.dueClasses(at: world.now).isEmpty)
             #expect(try await world.claim(10).isEmpty)
             let seen = world.store.changeCount(.jobs)
             try await world.finish(first[0].lease)

@@ -58,7 +58,7 @@ struct ModelTests {
 /// One call of a store, to be made of several.
 enum Step: Sendable {
     case submit([NewJob])
-    case claim(Int, bytes: Int, at: Timestamp)
+    case claim(Int, bytes: Int, of: ModelClass?, at: Timestamp)
     case renew([Lease], at: Timestamp)
     case settle(Settlement)
     case reap(at: Timestamp)
@@ -97,8 +97,9 @@ enum Step: Sendable {
     private func call(_ store: any JobStore) async throws -> Answer {
         switch self {
         case .submit(let jobs): return .outcomes(try await store.submit(jobs))
-        case .claim(let limit, let bytes, let now):
-            return .claims(try await store.claim(limit: limit, bytes: bytes, by: "w", at: now, for: .seconds(5)))
+        case .claim(let limit, let bytes, let models, let now):
+            return .claims(
+                try await store.claim(limit: limit, bytes: bytes, of: models, by: "w", at: now, for: .seconds(5)))
         case .renew(let leases, let now):
             return .renewals(try await store.renew(leases, at: now, for: .seconds(5)))
         case .settle(let settlement): try await store.settle(settlement)

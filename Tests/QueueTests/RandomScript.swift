@@ -28,7 +28,10 @@ struct RandomScript {
         let now = clock.timestamp
         switch Int.random(in: 0..<15, using: &random) {
         case 0...2: return .submit(makeJobs(at: now))
-        case 3, 4: return .claim(Int.random(in: 0...4, using: &random), bytes: chance(4) ? 2 : 1000, at: now)
+        case 3, 4:
+            return .claim(
+                Int.random(in: 0...4, using: &random), bytes: chance(4) ? 2 : 1000,
+                of: chance(2) ? nil : ModelClass(model: pickModel()), at: now)
         case 5: return .renew(leases.suffix(4), at: now)
         case 6, 7: return makeSettlement(at: now).map(Step.settle) ?? .reap(at: now)
         case 8: return .reap(at: now)
@@ -56,10 +59,14 @@ struct RandomScript {
         return NewJob(
             id: .make(at: now, using: &random), tenant: pickTenant(),
             body: Array(repeating: 7, count: Int.random(in: 0...3, using: &random)),
-            headers: [], model: "m", priority: Priority(Int.random(in: 4...6, using: &random)) ?? .normal,
+            headers: [], model: pickModel(), priority: Priority(Int.random(in: 4...6, using: &random)) ?? .normal,
             createdAt: now, runAt: now.advanced(by: .seconds(chance(4) ? 2 : 0)),
             deadline: chance(4) ? now.advanced(by: .seconds(6)) : nil,
             webhook: webhooks.randomElement(using: &random) ?? nil, idempotency: chance(2) ? key : nil)
+    }
+
+    private mutating func pickModel() -> String {
+        ["m", "claude-opus-4-1", "claude-haiku-4-5"].randomElement(using: &random) ?? "m"
     }
 
     private mutating func makeSettlement(at now: Timestamp) -> Settlement? {

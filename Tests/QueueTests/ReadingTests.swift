@@ -73,7 +73,7 @@ struct ReadingTests {
         try await backEnd.run { world in
             func key(_ id: String, _ rate: Double?) -> StoredKey {
                 StoredKey(
-                    id: id, organization: "org", sealedSecret: [0, 1],
+                    id: id, organization: "org", workspace: id == "b" ? "w" : nil, sealedSecret: [0, 1],
                     rate: rate.flatMap(PacingRate.init(requestsPerSecond:)), createdAt: world.now)
             }
             try await world.store.put(key("b", 5))

@@ -35,6 +35,31 @@ struct StoreFileTests {
         }
     }
 
+    @Test func `a file of version 4, which knew no classes of models, loses no job`() async throws {
+        try await withTemporaryFolder { folder in
+            let (path, clock) = (folder + "/relay.sqlite", ManualClock())
+            do {
+                let world = World(store: try SQLiteJobStore.open(at: path, clock: clock), clock: clock)
+                for _ in 0..<5 { _ = try await world.submit(.sample(at: world.now, model: "claude-opus-4-1")) }
+                _ = try await world.claim(2)
+            }
+            try SQLiteConnection(path: path).script(
+                """
+                DROP INDEX queued_due; CREATE INDEX queued_due ON queued(tenant, priority, run_at);
+                ALTER TABLE queued DROP COLUMN class; ALTER TABLE running DROP COLUMN class; DROP TABLE model_classes;
+                ALTER TABLE keys DROP COLUMN workspace; PRAGMA user_version = 4
+                """)
+            let store = try SQLiteJobStore.open(at: path, clock: clock)
+            let world = World(store: store, clock: clock)
+            #expect(try await store.dueClasses(at: world.now) == [.other])
+            let old = try await store.claim(limit: 9, bytes: .max, of: .other, by: "w", at: world.now, for: .seconds(9))
+            #expect(old.count == 3 && old.allSatisfy { $0.model == "claude-opus-4-1" })
+            _ = try await world.submit(.sample(at: world.now, model: "claude-opus-4-1"))
+            #expect(try await store.dueClasses(at: world.now) == [ModelClass(model: "claude-opus-4-1")])
+            #expect(try await store.problems().isEmpty)
+        }
+    }
+
     @Test func `a migrated file and a new one have the same tables and indexes`() throws {
         try withTemporaryFolder { folder in
             func schema(of path: String) throws -> [String] {

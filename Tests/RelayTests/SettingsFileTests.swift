@@ -52,6 +52,7 @@ import Testing
               limits:
                 - {key: main, requests_per_second: 5, concurrency: 10}
                 - {organization: acme, requests_per_minute: 600}
+                - {organization: acme, workspace: dev, concurrency: 2}
                 - {organization: acme, model_class: sonnet-4, input_tokens_per_minute: 450000, output_tokens_per_minute: 9e4}
             egress:
               - {id: a, direct: true, region: eu, weight: 3}
@@ -60,6 +61,7 @@ import Testing
         let limits = settings.pacing.limits
         #expect(limits[.key("main")] == PacingLimits(rate: PacingRate(requestsPerSecond: 5), concurrency: 10))
         #expect(limits[.organization("acme", nil)] == PacingLimits(rate: PacingRate(requestsPerSecond: 10)))
+        #expect(limits[.workspace("dev", of: "acme", nil)] == PacingLimits(concurrency: 2))
         let sonnet = try #require(limits[.organization("acme", ModelClass(model: "claude-sonnet-4"))])
         #expect(
             sonnet.input == TokenRate(tokensPerMinute: 450_000) && sonnet.output == TokenRate(tokensPerMinute: 90_000))
@@ -72,6 +74,8 @@ import Testing
         ("pacing: {limits: [{key: a}]}", "sets no limit"),
         ("pacing: {limits: [{requests_per_second: 3}]}", "needs a key, or an organization"),
         ("pacing: {limits: [{key: a, organization: b, requests_per_second: 3}]}", "needs a key, or an organization"),
+        ("pacing: {limits: [{key: a, workspace: b, requests_per_second: 3}]}", "needs a key, or an organization"),
+        ("pacing: {limits: [{workspace: b, requests_per_second: 3}]}", "needs a key, or an organization"),
         ("pacing: {limits: [{key: a, requests_per_second: 0}]}", "more than 0"),
         ("pacing: {limits: [{key: a, concurrency: 1.5}]}", "a whole number from 1"),
         ("pacing: {limits: [{key: a, rps: 1}]}", "rps is unknown"),

@@ -54,15 +54,15 @@ final class FaultyStore: JobStore {
     }
 
     func claim(
-        limit: Int, bytes: Int, by worker: String, at now: Timestamp, for duration: Duration
+        limit: Int, bytes: Int, of models: ModelClass?, by worker: String, at now: Timestamp, for duration: Duration
     ) async throws(JobStoreError) -> [Claim] {
         try state.withLock { state throws(JobStoreError) in try Self.meet(&state.claimFaults) }
-        return try await base.claim(limit: limit, bytes: bytes, by: worker, at: now, for: duration)
+        return try await base.claim(limit: limit, bytes: bytes, of: models, by: worker, at: now, for: duration)
     }
 
-    func hasDueJobs(at now: Timestamp) async throws(JobStoreError) -> Bool {
+    func dueClasses(at now: Timestamp) async throws(JobStoreError) -> [ModelClass] {
         state.withLock { $0.looks += 1 }
-        return try await base.hasDueJobs(at: now)
+        return try await base.dueClasses(at: now)
     }
 }
 

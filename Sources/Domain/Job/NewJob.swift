@@ -22,6 +22,8 @@ package struct NewJob: Hashable, Sendable {
     package let metadata: [UInt8]?
     package let idempotency: IdempotencyKey?
 
+    package var models: ModelClass { ModelClass(model: model) }
+
     /// What it takes in memory and in the store, roughly: body, metadata and headers.
     package var bytes: Int {
         headers.reduce(body.count + (metadata?.count ?? 0)) { $0 + $1.name.utf8.count + $1.value.utf8.count }

@@ -30,6 +30,9 @@ package struct ModelClass: Hashable, Sendable {
         self.init(name: major.map { "\(family)-\($0)" } ?? String(family))
     }
 
+    /// A name of a model of this class.
+    var exampleModel: String { self == .other ? name : "claude-" + name }
+
     /// The class that an operator names: `sonnet-4`. nil if it cannot be one.
     package init?(named name: String) {
         let isWord = name.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }

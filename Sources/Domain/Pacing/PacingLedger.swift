@@ -67,6 +67,30 @@ package struct PacingScope: Hashable, Sendable {
     package static func organization(_ id: String, _ models: ModelClass) -> PacingScope {
         PacingScope(name: "organization:\(id):\(models.name)")
     }
+
+    /// Those of one of its workspaces.
+    package static func workspace(_ id: String, of organization: String, _ models: ModelClass) -> PacingScope {
+        PacingScope(name: "workspace:\(organization)/\(id):\(models.name)")
+    }
+}
+
+extension UpstreamKey {
+    /// All that a call with it counts in. `models` is nil for a call to no model.
+    package func scopes(of models: ModelClass?) -> [PacingScope] {
+        guard let models else { return [.key(id)] }
+        return [.key(id), .organization(organization, models)] + (workspaceScope(of: models).map { [$0] } ?? [])
+    }
+
+    /// What the provider's reports and refusals speak of: the organization's class of models, or its workspace's; the key
+    /// if the call is to no model.
+    package func countedScope(of models: ModelClass?) -> PacingScope {
+        guard let models else { return .key(id) }
+        return workspaceScope(of: models) ?? .organization(organization, models)
+    }
+
+    private func workspaceScope(of models: ModelClass) -> PacingScope? {
+        workspace.map { .workspace($0, of: organization, models) }
+    }
 }
 
 /// A limit on starts per second, spaced evenly.

@@ -13,8 +13,7 @@ package struct StandingBook: Sendable {
 
     /// Until when calls of `key` to `models` are paused; nil if they are not.
     package func pause(of key: UpstreamKey, _ models: ModelClass?, at now: Timestamp) -> Timestamp? {
-        let scopes = [.key(key.id)] + (models.map { [.organization(key.organization, $0)] } ?? [PacingScope]())
-        return scopes.compactMap { pauses[$0] }.filter { $0 > now }.max()
+        key.scopes(of: models).compactMap { pauses[$0] }.filter { $0 > now }.max()
     }
 
     package mutating func pause(_ scope: PacingScope, until: Timestamp) {

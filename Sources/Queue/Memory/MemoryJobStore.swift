@@ -38,15 +38,15 @@ package final class MemoryJobStore: JobStore, KeyStore, EgressStore {
     }
 
     package func claim(
-        limit: Int, bytes: Int, by worker: String, at now: Timestamp, for duration: Duration
+        limit: Int, bytes: Int, of models: ModelClass?, by worker: String, at now: Timestamp, for duration: Duration
     ) async throws(JobStoreError) -> [Claim] {
         try change {
-            $0.claim(limit: limit, bytes: bytes, by: worker, at: now, until: now.advanced(by: duration))
+            $0.claim(limit: limit, bytes: bytes, of: models, by: worker, at: now, until: now.advanced(by: duration))
         }
     }
 
-    package func hasDueJobs(at now: Timestamp) async throws(JobStoreError) -> Bool {
-        model.withLock { $0.hasDueJobs(at: now) }
+    package func dueClasses(at now: Timestamp) async throws(JobStoreError) -> [ModelClass] {
+        model.withLock { $0.dueClasses(at: now) }
     }
 
     package func renew(

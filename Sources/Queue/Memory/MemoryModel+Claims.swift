@@ -27,21 +27,25 @@ extension MemoryModel {
         return lanes.count - 1
     }
 
-    func hasDueJobs(at now: Timestamp) -> Bool {
-        lanes.indices.contains { hasRoom($0) && firstDue(of: lanes[$0].share.tenant, at: now) != nil }
+    func dueClasses(at now: Timestamp) -> [ModelClass] {
+        let tenants = Set(lanes.indices.filter(hasRoom).map { lanes[$0].share.tenant })
+        let due = jobs.filter {
+            !$0.isDeleted && $0.life.state == .queued && $0.life.runAt <= now && tenants.contains($0.new.tenant)
+        }
+        return Set(due.map(\.new.models)).sorted { $0.name < $1.name }
     }
 
     mutating func claim(
-        limit: Int, bytes: Int, by worker: String, at now: Timestamp, until end: Timestamp
+        limit: Int, bytes: Int, of models: ModelClass?, by worker: String, at now: Timestamp, until end: Timestamp
     ) -> [Claim] {
-        var round = beginRound(limit: min(max(limit, 0), 1000), at: now)
+        var round = beginRound(limit: min(max(limit, 0), 1000), of: models, at: now)
         var taken: [Claim] = []
         var (size, expired) = (0, 0)
         while let entrant = round.next {
             let lane = Int(round.entrants[entrant].tenant) - 1
-            guard let index = firstDue(of: lanes[lane].share.tenant, at: now) else {
+            guard let index = firstDue(of: lanes[lane].share.tenant, models, at: now) else {
                 round.ranDry(entrant)
-                sleep(lane, at: now)
+                if models == nil || firstDue(of: lanes[lane].share.tenant, nil, at: now) == nil { sleep(lane, at: now) }
                 continue
             }
             if jobs[index].life.isOverdue(at: now) {
@@ -62,13 +66,14 @@ extension MemoryModel {
         return taken
     }
 
-    private mutating func beginRound(limit: Int, at now: Timestamp) -> ClaimRound {
+    private mutating func beginRound(limit: Int, of models: ModelClass?, at now: Timestamp) -> ClaimRound {
         for index in lanes.indices where lanes[index].wakeAt.map({ $0 <= now }) ?? false {
             lanes[index].isReady = true
             lanes[index].wakeAt = nil
             lanes[index].pass = max(lanes[index].pass, virtualTime)
         }
         let entrants = lanes.indices.filter { lanes[$0].isReady && hasRoom($0) }
+            .filter { models == nil || firstDue(of: lanes[$0].share.tenant, models, at: now) != nil }
             .sorted { (lanes[$0].pass, $0) < (lanes[$1].pass, $1) }.prefix(ClaimRound.entrantLimit)
             .map { index in
                 ClaimRound.Entrant(
@@ -86,11 +91,12 @@ extension MemoryModel {
         jobs.count { $0.new.tenant == lanes[lane].share.tenant && $0.life.state == .running }
     }
 
-    /// Past its deadline or not.
-    private func firstDue(of tenant: TenantID, at now: Timestamp) -> Int? {
+    /// Past its deadline or not. Of any class if `models` is nil.
+    private func firstDue(of tenant: TenantID, _ models: ModelClass?, at now: Timestamp) -> Int? {
         let due = jobs.indices.filter { index in
             let life = jobs[index].life
             return jobs[index].new.tenant == tenant && life.state == .queued && life.runAt <= now
+                && (models == nil || jobs[index].new.models == models)
         }
         return due.min { left, right in
             (-jobs[left].new.priority.value, jobs[left].life.runAt, left)

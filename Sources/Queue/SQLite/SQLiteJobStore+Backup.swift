@@ -87,11 +87,22 @@ extension SQLiteConnection {
             compare("\(state.rawValue) jobs", said, recount.values.reduce(0) { $0 + $1[state.code] })
         }
         compare("jobs in any state", recount.values.joined().reduce(0, +), Int(try number("SELECT count(*) FROM jobs")))
+        for models in try classCounts() {
+            compare("queued jobs of class \(models.name)", models.said, models.are)
+        }
         for state in DeliveryState.allCases {
             let are = try number("SELECT count(*) FROM deliveries WHERE state = \(state.code)")
             compare("\(state.rawValue) callbacks", try counter("deliveries." + state.rawValue), Int(are))
         }
         return problems
+    }
+
+    private func classCounts() throws -> [(name: String, said: Int, are: Int)] {
+        try all(
+            """
+            SELECT c.name, c.queued, count(q.job) FROM model_classes c LEFT JOIN queued q ON q.class = c.number GROUP BY 1
+            """
+        ) { ($0.text(0), $0.int(1), $0.int(2)) }
     }
 
     private func counter(_ name: String) throws -> Int {

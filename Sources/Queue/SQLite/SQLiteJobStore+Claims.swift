@@ -2,12 +2,12 @@ package import Domain
 
 extension SQLiteJobStore {
     package func claim(
-        limit: Int, bytes: Int, by worker: String, at now: Timestamp, for duration: Duration
+        limit: Int, bytes: Int, of models: ModelClass?, by worker: String, at now: Timestamp, for duration: Duration
     ) async throws(JobStoreError) -> [Claim] {
         guard limit > 0 else { return [] }
         let end = now.advanced(by: duration)
         let (taken, claims) = try await writer.perform { context in
-            try context.claim(limit: min(limit, 1000), bytes: bytes, by: worker, at: now, until: end)
+            try context.claim(limit: min(limit, 1000), bytes: bytes, of: models, by: worker, at: now, until: end)
         } afterwards: { connection, taken -> ([TakenJob], [Claim]?) in
             guard taken.reduce(0, { $0 + $1.bytes }) <= Self.bytesReadAtOnce else { return (taken, nil) }
             return (taken, try connection.claims(of: taken, by: worker))
@@ -20,7 +20,7 @@ extension SQLiteJobStore {
     /// never changes); less is not worth the changes of thread.
     private static let bytesReadAtOnce = 64 << 10
 
-    package func hasDueJobs(at now: Timestamp) async throws(JobStoreError) -> Bool {
+    package func dueClasses(at now: Timestamp) async throws(JobStoreError) -> [ModelClass] {
         try await probe { connection in
             let tenants = try connection.all(
                 """
@@ -32,8 +32,15 @@ extension SQLiteJobStore {
                         AND (max_running IS NULL OR running < max_running) LIMIT ?1)
                 """, ClaimRound.entrantLimit, now
             ) { $0.int64(0) }
-            if try tenants.contains(where: { try connection.hasDueJobs(of: $0, at: now) }) { return true }
-            return tenants.count >= ClaimRound.entrantLimit  // more than were looked into: a claim will tell
+            guard !tenants.isEmpty else { return [] }
+            let classes = try connection.all(
+                "SELECT number, name FROM model_classes WHERE queued > 0 ORDER BY number LIMIT ?", Schema.classLimit
+            ) { (number: $0.int64(0), models: ModelClass(named: $0.text(1)) ?? .other) }
+            // With more tenants than are looked into, a claim will tell.
+            guard tenants.count < ClaimRound.entrantLimit else { return classes.map(\.models) }
+            return try classes.filter { models in
+                try tenants.contains { try connection.hasDueJobs(of: $0, models.number, at: now) }
+            }.map(\.models)
         }
     }
 
@@ -58,13 +65,13 @@ private struct TakenJob: Sendable {
 }
 
 extension SQLiteConnection {
-    fileprivate func hasDueJobs(of tenant: Int64, at now: Timestamp) throws -> Bool {
+    fileprivate func hasDueJobs(of tenant: Int64, _ models: Int64, at now: Timestamp) throws -> Bool {
         try Priority.range.contains { priority in
             try first(
                 """
                 SELECT 1 FROM queued INDEXED BY queued_due
-                WHERE tenant = ? AND priority = ? AND run_at <= ? LIMIT 1
-                """, tenant, priority, now
+                WHERE tenant = ? AND class = ? AND priority = ? AND run_at <= ? LIMIT 1
+                """, tenant, models, priority, now
             ) { _ in true } ?? false
         }
     }
@@ -104,22 +111,24 @@ extension WriteContext {
     private static let virtualTime = "share.virtual_time"
 
     fileprivate func claim(
-        limit: Int, bytes: Int, by worker: String, at now: Timestamp, until end: Timestamp
+        limit: Int, bytes: Int, of models: ModelClass?, by worker: String, at now: Timestamp, until end: Timestamp
     ) throws -> [TakenJob] {
         try flush()
-        var round = try beginRound(limit: limit, at: now)
+        let models = try models.map { try number(ofClass: $0.name) ?? -1 }
+        var round = try beginRound(limit: limit, of: models, at: now)
         let before = round
         var ahead = [[OpenJob]](repeating: [], count: round.entrants.count)  // read, in reverse
         var taken: [TakenJob] = []
         var (size, expired) = (0, 0)
         while let index = round.next {
             if ahead[index].isEmpty {
-                ahead[index] = try dueJobs(of: round.entrants[index].tenant, limit: round.share(of: index), at: now)
-                    .reversed()
+                ahead[index] = try dueJobs(
+                    of: round.entrants[index].tenant, models, limit: round.share(of: index), at: now
+                ).reversed()
             }
             guard let job = ahead[index].popLast() else {
                 round.ranDry(index)
-                try sleep(round.entrants[index].tenant, at: now)
+                try sleep(round.entrants[index].tenant, ranDryOf: models, at: now)
                 continue
             }
             if let deadline = job.deadline, deadline <= now {
@@ -139,7 +148,8 @@ extension WriteContext {
     }
 
     /// Wakes the tenants that have become due, and lets in those who are served least.
-    private func beginRound(limit: Int, at now: Timestamp) throws -> ClaimRound {
+    /// - Parameter models: only those with a due job of this class; nil for all.
+    private func beginRound(limit: Int, of models: Int64?, at now: Timestamp) throws -> ClaimRound {
         let virtualTime =
             try connection.first("SELECT count FROM counters WHERE name = ? LIMIT 1", Self.virtualTime) { $0.int64(0) }
             ?? 0
@@ -152,23 +162,38 @@ extension WriteContext {
         let entrants = try connection.all(
             """
             SELECT number, pass, weight, max_running - running FROM tenants INDEXED BY tenants_ready
-            WHERE ready = 1 AND (max_running IS NULL OR running < max_running) ORDER BY pass, number LIMIT ?
-            """, ClaimRound.entrantLimit
+            WHERE ready = 1 AND (max_running IS NULL OR running < max_running) AND (?1 IS NULL OR EXISTS (
+                SELECT 1 FROM queued INDEXED BY queued_due WHERE tenant = tenants.number AND class = ?1
+                    AND priority IN (0, 1, 2, 3, 4, 5, 6, 7, 8, 9) AND run_at <= ?2))
+            ORDER BY pass, number LIMIT ?3
+            """, models, now, ClaimRound.entrantLimit
         ) {
             ClaimRound.Entrant(tenant: $0.int64(0), pass: $0.int64(1), weight: $0.int(2), room: $0.optionalInt(3))
         }
         return ClaimRound(entrants, virtualTime: virtualTime, limit: limit)
     }
 
-    private func dueJobs(of tenant: Int64, limit: Int, at now: Timestamp) throws -> [OpenJob] {
+    /// In their order.
+    /// - Parameter models: only of this class; nil for all.
+    private func dueJobs(of tenant: Int64, _ models: Int64?, limit: Int, at now: Timestamp) throws -> [OpenJob] {
+        if let models { return try dueJobs(of: tenant, of: models, limit: limit, at: now) }
+        let classes = try connection.classes(of: tenant)
+        let found = try classes.flatMap { try dueJobs(of: tenant, of: $0, limit: limit, at: now) }
+        guard classes.count > 1 else { return found }
+        let sorted = found.sorted { ($1.priority, $0.runAt, $0.row) < ($0.priority, $1.runAt, $1.row) }
+        return Array(sorted.prefix(limit))
+    }
+
+    private func dueJobs(of tenant: Int64, of models: Int64, limit: Int, at now: Timestamp) throws -> [OpenJob] {
         var found: [OpenJob] = []
         for priority in Priority.range.reversed() where found.count < limit {
             found += try connection.all(
                 """
-                SELECT job, tenant, priority, run_at, attempt, charged, first_claimed_at, deadline, bytes, has_webhook
+                SELECT job, tenant, priority, run_at, attempt, charged, first_claimed_at, deadline, bytes, has_webhook,
+                    class
                 FROM queued INDEXED BY queued_due
-                WHERE tenant = ? AND priority = ? AND run_at <= ? ORDER BY run_at, job LIMIT ?
-                """, tenant, priority, now, limit - found.count, read: OpenJob.init(queued:))
+                WHERE tenant = ? AND class = ? AND priority = ? AND run_at <= ? ORDER BY run_at, job LIMIT ?
+                """, tenant, models, priority, now, limit - found.count, read: OpenJob.init(queued:))
         }
         return found
     }
@@ -186,24 +211,27 @@ extension WriteContext {
         guard try connection.execute("DELETE FROM queued WHERE job = ?", job.row) == 1 else {
             throw DamagedValue(description: "damaged file: job \(job.row) is in an index only")
         }
+        countQueued(job.models, by: -1)
         let taken = TakenJob(
             row: job.row, attempt: job.attempt + 1, charged: job.charged, firstClaimedAt: job.firstClaimedAt ?? now,
             bytes: job.bytes)
         try connection.execute(
             """
             INSERT INTO running (job, tenant, priority, run_at, attempt, charged, first_claimed_at, deadline, bytes,
-                has_webhook, claimed_at, lease_until, cancel_requested, worker)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)
+                has_webhook, claimed_at, lease_until, cancel_requested, worker, class)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
             """,
             job.row, job.tenant, job.priority, job.runAt, taken.attempt, job.charged, taken.firstClaimedAt,
-            job.deadline, job.bytes, job.hasWebhook, now, end, worker)
+            job.deadline, job.bytes, job.hasWebhook, now, end, worker, job.models)
         countJob(of: job.tenant, from: .queued, to: .running)
         return taken
     }
 
     /// Takes a tenant without a due job out of the rounds until its next one is due.
-    private func sleep(_ tenant: Int64, at now: Timestamp) throws {
+    /// - Parameter models: of which class it has none; nil for any.
+    private func sleep(_ tenant: Int64, ranDryOf models: Int64?, at now: Timestamp) throws {
         let next = try connection.earliestDue(of: tenant)
+        if models != nil, let next, next <= now { return }  // of another class
         // One that is due and yet not taken is past its deadline: the reaper's, within the second.
         let wakeAt = next.map { max($0, now.advanced(by: $0 <= now ? .seconds(1) : .zero)) }
         try connection.execute("UPDATE tenants SET ready = 0, wake_at = ? WHERE number = ?", wakeAt, tenant)

@@ -65,27 +65,15 @@ extension WriteContext {
             job.id.text, tenant, job.createdAt, job.priority.value, job.deadline, job.model, job.webhook?.text,
             job.metadata, FieldCodec.encode(job.headers, digest: job.digest), job.body)
         let row = connection.lastInsertedRow
-        try enqueueNew(
-            row, tenant, job.priority.value, job.runAt, job.deadline, bytes: job.body.count,
-            hasWebhook: job.webhook != nil)
+        let open = OpenJob(
+            row: row, tenant: tenant, models: try classNumber(of: job.model), priority: job.priority.value,
+            runAt: job.runAt, deadline: job.deadline, bytes: job.body.count, hasWebhook: job.webhook != nil)
+        try enqueue(open, from: nil, at: job.runAt, charged: 0)
         if let key = job.idempotency {
             try connection.execute(
                 "INSERT OR REPLACE INTO idempotency (tenant, key, fingerprint, job, expires_at) VALUES (?, ?, ?, ?, ?)",
                 tenant, key.key, key.fingerprint, row, key.expiresAt)
         }
-    }
-
-    private func enqueueNew(
-        _ row: Int64, _ tenant: Int64, _ priority: Int, _ runAt: Timestamp, _ deadline: Timestamp?, bytes: Int,
-        hasWebhook: Bool
-    ) throws {
-        try connection.execute(
-            """
-            INSERT INTO queued (job, tenant, priority, run_at, attempt, charged, deadline, bytes, has_webhook)
-            VALUES (?, ?, ?, ?, 0, 0, ?, ?, ?)
-            """, row, tenant, priority, runAt, deadline, bytes, hasWebhook)
-        countJob(of: tenant, from: nil, to: .queued)
-        expectJob(of: tenant, at: runAt)
     }
 
     private func storedUse(of use: KeyInUse, at now: Timestamp) throws -> (fingerprint: [UInt8], job: JobID)? {
@@ -133,12 +121,15 @@ extension WriteContext {
             """, id.text, now, row)
         let new = connection.lastInsertedRow
         let facts = try connection.first(
-            "SELECT tenant, priority, length(body), webhook IS NOT NULL FROM jobs WHERE row = ? LIMIT 1", new
-        ) { ($0.int64(0), $0.int(1), $0.int(2), $0.bool(3)) }
-        guard let (tenant, priority, bytes, hasWebhook) = facts else {
+            "SELECT tenant, priority, length(body), webhook IS NOT NULL, model FROM jobs WHERE row = ? LIMIT 1", new
+        ) { ($0.int64(0), $0.int(1), $0.int(2), $0.bool(3), $0.text(4)) }
+        guard let (tenant, priority, bytes, hasWebhook, model) = facts else {
             throw DamagedValue(description: "no job \(row)")
         }
-        try enqueueNew(new, tenant, priority, now, nil, bytes: bytes, hasWebhook: hasWebhook)
+        let open = OpenJob(
+            row: new, tenant: tenant, models: try classNumber(of: model), priority: priority, runAt: now, deadline: nil,
+            bytes: bytes, hasWebhook: hasWebhook)
+        try enqueue(open, from: nil, at: now, charged: 0)
     }
 }
 

@@ -5,19 +5,24 @@ extension SQLiteJobStore {
         try await writer.perform { context in
             try context.connection.execute(
                 """
-                INSERT OR REPLACE INTO keys (id, organization, secret, requests_per_second, created_at)
-                VALUES (?, ?, ?, ?, ?)
-                """, key.id, key.organization, key.sealedSecret, key.rate?.requestsPerSecond, key.createdAt)
+                INSERT OR REPLACE INTO keys (id, organization, secret, requests_per_second, created_at, workspace)
+                VALUES (?, ?, ?, ?, ?, ?)
+                """, key.id, key.organization, key.sealedSecret, key.rate?.requestsPerSecond, key.createdAt,
+                key.workspace)
         }
     }
 
     package func keys() async throws(JobStoreError) -> [StoredKey] {
         try await read { connection in
             try connection.all(
-                "SELECT id, organization, secret, requests_per_second, created_at FROM keys ORDER BY id LIMIT 10000"
+                """
+                SELECT id, organization, secret, requests_per_second, created_at, workspace FROM keys
+                ORDER BY id LIMIT 10000
+                """
             ) { row in
                 StoredKey(
-                    id: row.text(0), organization: row.text(1), sealedSecret: row.bytes(2),
+                    id: row.text(0), organization: row.text(1), workspace: row.optionalText(5),
+                    sealedSecret: row.bytes(2),
                     rate: row.optionalReal(3).flatMap(PacingRate.init(requestsPerSecond:)), createdAt: row.time(4))
             }
         }

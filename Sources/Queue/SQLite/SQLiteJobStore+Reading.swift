@@ -92,13 +92,27 @@ extension SQLiteConnection {
 
     /// When the first of the tenant's queued jobs is or was due; nil if none is queued.
     func earliestDue(of tenant: Int64) throws -> Timestamp? {
-        try Priority.range.compactMap { priority in
-            try first(
-                """
-                SELECT run_at FROM queued INDEXED BY queued_due WHERE tenant = ? AND priority = ?
-                ORDER BY run_at LIMIT 1
-                """, tenant, priority
-            ) { $0.time(0) }
+        try classes(of: tenant).flatMap { models in
+            try Priority.range.compactMap { priority in
+                try first(
+                    """
+                    SELECT run_at FROM queued INDEXED BY queued_due WHERE tenant = ? AND class = ? AND priority = ?
+                    ORDER BY run_at LIMIT 1
+                    """, tenant, models, priority
+                ) { $0.time(0) }
+            }
         }.min()
+    }
+
+    /// The classes of models of the tenant's queued jobs, by number: one probe each.
+    func classes(of tenant: Int64) throws -> [Int64] {
+        var found: [Int64] = []
+        while let next = try first(
+            "SELECT class FROM queued INDEXED BY queued_due WHERE tenant = ? AND class > ? ORDER BY class LIMIT 1",
+            tenant, found.last ?? -1, read: { $0.int64(0) })
+        {
+            found.append(next)
+        }
+        return found
     }
 }

@@ -36,7 +36,7 @@ package final class SQLiteJobStore: JobStore, KeyStore, EgressStore {
     ) throws {
         let file = StoreFile(
             path: path, applicationID: Schema.applicationID, version: Schema.version, pragmas: Schema.filePragmas,
-            statements: Schema.statements, migration: SchemaMigrations.steps, synchronous: .full,
+            statements: Schema.statements, migration: SchemaMigrations.step, synchronous: .full,
             busyTimeout: configuration.busyTimeout)
         let connection = try file.open()
         let mover = try SQLiteConnection(path: path, busyTries: 0)
@@ -124,11 +124,15 @@ extension SQLiteConnection {
             "SELECT number FROM tenants WHERE queued > 0 ORDER BY pass LIMIT ?", ClaimRound.entrantLimit
         ) { $0.int64(0) }
         for tenant in tenants {
-            for priority in Priority.range {
-                _ = try first(
-                    "SELECT deadline FROM queued INDEXED BY queued_due WHERE tenant = ? AND priority = ? LIMIT 1",
-                    tenant, priority
-                ) { $0.optionalTime(0) }
+            for models in try classes(of: tenant) {
+                for priority in Priority.range {
+                    _ = try first(
+                        """
+                        SELECT deadline FROM queued INDEXED BY queued_due
+                        WHERE tenant = ? AND class = ? AND priority = ? LIMIT 1
+                        """, tenant, models, priority
+                    ) { $0.optionalTime(0) }
+                }
             }
         }
     }

@@ -52,7 +52,7 @@ package final class SQLitePacingLedger: PacingLedger {
     package static func open(at path: String) throws(JobStoreError) -> SQLitePacingLedger {
         let file = StoreFile(
             path: path, applicationID: applicationID, version: 2, statements: statements,
-            migration: { $0 == 1 ? fromVersion1 : [] }, synchronous: .off, busyTimeout: .seconds(10))
+            migration: { ($0 + 1, $0 == 1 ? fromVersion1 : []) }, synchronous: .off, busyTimeout: .seconds(10))
         return SQLitePacingLedger(connection: try file.open())
     }
 

@@ -1,4 +1,4 @@
-/// The file format of `relay.sqlite`, version 4. Pages of 8 KiB, journal mode WAL, `synchronous=FULL`,
+/// The file format of `relay.sqlite`, version 5. Pages of 8 KiB, journal mode WAL, `synchronous=FULL`,
 /// `auto_vacuum=INCREMENTAL`.
 ///
 /// Times are microseconds since 1970; names, ids and URLs are text; states and events are the numbers of
@@ -13,6 +13,7 @@
 /// |---|---|---|---|
 /// | `tenants` | each owner: its share of the workers and its counts | intake, operators; counts by every transition | deleted |
 /// | `jobs` | each job: what the client sent | intake | changed; retention deletes it |
+/// | `model_classes` | each class of models met, at most ``classLimit``; number 0 is `other`, and all beyond | intake; counts by every transition | deleted |
 /// | `queued` | each job that waits | intake, retry, reaping; a claim or an ending deletes it | – |
 /// | `running` | each job in a worker's hands | claim; renewal moves `lease_until`, cancellation sets its mark | – |
 /// | `ended` | each job that is over: what came back | settlement, cancellation, expiry | changed |
@@ -29,14 +30,17 @@
 ///
 /// Invariants: counts equal a recount (`relay doctor` and the chaos run check it); `attempt` of a job equals its claims;
 /// `jobs.row` is never used twice, because the newest row is never deleted; a tenant with `ready = 0` has no due job
-/// before `wake_at`; of an open batch, `total` equals its rows in `staged` and `batch_jobs` unless retention has deleted
+/// before `wake_at`; `model_classes.queued` equals the class's rows in `queued`; of an open batch, `total` equals its rows in `staged` and `batch_jobs` unless retention has deleted
 /// some (`archived_at`), and the sum of its counts equals its jobs in `ended`.
 enum Schema {
     /// `RLAY`
     static let applicationID = 0x524C_4159
-    static let version = 4
+    static let version = 5
     /// Must be set before the first table is made.
     static let filePragmas = "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL"
+
+    /// Names of models are the clients': classes beyond this many count as `other`.
+    static let classLimit = 64
 
     static let statements = jobs + webhooks + keys + batches + egress
 
@@ -95,11 +99,11 @@ enum Schema {
             first_claimed_at INTEGER,
             deadline INTEGER,
             bytes INTEGER NOT NULL,
-            has_webhook INTEGER NOT NULL
+            has_webhook INTEGER NOT NULL,
+            class INTEGER NOT NULL DEFAULT 0
         ) STRICT
         """,
-        // Claims: the due jobs of a tenant, one probe a priority.
-        "CREATE INDEX queued_due ON queued(tenant, priority, run_at)",
+        queuedDue,
         // The reaper: jobs past their deadline.
         "CREATE INDEX queued_deadline ON queued(deadline) WHERE deadline IS NOT NULL",
         // No index on `lease_until`: as many rows as the workers have attempts under way, and each renewal would move it.
@@ -118,7 +122,8 @@ enum Schema {
             claimed_at INTEGER NOT NULL,
             lease_until INTEGER NOT NULL,
             cancel_requested INTEGER NOT NULL,
-            worker TEXT NOT NULL
+            worker TEXT NOT NULL,
+            class INTEGER NOT NULL DEFAULT 0
         ) STRICT
         """,
         """
@@ -173,6 +178,7 @@ enum Schema {
         """,
         "CREATE INDEX idempotency_expiry ON idempotency(expires_at)",
         "CREATE TABLE counters (name TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+        modelClasses, otherClass,
         // A job as its owner sees it.
         """
         CREATE VIEW job_records AS
@@ -189,6 +195,16 @@ enum Schema {
             LEFT JOIN ended e ON e.job = j.row LEFT JOIN running r ON r.job = j.row LEFT JOIN queued q ON q.job = j.row
         """,
     ]
+
+    /// Claims: the due jobs of a tenant and a class of models, one probe a priority.
+    static let queuedDue = "CREATE INDEX queued_due ON queued(tenant, class, priority, run_at)"
+
+    static let modelClasses = """
+        CREATE TABLE model_classes (
+            number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, queued INTEGER NOT NULL DEFAULT 0
+        ) STRICT
+        """
+    static let otherClass = "INSERT INTO model_classes (number, name) VALUES (0, 'other')"
 
     static let webhooks = [
         """
@@ -239,70 +255,8 @@ enum Schema {
             organization TEXT NOT NULL,
             secret BLOB NOT NULL,
             requests_per_second REAL,
-            created_at INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID
-        """
-    ]
-
-    /// Version 3. Single jobs pay nothing for batches: what makes a job one of a batch stands beside it.
-    static let batches = [
-        // `phase`: 0 being received, 1 accepted, 2 being deleted (or given up); only 1 is visible. `busy`: the mover has
-        // work with it. `cancel_from`: jobs up to this row have been looked at by the cancellation.
-        """
-        CREATE TABLE batches (
-            number INTEGER PRIMARY KEY,
-            id TEXT NOT NULL UNIQUE,
-            tenant INTEGER NOT NULL,
-            phase INTEGER NOT NULL,
-            busy INTEGER NOT NULL,
             created_at INTEGER NOT NULL,
-            expires_at INTEGER NOT NULL,
-            touched_at INTEGER NOT NULL,
-            cancel_initiated_at INTEGER,
-            cancel_from INTEGER NOT NULL DEFAULT 0,
-            ended_at INTEGER,
-            archived_at INTEGER,
-            total INTEGER NOT NULL DEFAULT 0,
-            succeeded INTEGER NOT NULL DEFAULT 0,
-            errored INTEGER NOT NULL DEFAULT 0,
-            canceled INTEGER NOT NULL DEFAULT 0,
-            expired INTEGER NOT NULL DEFAULT 0,
-            key TEXT,
-            key_expires_at INTEGER,
-            fingerprint BLOB,
-            headers BLOB NOT NULL
-        ) STRICT
-        """,
-        // Lists of a tenant.
-        "CREATE INDEX batches_tenant ON batches(tenant, number) WHERE phase = 1",
-        // Idempotent creation.
-        "CREATE INDEX batches_key ON batches(tenant, key) WHERE key IS NOT NULL",
-        // The mover.
-        "CREATE INDEX batches_busy ON batches(number) WHERE busy = 1",
-        // `digest` is what the batch's headers are followed by in the job's.
-        // `row` is the batch's number times 2^20 plus the request's place: a batch's rows lie side by side.
-        """
-        CREATE TABLE staged (
-            row INTEGER PRIMARY KEY,
-            custom_id TEXT NOT NULL,
-            job TEXT NOT NULL,
-            model TEXT NOT NULL,
-            digest BLOB NOT NULL,
-            refusal BLOB,
-            body BLOB NOT NULL
-        ) STRICT
-        """,
-        // Names are unique within a batch: `row >> 20` is its number.
-        "CREATE UNIQUE INDEX staged_names ON staged(row >> 20, custom_id)",
-        "CREATE TABLE batch_jobs (job INTEGER PRIMARY KEY, batch INTEGER NOT NULL, custom_id TEXT NOT NULL) STRICT",
-        // Results, cancellation and deletion, in the order of submission.
-        "CREATE INDEX batch_jobs_batch ON batch_jobs(batch)",
-    ]
-    /// Version 4.
-    static let egress = [
-        """
-        CREATE TABLE egress_outages (
-            path TEXT PRIMARY KEY, reason TEXT NOT NULL, note TEXT NOT NULL, since INTEGER NOT NULL
+            workspace TEXT
         ) STRICT, WITHOUT ROWID
         """
     ]

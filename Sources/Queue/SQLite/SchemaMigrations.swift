@@ -1,14 +1,27 @@
 /// How an older file becomes one of ``Schema/version``. Steps are added, never changed: each was run on somebody's data.
 enum SchemaMigrations {
-    /// The statements that lead from a version to the next.
-    static func steps(from version: Int) -> [String] {
+    /// The statements that lead from a version to a newer one, and which that is.
+    static func step(from version: Int) -> (to: Int, statements: [String]) {
         switch version {
-        case 1: fromVersion1
-        case 2: Schema.batches  // no batches before
-        case 3: Schema.egress
-        default: []
+        case 1: (5, fromVersion1 + Schema.batches + Schema.egress + [keysWithWorkspace])
+        case 2: (3, Schema.batches)  // no batches before
+        case 3: (4, Schema.egress)
+        case 4: (5, fromVersion4)
+        default: (version + 1, [])
         }
     }
+
+    private static let keysWithWorkspace = "ALTER TABLE keys ADD COLUMN workspace TEXT"
+
+    /// Jobs had no class of models. Those in the queue count as of class `other`; the Gateway looks at each of them.
+    private static let fromVersion4 = [
+        "ALTER TABLE queued ADD COLUMN class INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE running ADD COLUMN class INTEGER NOT NULL DEFAULT 0",
+        "DROP INDEX queued_due", Schema.queuedDue, Schema.modelClasses, Schema.otherClass, countOthers,
+        keysWithWorkspace,
+    ]
+    private static let countOthers =
+        "UPDATE model_classes SET queued = (SELECT count(*) FROM queued) WHERE number = 0"
 
     /// Version 1 had hot columns in `jobs`, payloads and results beside it, and no shares of tenants.
     private static let fromVersion1 =
@@ -35,7 +48,7 @@ enum SchemaMigrations {
             INSERT INTO queued
                 SELECT j.row, j.tenant, j.priority, o.run_at, o.attempt,
                     (SELECT count(*) FROM old_attempts a WHERE a.job = o.row AND a.maybe_billed = 1),
-                    o.first_claimed_at, j.deadline, length(j.body), j.webhook IS NOT NULL
+                    o.first_claimed_at, j.deadline, length(j.body), j.webhook IS NOT NULL, 0
                 FROM old_jobs o JOIN jobs j ON j.row = o.row WHERE o.state = 0 ORDER BY o.row
             """,
             """
@@ -43,7 +56,7 @@ enum SchemaMigrations {
                 SELECT j.row, j.tenant, j.priority, o.run_at, o.attempt,
                     (SELECT count(*) FROM old_attempts a WHERE a.job = o.row AND a.maybe_billed = 1),
                     o.first_claimed_at, j.deadline, length(j.body), j.webhook IS NOT NULL, o.claimed_at, o.lease_until,
-                    o.cancel_requested, o.worker
+                    o.cancel_requested, o.worker, 0
                 FROM old_jobs o JOIN jobs j ON j.row = o.row WHERE o.state = 1 ORDER BY o.row
             """,
             """
@@ -75,6 +88,6 @@ enum SchemaMigrations {
             """,
             "DROP TABLE old_jobs", "DROP TABLE old_attempts", "DROP TABLE old_idempotency", "DROP TABLE old_counters",
             "DROP TABLE payloads", "DROP TABLE results",
-            Schema.deliveriesByJob,
+            Schema.deliveriesByJob, countOthers,
         ]
 }

@@ -14,8 +14,8 @@ struct StoreFile {
     /// Settings that only a file without tables takes.
     var pragmas = ""
     let statements: [String]
-    /// What leads from a version to the next.
-    var migration: (Int) -> [String] = { _ in [] }
+    /// What leads from a version to a newer one.
+    var migration: (Int) -> (to: Int, statements: [String]) = { ($0 + 1, []) }
     let synchronous: Synchronous
     let busyTimeout: Duration
 
@@ -53,8 +53,9 @@ struct StoreFile {
             for statement in statements { try connection.script(statement) }
         } else {
             while found < version {
-                for statement in migration(found) { try connection.script(statement) }
-                found += 1
+                let step = migration(found)
+                for statement in step.statements { try connection.script(statement) }
+                found = step.to
             }
         }
         try connection.script("PRAGMA application_id = \(applicationID); PRAGMA user_version = \(version)")

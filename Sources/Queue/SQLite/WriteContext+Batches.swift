@@ -113,9 +113,13 @@ extension WriteContext {
     private func release(_ batch: StoredBatch, limit: Int, at now: Timestamp) throws -> Int {
         let staged = try connection.all(
             """
-            SELECT row, custom_id, refusal, length(body) FROM staged WHERE row >= ? AND row < ? ORDER BY row LIMIT ?
+            SELECT row, custom_id, refusal, length(body), model FROM staged WHERE row >= ? AND row < ? ORDER BY row LIMIT ?
             """, batch.rows.lowerBound, batch.rows.upperBound, limit
-        ) { StagedRequest(row: $0.int64(0), customID: $0.text(1), refusal: $0.optionalBytes(2), bytes: $0.int(3)) }
+        ) {
+            StagedRequest(
+                row: $0.int64(0), customID: $0.text(1), refusal: $0.optionalBytes(2), bytes: $0.int(3),
+                model: $0.text(4))
+        }
         var (moved, bytes) = (0, 0)
         for request in staged {
             guard moved == 0 || bytes + request.bytes <= Self.bytesOfStep else { break }
@@ -138,7 +142,9 @@ extension WriteContext {
         try connection.execute("DELETE FROM staged WHERE row = ?", request.row)
         try connection.execute(
             "INSERT INTO batch_jobs (job, batch, custom_id) VALUES (?, ?, ?)", row, batch.number, request.customID)
-        let job = OpenJob(new: row, of: batch, bytes: request.bytes)
+        let job = OpenJob(
+            row: row, tenant: batch.tenant, models: try classNumber(of: request.model), priority: Priority.batch.value,
+            runAt: batch.createdAt, deadline: batch.expiresAt, bytes: request.bytes)
         if batch.isCanceling {
             try end(job, from: nil, as: .canceled, because: .jobCanceled, at: now)
         } else if batch.expiresAt <= now {
@@ -194,12 +200,5 @@ private struct StagedRequest {
     let customID: String
     let refusal: [UInt8]?
     let bytes: Int
-}
-
-extension OpenJob {
-    fileprivate init(new row: Int64, of batch: StoredBatch, bytes: Int) {
-        self.init(
-            row: row, tenant: batch.tenant, priority: Priority.batch.value, runAt: batch.createdAt,
-            deadline: batch.expiresAt, bytes: bytes)
-    }
+    let model: String
 }

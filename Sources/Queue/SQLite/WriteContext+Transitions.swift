@@ -15,18 +15,23 @@ struct OpenJob {
     /// Of the body.
     let bytes: Int
     let hasWebhook: Bool
+    /// Its class of models, by number.
+    let models: Int64
     /// Only of a running one.
     var claimedAt: Timestamp?
     var isCancelRequested = false
 
     /// One that was never claimed.
-    init(row: Int64, tenant: Int64, priority: Int, runAt: Timestamp, deadline: Timestamp?, bytes: Int) {
+    init(
+        row: Int64, tenant: Int64, models: Int64, priority: Int, runAt: Timestamp, deadline: Timestamp?, bytes: Int,
+        hasWebhook: Bool = false
+    ) {
         (self.row, self.tenant, self.priority, self.runAt) = (row, tenant, priority, runAt)
-        (attempt, charged, firstClaimedAt, hasWebhook) = (0, 0, nil, false)
-        (self.deadline, self.bytes) = (deadline, bytes)
+        (attempt, charged, firstClaimedAt) = (0, 0, nil)
+        (self.models, self.deadline, self.bytes, self.hasWebhook) = (models, deadline, bytes, hasWebhook)
     }
 
-    /// Reads `job, tenant, priority, run_at, attempt, charged, first_claimed_at, deadline, bytes, has_webhook`.
+    /// Reads `job, tenant, priority, run_at, attempt, charged, first_claimed_at, deadline, bytes, has_webhook, class`.
     init(queued stored: SQLiteRow) {
         row = stored.int64(0)
         tenant = stored.int64(1)
@@ -38,13 +43,14 @@ struct OpenJob {
         deadline = stored.optionalTime(7)
         bytes = stored.int(8)
         hasWebhook = stored.bool(9)
+        models = stored.int64(10)
     }
 
     /// Reads the same and then `claimed_at, cancel_requested`.
     init(running stored: SQLiteRow) {
         self.init(queued: stored)
-        claimedAt = stored.time(10)
-        isCancelRequested = stored.bool(11)
+        claimedAt = stored.time(11)
+        isCancelRequested = stored.bool(12)
     }
 }
 
@@ -58,17 +64,20 @@ extension WriteContext {
             """
             DELETE FROM running WHERE job = ? AND attempt = ?
             RETURNING job, tenant, priority, run_at, attempt, charged, first_claimed_at, deadline, bytes, has_webhook,
-                claimed_at, cancel_requested
+                class, claimed_at, cancel_requested
             """, row, attempt, read: OpenJob.init(running:))
     }
 
     /// Takes the job out of `queued`; nil, and nothing changed, if it is not there.
     func takeQueued(_ row: Int64) throws -> OpenJob? {
-        try connection.first(
+        let job = try connection.first(
             """
             DELETE FROM queued WHERE job = ?
-            RETURNING job, tenant, priority, run_at, attempt, charged, first_claimed_at, deadline, bytes, has_webhook
+            RETURNING job, tenant, priority, run_at, attempt, charged, first_claimed_at, deadline, bytes, has_webhook,
+                class
             """, row, read: OpenJob.init(queued:))
+        if let job { countQueued(job.models, by: -1) }
+        return job
     }
 
     /// Puts a job that was just taken out of `state` (nil: a new one) into the queue.
@@ -76,11 +85,12 @@ extension WriteContext {
         try connection.execute(
             """
             INSERT INTO queued (job, tenant, priority, run_at, attempt, charged, first_claimed_at, deadline, bytes,
-                has_webhook)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                has_webhook, class)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             job.row, job.tenant, job.priority, runAt, job.attempt, charged, job.firstClaimedAt, job.deadline, job.bytes,
-            job.hasWebhook)
+            job.hasWebhook, job.models)
+        countQueued(job.models, by: 1)
         countJob(of: job.tenant, from: state, to: .queued)
         expectJob(of: job.tenant, at: runAt)
     }

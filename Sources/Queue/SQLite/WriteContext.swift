@@ -16,6 +16,10 @@ final class WriteContext {
     private var tenants: [Int64: TenantChange] = [:]
     private var counters: [String: Int] = [:]
     private var numbers: [String: Int64] = [:]
+    /// Of models met in this transaction.
+    private var classes: [String: Int64] = [:]
+    /// By how much the queued jobs of each class have grown.
+    private var queuedByClass: [Int64: Int] = [:]
     private var batchEndings: [Int64: (counts: [JobState: Int], at: Timestamp)] = [:]
     /// nil until somebody asks.
     private var batchesExist: Bool?
@@ -44,6 +48,34 @@ final class WriteContext {
         try connection.execute("INSERT INTO tenants (name) VALUES (?)", tenant)
         numbers[tenant] = connection.lastInsertedRow
         return connection.lastInsertedRow
+    }
+
+    // MARK: Classes of models
+
+    /// The number of the class that `model` belongs to.
+    func classNumber(of model: String) throws -> Int64 {
+        if let number = classes[model] { return number }
+        let number = try numberMakingClass(ModelClass(model: model).name)
+        classes[model] = number
+        return number
+    }
+
+    /// nil if no job of the class was ever met.
+    func number(ofClass name: String) throws -> Int64? {
+        try connection.first("SELECT number FROM model_classes WHERE name = ? LIMIT 1", name) { $0.int64(0) }
+    }
+
+    /// 0, which is `other`, once there are too many.
+    private func numberMakingClass(_ name: String) throws -> Int64 {
+        if let stored = try number(ofClass: name) { return stored }
+        guard try connection.number("SELECT count(*) FROM model_classes") < Schema.classLimit else { return 0 }
+        try connection.execute("INSERT INTO model_classes (name) VALUES (?)", name)
+        return connection.lastInsertedRow
+    }
+
+    /// A job of the class `models` has come into `queued` (1) or left it (-1).
+    func countQueued(_ models: Int64, by delta: Int) {
+        queuedByClass[models, default: 0] += delta
     }
 
     // MARK: Counts
@@ -105,6 +137,10 @@ final class WriteContext {
                 "INSERT INTO counters (name, count) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET count = count + ?",
                 name, delta, delta)
         }
+        for (models, delta) in queuedByClass where delta != 0 {
+            try connection.execute("UPDATE model_classes SET queued = queued + ? WHERE number = ?", delta, models)
+        }
+        queuedByClass = [:]
         tenants = [:]
         counters = [:]
         batchEndings = [:]

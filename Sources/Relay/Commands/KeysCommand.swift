@@ -28,15 +28,18 @@ struct KeysCommand: AsyncParsableCommand {
         var rps: Double?
         @Option(help: "The organization whose limits it spends; its own name if not given.")
         var org: String?
+        @Option(help: "The workspace that it belongs to, if that has limits of its own.")
+        var workspace: String?
 
         func run() async throws {
             let (identifier, organization) = (try checked(name), try checked(org ?? name))
+            let workspace = try workspace.map(checked)
             let rate = try rps.map(rate)
             let secret = try SecretInput.read(prompt: "Paste the key for '\(name)', then Enter: ")
             let folder = try DataFolder(preparing: common.settings().data)
             let sealer = SecretSealer(master: try folder.masterKey())
             let key = StoredKey(
-                id: identifier, organization: organization,
+                id: identifier, organization: organization, workspace: workspace,
                 sealedSecret: try sealer.seal(secret, for: KeyDirectory.owner(identifier)), rate: rate,
                 createdAt: SystemClock().now())
             try await folder.openStore(common.settings()).put(key)
@@ -68,10 +71,10 @@ struct KeysCommand: AsyncParsableCommand {
                 print("No keys yet. Add one: printf %s \"$ANTHROPIC_API_KEY\" | relay keys add default")
                 return
             }
-            var table = TextTable(["NAME", "ORGANIZATION", "REQUESTS/S", "ADDED"])
+            var table = TextTable(["NAME", "ORGANIZATION", "WORKSPACE", "REQUESTS/S", "ADDED"])
             for key in keys {
                 let rate = key.rate.map { "\($0.requestsPerSecond)" } ?? "unlimited"
-                table.add([key.id, key.organization, rate, key.createdAt.rfc3339])
+                table.add([key.id, key.organization, key.workspace ?? "–", rate, key.createdAt.rfc3339])
             }
             print(table.text)
         }

@@ -1,7 +1,8 @@
 import Domain
 import Yams
 
-/// The list `pacing.limits`: each entry names a `key`, or an `organization` and perhaps a `model_class`, and its limits.
+/// The list `pacing.limits`: each entry names a `key`, or an `organization` and perhaps a `workspace` and a
+/// `model_class`, and its limits.
 struct LimitList {
     let file: SettingsFile
 
@@ -18,7 +19,8 @@ struct LimitList {
     }
 
     private static let allowed = [
-        "key", "organization", "model_class", "requests_per_second", "requests_per_minute", "input_tokens_per_minute",
+        "key", "organization", "workspace", "model_class", "requests_per_second", "requests_per_minute",
+        "input_tokens_per_minute",
         "output_tokens_per_minute", "concurrency",
     ]
 
@@ -40,19 +42,26 @@ struct LimitList {
     }
 
     private func subject(_ words: [String: String], at node: Node) throws(RelayError) -> PacingRules.Subject {
-        switch (words["key"], words["organization"], words["model_class"]) {
-        case (let key?, nil, nil): return .key(key)
-        case (nil, let organization?, nil): return .organization(organization, nil)
-        case (nil, let organization?, let name?):
-            guard let models = ModelClass(named: name) else {
-                throw file.invalid(
-                    "pacing.limits.model_class is '\(name)'; allowed are words such as sonnet-4", at: node)
-            }
-            return .organization(organization, models)
+        switch (words["key"], words["organization"]) {
+        case (let key?, nil) where words["workspace"] == nil && words["model_class"] == nil: return .key(key)
+        case (nil, let organization?):
+            let models = try models(words["model_class"], at: node)
+            guard let workspace = words["workspace"] else { return .organization(organization, models) }
+            return .workspace(workspace, of: organization, models)
         default:
             throw file.invalid(
-                "An entry of pacing.limits needs a key, or an organization and perhaps a model_class", at: node)
+                """
+                An entry of pacing.limits needs a key, or an organization and perhaps a workspace and a model_class
+                """, at: node)
         }
+    }
+
+    private func models(_ name: String?, at node: Node) throws(RelayError) -> ModelClass? {
+        guard let name else { return nil }
+        guard let models = ModelClass(named: name) else {
+            throw file.invalid("pacing.limits.model_class is '\(name)'; allowed are words such as sonnet-4", at: node)
+        }
+        return models
     }
 
     private func limits(_ words: [String: String], at node: Node) throws(RelayError) -> PacingLimits {

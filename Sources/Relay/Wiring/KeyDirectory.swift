@@ -65,7 +65,8 @@ final class KeyDirectory: UpstreamKeyring, Service {
 
     private func open(_ key: StoredKey) throws(RelayError) -> UpstreamKey {
         let secret = try sealer.open(key.sealedSecret, for: Self.owner(key.id))
-        return UpstreamKey(id: key.id, organization: key.organization, secret: secret, rate: key.rate)
+        return UpstreamKey(
+            id: key.id, organization: key.organization, workspace: key.workspace, secret: secret, rate: key.rate)
     }
 
     /// What an upstream key's sealed secret is bound to.

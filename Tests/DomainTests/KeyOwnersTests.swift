@@ -1,0 +1,45 @@
+import Domain
+import Testing
+
+struct KeyOwnersTests {
+    private func key(_ id: String, _ organization: String? = nil, secret: String = "s") -> UpstreamKey {
+        UpstreamKey(id: id, organization: organization ?? id, workspace: "w", secret: Secret(secret + id), rate: nil)
+    }
+
+    private func names(
+        _ owners: KeyOwners, _ keys: [UpstreamKey], limited: Set<String> = []
+    ) -> [String] {
+        owners.united(keys, limited: limited.contains).map(\.organization)
+    }
+
+    @Test func `keys that the provider counts together go by one name, the first of theirs`() {
+        var owners = KeyOwners()
+        let keys = [key("c"), key("b"), key("a")]
+        let isNew = keys.dropLast().map { owners.learn("org-1", of: $0) } + [owners.learn("org-1", of: keys[0])]
+        #expect(isNew == [true, true, false])
+        #expect(names(owners, keys) == ["b", "b", "a"])
+        _ = owners.learn("org-2", of: keys[2])
+        #expect(names(owners, keys) == ["b", "b", "a"])
+        #expect(owners.united(keys, limited: { _ in false })[0].workspace == "w")
+    }
+
+    @Test func `a name that an operator gave or set limits for goes before others, and given ones stay`() {
+        var owners = KeyOwners()
+        let keys = [key("a"), key("m", "given"), key("x"), key("z", "also-given")]
+        for key in keys { _ = owners.learn("org", of: key) }
+        #expect(names(owners, keys) == ["also-given", "given", "also-given", "also-given"])
+        #expect(names(owners, keys, limited: ["given"]) == ["given", "given", "given", "also-given"])
+        #expect(names(owners, [keys[0], keys[2]], limited: ["x"]) == ["x", "x"])
+    }
+
+    @Test func `another secret may belong to anybody`() {
+        var owners = KeyOwners()
+        for id in ["a", "b"] { _ = owners.learn("org", of: key(id)) }
+        #expect(names(owners, [key("a"), key("b")]) == ["a", "a"])
+        let changed = [key("a"), key("b", secret: "new")]
+        #expect(names(owners, changed) == ["a", "b"])
+        let isNew = owners.learn("org", of: changed[1])
+        #expect(isNew)
+        #expect(names(owners, changed) == ["a", "a"])
+    }
+}
