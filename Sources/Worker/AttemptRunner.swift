@@ -30,9 +30,19 @@ struct AttemptRunner: Sendable {
         case .shutdown where exchange.verdict.isCanceled:
             await settle(decision.unsent(.retry(at: now), verdict: "shutdown", exchange: exchange, at: now))
         case .canceled, .shutdown, nil:
-            let settlement = services.random.withLock { decision.settlement(after: exchange, at: now, using: &$0) }
+            let refusals = await earlierRefusals(of: claim, after: exchange.verdict)
+            let settlement = services.random.withLock {
+                decision.settlement(after: exchange, earlierRefusals: refusals, at: now, using: &$0)
+            }
             await settle(settlement)
         }
+    }
+
+    /// How often keys have refused the job for want of permission before; looked up in the journal only when it matters.
+    private func earlierRefusals(of claim: Claim, after verdict: Verdict) async -> Int {
+        guard verdict == .permissionRefused, claim.lease.attempt > 1 else { return 0 }
+        let journal = try? await services.store.attempts(of: claim.lease.job)
+        return journal?.count { $0.verdict == verdict.code } ?? claim.lease.attempt - 1
     }
 
     private func call(for claim: Claim) -> UpstreamCall {
@@ -45,8 +55,7 @@ struct AttemptRunner: Sendable {
     /// Settles, and tries again until the store takes it or knows another owner: an answer may have been paid for.
     /// Only when the process is to end is it given up, a lease's time after the first try.
     private func settle(_ settlement: Settlement) async {
-        let giveUpAt = services.wall.now().advanced(by: services.configuration.lease)
-        var tries = 0
+        var (tries, waited) = (0, Duration.zero)
         while true {
             do throws(JobStoreError) {
                 try await services.store.settle(settlement)
@@ -56,11 +65,12 @@ struct AttemptRunner: Sendable {
                 tries += 1
                 let backoff = services.random.withLock { Self.settleBackoff.delay(afterAttempt: tries, using: &$0) }
                 let isEnding = registry.stopReason(of: settlement.lease) == .shutdown
-                guard !isEnding || services.wall.now().advanced(by: backoff) < giveUpAt else {
+                guard !isEnding || waited + backoff < services.configuration.lease else {
                     return logUnsettled(settlement, error)
                 }
                 // Cancellation must not end the wait: the answer would be lost by it.
                 await Task { [services] in await services.sleep(backoff) }.value
+                waited += backoff
             }
         }
     }

@@ -6,14 +6,18 @@ struct SettlementDecision {
     let claim: Claim
     let policy: RetryPolicy
 
-    /// - Parameter now: after the exchange.
-    func settlement(after exchange: Exchange, at now: Timestamp, using random: inout some RandomNumberGenerator)
-        -> Settlement
-    {
+    /// - Parameters:
+    ///   - earlierRefusals: attempts before this one that were refused for want of permission.
+    ///   - now: after the exchange.
+    func settlement(
+        after exchange: Exchange, earlierRefusals: Int = 0, at now: Timestamp,
+        using random: inout some RandomNumberGenerator
+    ) -> Settlement {
         let elapsed = now.duration(since: claim.firstClaimedAt)
         let charged = claim.chargedAttempts + (exchange.verdict.isMaybeBilled ? 1 : 0)
         let decision = policy.decide(
-            after: exchange.verdict, attempt: claim.lease.attempt, charged: charged, elapsed: elapsed, using: &random)
+            after: exchange.verdict, attempt: claim.lease.attempt, charged: charged,
+            refusals: earlierRefusals + 1, elapsed: elapsed, using: &random)
         return Settlement(lease: claim.lease, outcome: outcome(decision, exchange, now), attempt: record(exchange))
     }
 

@@ -64,6 +64,15 @@ struct BackoffTests {
         #expect(delays.contains { $0 < bound / 10 } && delays.contains { $0 > bound * 9 / 10 })
     }
 
+    @Test(arguments: [(1, true), (2, true), (3, false)])
+    func `the third refusal for want of permission is the last, whatever came before`(_ refusals: Int, _ goesOn: Bool) {
+        var random = SeededGenerator(seed: 1)
+        let decision = RetryPolicy.jobs.decide(
+            after: .permissionRefused, attempt: 40, charged: 0, refusals: refusals, elapsed: .seconds(9), using: &random
+        )
+        #expect((decision != .giveUp) == goesOn)
+    }
+
     @Test func `attempts that were surely not executed are bounded by time alone`() {
         var random = SeededGenerator(seed: 1)
         let policy = RetryPolicy(maxAttempts: 3, maxElapsed: .seconds(86_400))

@@ -46,6 +46,23 @@ struct AttemptRunnerTests {
         #expect(try await world.journal(id).map(\.verdict) == ["client_fault"])
     }
 
+    @Test func `Refusals for want of permission are counted apart from a job's other attempts`() async throws {
+        let world = WorkerWorld(answer: .init(verdict: .permissionRefused, reply: .sample(403)))
+        let id = try await world.submit()[0]
+        for _ in 1...4 {
+            let lease = try await world.claim().lease
+            try await world.memory.settle(
+                Settlement(
+                    lease: lease, outcome: .retry(at: world.now),
+                    attempt: .sample(lease, at: world.now, verdict: "rate_limited")))
+        }
+        for refusal in 1...3 {
+            _ = try await world.attempt()
+            #expect(try await world.job(id).state == (refusal < 3 ? .queued : .errored))
+            world.clock.advance(by: .seconds(120))
+        }
+    }
+
     @Test(arguments: [
         (Verdict.rateLimited(retryAfter: .seconds(90)), 429, 90, false),
         (.overloaded(retryAfter: .seconds(5)), 529, 5, false),

@@ -32,9 +32,11 @@ package struct RetryPolicy: Hashable, Sendable {
     ///   - attempt: the number of the attempt that got `verdict`, from 1.
     ///   - charged: how many attempts so far, this one included, spend the budget; all of them if not given. An attempt
     ///     that was surely not executed need not: refused connections, 429 and 529 cost nothing, and may go on for hours.
+    ///   - refusals: how many attempts so far, this one included, were refused for want of permission; all of them if not
+    ///     given.
     ///   - elapsed: since the first attempt began.
     package func decide(
-        after verdict: Verdict, attempt: Int, charged: Int? = nil, elapsed: Duration,
+        after verdict: Verdict, attempt: Int, charged: Int? = nil, refusals: Int? = nil, elapsed: Duration,
         using random: inout some RandomNumberGenerator
     ) -> Decision {
         guard verdict.isRetryable else { return .finish }
@@ -42,7 +44,7 @@ package struct RetryPolicy: Hashable, Sendable {
             let delay = delay ?? backoff.base
             return elapsed + delay <= maxElapsed ? .retry(after: delay) : .giveUp
         }
-        if verdict == .permissionRefused, attempt >= Self.permissionAttempts { return .giveUp }
+        if verdict == .permissionRefused, refusals ?? attempt >= Self.permissionAttempts { return .giveUp }
         let drawn = backoff.delay(afterAttempt: attempt, using: &random)
         let delay = max(drawn, verdict.retryAfter ?? .zero)
         guard (charged ?? attempt) < maxAttempts, elapsed + delay <= maxElapsed else { return .giveUp }
