@@ -33,6 +33,7 @@ class Proxy:
     """A proxy program that leaves by an address of its own."""
 
     def __init__(self, world: World, port: int, *command: str | Path):
+        self.port, self.command = port, command
         self.process = subprocess.Popen(
             [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True)
@@ -48,9 +49,9 @@ class Proxy:
 def tinyproxy(world: World, leaving: str) -> tuple[Proxy, str]:
     if not shutil.which("tinyproxy"):
         pytest.skip("tinyproxy is not installed")
-    port, file = free_port(), world.folder / "tinyproxy.conf"
+    port, file = free_port(), world.folder / f"tinyproxy-{leaving}.conf"
     file.write_text(f"Port {port}\nListen 127.0.0.1\nBind {leaving}\nTimeout 60\nMaxClients 100\n"
-                    f"BasicAuth relay {SECRET}\nPidFile \"{world.folder}/tinyproxy.pid\"\n")
+                    f"BasicAuth relay {SECRET}\nPidFile \"{file}.pid\"\n")
     return Proxy(world, port, "tinyproxy", "-d", "-c", file), f"http://relay:{SECRET}@127.0.0.1:{port}"
 
 

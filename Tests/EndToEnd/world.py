@@ -63,7 +63,7 @@ class Program:
     def __init__(self, folder, *command, environment=None):
         Program.count += 1
         self.command = [str(part) for part in command]
-        name = f"{Program.count:03}-{Path(self.command[0]).name}-{self.command[1].lstrip('-')}"
+        name = f"{Program.count:03}-{Path(self.command[0]).name}-{Path(self.command[1]).name.lstrip('-')}"
         self.out, self.err = folder / f"{name}.out", folder / f"{name}.err"
         # The tests' own keys and settings must not reach the programs under test.
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("RELAY_", "ANTHROPIC_"))}

@@ -1,0 +1,131 @@
+"""Ways out that are killed, blocked, slowed and cut off while calls run: only the guilty one is put out, and comes back."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from test_egress import Proxy, add_keys, drain, sources, states, tinyproxy
+from world import CONFIG, Program, World, eventually
+
+# A blocked way shows by its silence: the usual 15 minutes for an answer are more than a test can wait.
+TIMEOUTS = "upstream_timeouts: {connect: 1s, first_byte: 2s}\n"
+FORWARDER = Path(__file__).with_name("forwarder.py")
+
+
+def forwarder(world: World, *arguments: object, inside: tuple[str, ...] = ()) -> str:
+    """Starts one, perhaps inside a network namespace; returns its address, HOST:PORT."""
+    program = world.started(Program(world.logs, *inside, sys.executable, FORWARDER, *arguments))
+    return program.url().removeprefix("http://")
+
+
+def configure(world: World, *paths: dict[str, object]) -> None:
+    world.config.write_text(CONFIG + TIMEOUTS + "egress: " + json.dumps(list(paths)) + "\n")
+
+
+def comes_back(base: str, path: str) -> None:
+    """Its rest is 30 s at most; a probe ends it when half of it is over."""
+    eventually(f"{path} is let in again", lambda: states(base)[path] in ("0", "1"), seconds=45, every=0.2)
+
+
+def usable_keys(base: str) -> str:
+    return next(line for line in httpx.get(base + "/metrics").text.splitlines()
+                if line.startswith('relay_upstream_keys{state="usable"}'))
+
+
+def test_paths_that_are_killed_blocked_and_slowed_during_a_run(world):
+    sim = world.sim("--latency", "20ms")
+    killed, killed_url = tinyproxy(world, "127.0.0.61")
+    blocked, blocked_url = tinyproxy(world, "127.0.0.62")
+    target = sim.base.removeprefix("http://")
+    slow = forwarder(world, "127.0.0.1", target, 0.2, "127.0.0.63")
+    configure(world, {"id": "killed", "proxy": killed_url}, {"id": "blocked", "proxy": blocked_url},
+              {"id": "slow", "entry": slow}, {"id": "good", "source": "127.0.0.64"})
+    add_keys(world, 16)
+    client = world.client(world.relay())
+    drain(client, 200, "all are well")
+    before = sources(sim)
+    assert before.keys() >= {f"127.0.0.{number}" for number in (61, 62, 63, 64)}, before
+
+    killed.stop()
+    os.kill(blocked.process.pid, signal.SIGSTOP)
+    drain(client, 300, "two are not")
+    eventually("both are put out", lambda: states(client.base) == {
+        "killed": "2", "blocked": "2", "slow": "0", "good": "0"})
+    assert sources(sim)["127.0.0.63"] > before["127.0.0.63"], "slow is no fault"
+    assert usable_keys(client.base).endswith(" 16")
+
+    os.kill(blocked.process.pid, signal.SIGCONT)
+    Proxy(world, killed.port, *killed.command)
+    between = sources(sim)
+    comes_back(client.base, "killed")
+    comes_back(client.base, "blocked")
+    # Little by little: at first a tenth of their keys come back.
+    eventually("both carry calls again", lambda: drain(client, 50, "well again") or all(
+        sources(sim)[address] > between[address] for address in ("127.0.0.61", "127.0.0.62")), seconds=80)
+
+
+class Namespace:
+    """A network of its own behind a pair of virtual Ethernet devices."""
+
+    def __init__(self, world: World):
+        number = os.getpid() % 250
+        self.name, self.near, self.far = f"relay-{os.getpid()}", f"rly{os.getpid()}a", f"rly{os.getpid()}b"
+        self.here, self.there = f"10.213.{number}.1", f"10.213.{number}.2"
+        if subprocess.run(["ip", "netns", "add", self.name], capture_output=True).returncode != 0:
+            pytest.skip("this machine does not let us make network namespaces")
+        world.closers.append(self.remove)
+        made = subprocess.run(["ip", "link", "add", self.near, "type", "veth", "peer", "name", self.far],
+                              capture_output=True)
+        if made.returncode != 0:
+            pytest.skip("this kernel has no virtual Ethernet devices")
+        self.ip("link", "set", self.far, "netns", self.name)
+        self.ip("addr", "add", f"{self.here}/30", "dev", self.near)
+        self.ip("link", "set", self.near, "up")
+        self.inside("addr", "add", f"{self.there}/30", "dev", self.far)
+        self.switch("up")
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("ip", "netns", "exec", self.name)
+
+    def ip(self, *arguments: str) -> None:
+        subprocess.run(["ip", *arguments], check=True, capture_output=True)
+
+    def inside(self, *arguments: str) -> None:
+        self.ip("-n", self.name, *arguments)
+
+    def switch(self, state: str) -> None:
+        """While it is down, packets vanish: nobody is told."""
+        self.inside("link", "set", self.far, state)
+
+    def remove(self) -> None:
+        subprocess.run(["ip", "link", "delete", self.near], capture_output=True)
+        subprocess.run(["ip", "netns", "delete", self.name], capture_output=True)
+
+
+def test_a_cable_that_is_pulled_out_and_put_in_again(world):
+    namespace = Namespace(world)
+    sim = world.sim("--latency", "20ms", "--listen", "0.0.0.0:0")
+    port = sim.base.rsplit(":", 1)[1]
+    world.upstream = f"http://127.0.0.1:{port}"
+    entry = forwarder(world, namespace.there, f"{namespace.here}:{port}", 0, inside=namespace.command)
+    configure(world, {"id": "cable", "entry": entry}, {"id": "good", "source": "127.0.0.71"})
+    add_keys(world, 16)
+    client = world.client(world.relay())
+    drain(client, 100, "connected")
+    before = sources(sim)
+    assert before.keys() >= {namespace.there, "127.0.0.71"}, before
+
+    namespace.switch("down")
+    drain(client, 100, "cut off")
+    eventually("it alone is put out", lambda: states(client.base) == {"cable": "2", "good": "0"})
+    namespace.switch("up")
+    comes_back(client.base, "cable")
+    eventually("it carries calls again", lambda: drain(client, 50, "connected again") or
+               sources(sim)[namespace.there] > before[namespace.there], seconds=80)
