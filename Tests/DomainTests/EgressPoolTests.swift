@@ -59,6 +59,20 @@ struct EgressPoolTests {
         }
     }
 
+    @Test func `a busy path that goes silent is tripped, one event that breaks many calls does not trip it`() {
+        var pool = EgressPool([.direct])
+        func faults(_ count: Int, at second: Int) -> Bool {
+            let now = Self.now.advanced(by: .seconds(second))
+            for _ in 0..<count { pool.faulted("direct", at: now) }
+            return pool.states(at: now)[0].state == .passing
+        }
+        for tenth in 0..<100 { pool.answered("direct", at: Self.now.advanced(by: .milliseconds(100 * tenth))) }
+        let afterEvent = faults(40, at: 10)
+        pool.answered("direct", at: Self.now.advanced(by: .seconds(11)))
+        let (first, second) = (faults(4, at: 12), faults(1, at: 14))
+        #expect(afterEvent && first && !second)
+    }
+
     @Test func `time forgives faults`() {
         var pool = EgressPool([.direct])
         for second in 0..<20 { pool.faulted("direct", at: Self.now.advanced(by: .seconds(second * 8))) }

@@ -1,6 +1,7 @@
 /// What the calls over one path have shown lately.
 ///
-/// `passing` → `tripped` after 5 faults within 30 s, if they are at least half of what came over it → 30 s later `probing`:
+/// `passing` → `tripped` after 5 faults within 30 s, if they are at least half of what came over it, or all that came in two
+/// seconds or more (a path that has just gone silent) → 30 s later `probing`:
 /// it gets back a tenth of its keys, growing to all of them within 60 s; a fault in that time trips it again for twice as
 /// long, up to 10 minutes.
 struct EgressHealth: Sendable {
@@ -38,9 +39,18 @@ struct EgressHealth: Sendable {
             return
         }
         count(at: now) { $0.faults += 1 }
+        if isMostlyFaulty || isSilent { trip(at: now, for: Self.firstRest) }
+    }
+
+    private var isMostlyFaulty: Bool {
         let faults = seconds.reduce(0) { $0 + $1.faults }
-        let answers = seconds.reduce(0) { $0 + $1.answers }
-        if faults >= Self.faultLimit, faults >= answers { trip(at: now, for: Self.firstRest) }
+        return faults >= Self.faultLimit && faults >= seconds.reduce(0) { $0 + $1.answers }
+    }
+
+    /// One event (a connection that breaks under many calls) is over within a second; a silent path is not.
+    private var isSilent: Bool {
+        let latest = seconds.reversed().prefix { $0.answers == 0 }
+        return latest.count >= 2 && latest.reduce(0) { $0 + $1.faults } >= Self.faultLimit
     }
 
     mutating func answered(at now: Timestamp) {
