@@ -65,6 +65,24 @@ extension Gateway {
         }
     }
 
+    /// `permit`, or one for the organization that has the call's prompt in its cache, if nothing limits that one either.
+    func homed(_ permit: Permit, for call: UpstreamCall) -> Permit {
+        guard permit.isMovable, let models = permit.models, let body = call.body else { return permit }
+        let keys = keys()
+        guard keys.contains(where: { $0.organization != permit.key.organization }),
+            let prefix = PromptPrefix.fingerprint(of: body)
+        else { return permit }
+        let now = wall.now()
+        return state.withLock { state in
+            let usable = state.roster.usable(of: keys, at: now)
+            let home = KeyOrder.of(usable, for: prefix).first { key in
+                let demands = rules(state).demands(of: key, models: models) { state.standing.learned($0) }
+                return demands.isEmpty && state.standing.pause(of: key, models, at: now) == nil
+            }
+            return home.map { Permit(key: $0, start: permit.start, block: nil, models: models) } ?? permit
+        }
+    }
+
     /// Nothing is left for now.
     struct DeferralError: Error {
         let wait: Duration?
@@ -134,7 +152,10 @@ extension Gateway {
         if let pause, demands.isEmpty || pause > now.advanced(by: horizon) { return .wait(until: pause) }
         guard !demands.isEmpty else {
             return .permits(
-                Array(repeating: Permit(key: key, start: now, block: nil, models: models), count: limit))
+                Array(
+                    repeating: Permit(
+                        key: key, start: now, block: nil, models: models, isMovable: demand.urgency == .batch),
+                    count: limit))
         }
         let request = SlotRequest(
             demands, limit: limit, cost: cost, urgency: demand.urgency, horizon: horizon,

@@ -40,9 +40,15 @@ package struct Permit: Hashable, Sendable {
     package let slot: Int
     /// The class of models that it was booked for; nil for none.
     package let models: ModelClass?
+    /// Whether the call may still go with another key that nothing limits either: it was not known when this was taken.
+    package let isMovable: Bool
 
-    package init(key: UpstreamKey, start: Timestamp, block: SlotBlock?, slot: Int = 0, models: ModelClass? = nil) {
+    package init(
+        key: UpstreamKey, start: Timestamp, block: SlotBlock?, slot: Int = 0, models: ModelClass? = nil,
+        isMovable: Bool = false
+    ) {
         self.key = key
+        self.isMovable = isMovable
         self.start = start
         self.block = block
         self.slot = slot

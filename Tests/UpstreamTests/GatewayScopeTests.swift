@@ -167,6 +167,27 @@ struct GatewayScopeTests {
         #expect(homes.count == 3)
     }
 
+    @Test func `jobs that nothing limits go where their prompt is cached, though their permits came from one key`()
+        async throws
+    {
+        let keys = ["a", "b", "c"].map { Self.key($0, $0) }
+        let gateway = gateway(keys) { _, _ in Self.ok() }
+        var homes: [Int: Set<String>] = [:]
+        for _ in 0..<4 {
+            let permits = try await gateway.permits(
+                upTo: 60, for: CallDemand(.batch, model: Self.sonnet), within: .zero)
+            for (number, permit) in permits.enumerated() {
+                let text = #"{"model":"m","system":[{"text":"\#(number)","cache_control":{}}],"messages":[{"a":1}]}"#
+                let call = UpstreamCall(
+                    method: "POST", path: "/v1/messages", headers: [], body: Array(text.utf8), model: Self.sonnet)
+                homes[number, default: []].insert(await gateway.exchange(call, with: permit, avoiding: []).key)
+            }
+        }
+        #expect(homes.count == 60 && homes.values.allSatisfy { $0.count == 1 })
+        let load = Dictionary(homes.values.joined().map { ($0, 1) }, uniquingKeysWith: +)
+        #expect(load.count == 3 && load.values.allSatisfy { $0 >= 10 }, "\(load)")
+    }
+
     /// One factor fails at a time; the others must be as if nothing had happened.
     @Test(arguments: ["key", "path", "model", "provider"])
     func `only the guilty factor is put out of use`(_ guilty: String) async throws {
