@@ -11,4 +11,5 @@ package enum LogKey {
     package static let route = "route"
     package static let seconds = "seconds"
     package static let status = "status"
+    package static let until = "until"
 }

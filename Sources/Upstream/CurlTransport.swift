@@ -16,16 +16,16 @@ package final class CurlTransport: Transport {
     }
 
     private let engines: Mutex<Engines>
-    private let authorities: String?
+    private let authorities: TrustedAuthorities
     private let observer: (any TransportObserver)?
 
     /// - Parameters:
     ///   - threads: 1 or more; each has its own connections. One is enough for some 15,000 exchanges/s.
-    ///   - authorities: a PEM file of the only ones that may sign for servers; nil for the system's.
+    ///   - authorities: who may sign for servers and proxies.
     ///   - observer: is told of exchanges and sockets; nil for nobody.
     /// - Throws: `internal_fault` if the system gives no thread or file descriptor.
     package init(
-        threads: Int = 1, authorities: String? = nil, observer: (any TransportObserver)? = nil
+        threads: Int = 1, authorities: TrustedAuthorities = .system, observer: (any TransportObserver)? = nil
     ) throws(RelayError) {
         var shared: [CurlEngine] = []
         do throws(RelayError) {
@@ -82,6 +82,21 @@ package final class CurlTransport: Transport {
         }
         return try found.get()
     }
+}
+
+/// Who may sign certificates: PEM files of the only ones; nil for the system's.
+package struct TrustedAuthorities: Hashable, Sendable {
+    /// For the upstream.
+    package let servers: String?
+    /// For proxies that are spoken to over TLS.
+    package let proxies: String?
+
+    package init(servers: String? = nil, proxies: String? = nil) {
+        self.servers = servers
+        self.proxies = proxies
+    }
+
+    package static let system = TrustedAuthorities()
 }
 
 /// The reader's hold on an answer: when nobody holds it any more, the rest of the answer is not wanted.

@@ -82,7 +82,7 @@ extension Gateway {
         case .failed(let failure): if failure.blamesPath { state.withLock { $0.egress.faulted(path.id, at: now) } }
         case .regionRefused:
             state.withLock { $0.egress.refused(path.id) }
-            await onRegionRefused(path.id)
+            await onNotice(.regionRefused(path: path.id))
         }
     }
 }

@@ -10,13 +10,17 @@ extension Gateway {
         _ verdict: Verdict, permit: Permit, call: UpstreamCall, egress: String, usage: TokenUsage?, error: String?
     ) async {
         let now = wall.now()
-        let pause = state.withLock { state in
+        let (pause, outage) = state.withLock { state in
             if let usage, let model = call.model {
                 state.estimator.learn(model: model, bytes: call.body?.count ?? 0, usage: usage)
             }
-            return state.book(verdict, permit, egress: egress, at: now)
+            let before = state.roster.outage(of: permit.key, at: now)
+            let pause = state.book(verdict, permit, egress: egress, at: now)
+            let outage = state.roster.outage(of: permit.key, at: now)
+            return (pause, outage?.reason == before?.reason ? nil : outage)
         }
-        if verdict == .egressRefused, egress != Self.noPath { await onRegionRefused(egress) }
+        if let outage { await onNotice(.keyOut(permit.key.id, outage)) }
+        if verdict == .egressRefused, egress != Self.noPath { await onNotice(.regionRefused(path: egress)) }
         if let block = permit.block, block.shares.contains(where: \.mustSettle) {
             let cost = usage.map(TokenCost.init) ?? (verdict.surelyCostNothing ? .nothing : nil)
             try? await ledger.settle(permit.slot, of: block, cost: cost, by: configuration.holder, at: now)

@@ -16,8 +16,17 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
         var estimator = TokenEstimator()
         var rules: PacingRules
         var inFlight = 0
-        /// When a call last started, by its key and the scope that it counts in.
-        var lastStarts: [String: Timestamp] = [:]
+        /// When a call last started, by its key and the scope that it counts in; the latest of them.
+        private(set) var lastStarts: [String: Timestamp] = [:]
+        private static var lanesKept: Int { 1024 }
+
+        mutating func noteStart(_ start: Timestamp, in lane: String) {
+            if lastStarts.count >= Self.lanesKept, lastStarts[lane] == nil {
+                let recent = start.advanced(by: .seconds(-60))
+                lastStarts = lastStarts.filter { $0.value > recent }
+            }
+            lastStarts[lane] = start
+        }
     }
 
     let configuration: GatewayConfiguration
@@ -27,15 +36,15 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
     let clock: C
     let wall: any WallClock
     let state: Mutex<State>
-    let onRegionRefused: @Sendable (String) async -> Void
+    let onNotice: @Sendable (GatewayNotice) async -> Void
 
-    /// - Parameter onRegionRefused: told the id of a path whose region the provider has refused.
+    /// - Parameter onNotice: told what an operator should hear of.
     package init(
         configuration: GatewayConfiguration, transport: any Transport, ledger: any PacingLedger,
         keyring: any UpstreamKeyring, clock: C, wall: any WallClock,
-        onRegionRefused: @escaping @Sendable (String) async -> Void = { _ in }
+        onNotice: @escaping @Sendable (GatewayNotice) async -> Void = { _ in }
     ) {
-        self.onRegionRefused = onRegionRefused
+        self.onNotice = onNotice
         self.configuration = configuration
         self.transport = transport
         self.ledger = ledger
@@ -194,14 +203,15 @@ extension Gateway {
             // Further ahead than any bunch reaches: the clock was set back.
             let isPlausible = earliest <= now.advanced(by: max(.seconds(2), spacing * 2))
             let start = isPlausible ? max(now, earliest) : now
-            state.lastStarts[lane] = start
+            state.noteStart(start, in: lane)
             return start
         }
         await sleep(until: start)
     }
 
     private func sleep(until instant: Timestamp) async {
-        let wait = instant.duration(since: wall.now())
+        // No start lies further ahead, unless the clock was set back.
+        let wait = min(instant.duration(since: wall.now()), ScopePacing.maxHorizon)
         if wait > .zero { try? await clock.sleep(for: wait) }
     }
 

@@ -23,3 +23,11 @@ package struct GatewayStatus: Hashable, Sendable {
         self.overloadedUntil = overloadedUntil
     }
 }
+
+/// What an operator should hear of, told once each time.
+package enum GatewayNotice: Hashable, Sendable {
+    /// The provider refuses the region of this egress path.
+    case regionRefused(path: String)
+    /// This key is not used until its outage is over.
+    case keyOut(String, KeyOutage)
+}

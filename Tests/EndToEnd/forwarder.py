@@ -1,10 +1,11 @@
 """A TCP forwarder as a program: passes bytes both ways, each piece after a delay. It may leave by an address of its own.
 
-Usage: forwarder.py LISTEN_HOST TARGET_HOST:PORT DELAY_SECONDS [SOURCE_HOST]
+Usage: forwarder.py LISTEN_HOST TARGET_HOST:PORT DELAY_SECONDS [--source HOST] [--tls CERTIFICATE KEY]
 """
 
+import argparse
 import asyncio
-import sys
+import ssl
 
 PIECE = 512
 
@@ -21,21 +22,31 @@ async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, de
         writer.close()
 
 
-async def main(host: str, target: str, delay: float, source: str | None) -> None:
-    to_host, to_port = target.rsplit(":", 1)
+async def main(chosen: argparse.Namespace) -> None:
+    to_host, to_port = chosen.target.rsplit(":", 1)
+    source = (chosen.source, 0) if chosen.source else None
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            far = await asyncio.open_connection(to_host, int(to_port), local_addr=(source, 0) if source else None)
+            far = await asyncio.open_connection(to_host, int(to_port), local_addr=source)
         except OSError:
             return writer.close()
-        await asyncio.gather(pass_on(reader, far[1], delay), pass_on(far[0], writer, delay))
+        await asyncio.gather(pass_on(reader, far[1], chosen.delay), pass_on(far[0], writer, chosen.delay))
 
-    server = await asyncio.start_server(serve, host, 0)
-    print(f"forwarder listening on http://{host}:{server.sockets[0].getsockname()[1]}", flush=True)
+    context = None
+    if chosen.tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*chosen.tls)
+    server = await asyncio.start_server(serve, chosen.host, 0, ssl=context)
+    print(f"forwarder listening on http://{chosen.host}:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    asyncio.run(main(arguments[0], arguments[1], float(arguments[2]), arguments[3] if len(arguments) > 3 else None))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("host")
+    parser.add_argument("target")
+    parser.add_argument("delay", type=float)
+    parser.add_argument("--source")
+    parser.add_argument("--tls", nargs=2)
+    asyncio.run(main(parser.parse_args()))

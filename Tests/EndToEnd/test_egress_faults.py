@@ -43,7 +43,7 @@ def test_paths_that_are_killed_blocked_and_slowed_during_a_run(world):
     killed, killed_url = tinyproxy(world, "127.0.0.61")
     blocked, blocked_url = tinyproxy(world, "127.0.0.62")
     target = sim.base.removeprefix("http://")
-    slow = forwarder(world, "127.0.0.1", target, 0.2, "127.0.0.63")
+    slow = forwarder(world, "127.0.0.1", target, 0.2, "--source", "127.0.0.63")
     configure(world, {"id": "killed", "proxy": killed_url}, {"id": "blocked", "proxy": blocked_url},
               {"id": "slow", "entry": slow}, {"id": "good", "source": "127.0.0.64"})
     add_keys(world, 16)

@@ -3,16 +3,18 @@
 import asyncio
 import json
 import re
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import httpx
 import pytest
 
 from test_egress import account, dante, tinyproxy  # noqa: F401 (account is a fixture)
 from tls_front import Authority, Front
-from world import CONFIG, VERSION, World, eventually, job_line, message_body
+from world import CONFIG, VERSION, Program, World, eventually, job_line, message_body
 
 
 @pytest.fixture
@@ -121,6 +123,29 @@ def test_tls_goes_through_every_kind_of_path(world, authority, account):
     eventually("all have succeeded", lambda: client.count("succeeded") == 100)
     assert {"127.0.0.11", "127.0.0.12", "127.0.0.21", "127.0.0.1"} <= {entry.address for entry in front.exchanges}
     assert sim.stats()["executions"]["max"] == 1
+
+
+@pytest.mark.parametrize("knows_authority", [True, False])
+def test_a_proxy_is_spoken_to_over_tls_and_its_certificate_is_checked(world, authority, knows_authority):
+    signer = Authority(world.folder / "proxies")
+    proxy, url = tinyproxy(world, "127.0.0.11")
+    tls = world.started(Program(
+        world.logs, sys.executable, Path(__file__).with_name("forwarder.py"), "127.0.0.1", f"127.0.0.1:{proxy.port}", 0,
+        "--tls", signer.certificate, signer.key)).url()
+    sim = world.sim()
+    front = Front(world, authority, sim.base)
+    world.upstream = f"https://localhost:{front.port}"
+    outside = url.replace("http://", "https://").replace(f"127.0.0.1:{proxy.port}", tls.removeprefix("http://"))
+    known = {"egress_tls": {"ca_file": str(signer.file)}} if knows_authority else {}
+    configure(world, authority, egress=[{"id": "only", "proxy": outside}], **known)
+    world.add_key()
+    client = world.client(world.relay())
+    answer = call(client)
+    if knows_authority:
+        assert answer.status_code == 200 and front.exchanges[0].address == "127.0.0.11"
+    else:
+        assert answer.status_code in (502, 503) and not front.exchanges
+        assert metric(client, 'relay_upstream_exchanges_total{.*outcome="(?:tls|proxy)"') > 0
 
 
 @pytest.mark.parametrize("names", ["DNS:localhost", "DNS:elsewhere.example"])

@@ -1,5 +1,5 @@
 import Domain
-import Queue
+@testable import Queue
 import TestSupport
 import Testing
 
@@ -60,6 +60,19 @@ struct PacingLedgerTests {
                         SlotBlock(
                             first: now, spacing: spacing, count: 1,
                             shares: [ScopeShare(scope: .key("c"), spacing: spacing)])))
+        }
+    }
+
+    @Test func `scopes that nobody has used for hours are forgotten, others are not`() async throws {
+        try await withTemporaryFolder { folder in
+            let ledger = try SQLitePacingLedger.open(at: folder + "/pacing.sqlite")
+            let now = ManualClock().timestamp
+            for name in ["old", "paused"] { try await ledger.pause(.key(name), until: now) }
+            let later = now.advanced(by: .seconds(3 * 3600))
+            try await ledger.pause(.key("paused"), until: later.advanced(by: .seconds(60)))
+            try await ledger.renew("p", at: later)
+            let file = try SQLiteConnection(path: folder + "/pacing.sqlite")
+            #expect(try file.all("SELECT name FROM scopes") { $0.text(0) } == ["key:paused"])
         }
     }
 

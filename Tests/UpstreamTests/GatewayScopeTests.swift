@@ -23,12 +23,12 @@ struct GatewayScopeTests {
 
     private func gateway(
         _ keys: [UpstreamKey], paths: [EgressPath] = [.direct], rules: PacingRules = PacingRules(),
-        onRegionRefused: @escaping @Sendable (String) async -> Void = { _ in }, _ script: @escaping FakeTransport.Script
+        onNotice: @escaping @Sendable (GatewayNotice) async -> Void = { _ in }, _ script: @escaping FakeTransport.Script
     ) -> Gateway<ManualClock> {
         Gateway(
             configuration: GatewayConfiguration(upstream: "http://up", egress: paths, pacing: rules),
             transport: FakeTransport(script), ledger: ledger, keyring: FakeKeyring(keys), clock: clock,
-            wall: clock.wall, onRegionRefused: onRegionRefused)
+            wall: clock.wall, onNotice: onNotice)
     }
 
     private func send(
@@ -220,10 +220,10 @@ struct GatewayScopeTests {
     }
 
     @Test func `a refused region takes the path out, and whoever keeps that in mind is told`() async throws {
-        let told = Mutex<[String]>([])
+        let told = Mutex<[GatewayNotice]>([])
         let paths = ["left", "right"].map { EgressPath(id: $0, route: .source($0)) }
         let gateway = gateway(
-            [Self.key("k", "o")], paths: paths, onRegionRefused: { id in told.withLock { $0.append(id) } }
+            [Self.key("k", "o")], paths: paths, onNotice: { notice in told.withLock { $0.append(notice) } }
         ) { _, path in
             guard path.id == "left" else { return Self.ok() }
             return UpstreamReply(
@@ -237,7 +237,7 @@ struct GatewayScopeTests {
         #expect(await probe.probe(paths[0]) == .regionRefused)
         #expect(await probe.probe(paths[1]) == .reached(status: 200))
         await gateway.book(await probe.probe(paths[0]), of: paths[0])
-        #expect(told.withLock { $0.allSatisfy { $0 == "left" } && !$0.isEmpty })
+        #expect(told.withLock { $0.allSatisfy { $0 == .regionRefused(path: "left") } && !$0.isEmpty })
         #expect(gateway.status().paths[0].state == .out(.regionRefused))
     }
 

@@ -228,6 +228,18 @@ struct GatewayTests {
         #expect(gateway.status().inFlight == 0 && gateway.status().keys.first?.outage != nil)
     }
 
+    @Test func `that a key is out is told once, not by each of its calls`() async throws {
+        let told = Mutex<[GatewayNotice]>([])
+        let gateway = Gateway(
+            configuration: GatewayConfiguration(upstream: "http://up", egress: [.direct]),
+            transport: Self.answering(401), ledger: FakeLedger(), keyring: FakeKeyring([Self.key("k")]), clock: clock,
+            wall: clock.wall, onNotice: { notice in told.withLock { $0.append(notice) } })
+        let permits = try await gateway.permits(upTo: 3, for: CallDemand(.batch), within: .zero)
+        for permit in permits { _ = await gateway.exchange(call, with: permit, avoiding: []) }
+        let outage = try #require(gateway.status().keys.first?.outage)
+        #expect(told.withLock { $0 } == [.keyOut("k", outage)])
+    }
+
     @Test func `any other answer opens settled`() async throws {
         let gateway = gateway(FakeKeyring([Self.key("k")]), Self.answering(500))
         let permit = try #require(try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero).first)

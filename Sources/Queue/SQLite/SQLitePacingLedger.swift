@@ -41,6 +41,9 @@ package final class SQLitePacingLedger: PacingLedger {
     /// What version 1 knew is worth a moment of pacing.
     private static let fromVersion1 = ["DROP TABLE scopes"] + statements
 
+    /// Scopes at rest for so long are as if they had never been met.
+    private static let memory = ScopePacing.maxDebt * 2
+
     private let connection: SQLiteConnection
     private let queue = DispatchQueue(label: "relay.pacing")
 
@@ -106,6 +109,7 @@ package final class SQLitePacingLedger: PacingLedger {
         try await transact { connection in
             _ = try connection.execute(
                 "UPDATE holds SET until = ? WHERE holder = ?", now.advanced(by: CallHold.life), holder)
+            try connection.forgetScopes(unusedSince: now.advanced(by: .zero - Self.memory))
         }
     }
 
@@ -167,6 +171,17 @@ extension SQLiteConnection {
         var pacing = before
         change(&pacing)
         if pacing != before { try save(pacing, as: scope, over: before) }
+    }
+
+    fileprivate func forgetScopes(unusedSince cutoff: Timestamp) throws {
+        try execute(
+            """
+            DELETE FROM scopes WHERE next_free < ?1 AND paused_until < ?1 AND input_until < ?1 AND output_until < ?1
+                AND interactive_at < ?1 AND coalesce(ramp_from, 0) < ?1 AND coalesce(learned_at, 0) < ?1
+                AND input_start < ?1 AND output_start < ?1
+                AND NOT EXISTS (SELECT 1 FROM holds WHERE scope = name)
+            """, cutoff)
+        try execute("DELETE FROM holds WHERE until < ?", cutoff)
     }
 
     fileprivate func save(_ pacing: ScopePacing, as scope: PacingScope, over before: ScopePacing) throws {

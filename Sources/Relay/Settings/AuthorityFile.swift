@@ -2,18 +2,19 @@ import Domain
 import Glibc
 import Upstream
 
-/// The file of `upstream_tls.ca_file`: who may sign for the upstream. libcurl alone would find fault with it at each call.
+/// A file of certificate authorities: who may sign for the upstream, or for proxies. libcurl alone would find fault with it at each call.
 struct AuthorityFile {
     /// nil for the system's authorities.
     let path: String?
 
     /// - Throws: `configuration_invalid` if the file cannot be read or holds no certificate.
-    init(_ path: String) throws(RelayError) {
+    /// - Parameter setting: where the path stands, for people.
+    init(_ path: String, in setting: String) throws(RelayError) {
         self.path = path.isEmpty ? nil : path
         guard self.path == nil || Self.holdsCertificate(path) else {
             throw RelayError(
                 .configurationInvalid,
-                "upstream_tls.ca_file is '\(path)'; allowed is a readable file with certificates in PEM.",
+                "\(setting) is '\(path)'; allowed is a readable file with certificates in PEM.",
                 remedy: "Correct it and start again.")
         }
     }
@@ -31,11 +32,20 @@ struct AuthorityFile {
     }
 }
 
+extension Settings {
+    /// - Throws: `configuration_invalid` if a file cannot be used.
+    func authorities() throws(RelayError) -> TrustedAuthorities {
+        TrustedAuthorities(
+            servers: try AuthorityFile(authorityFile, in: "upstream_tls.ca_file").path,
+            proxies: try AuthorityFile(proxyAuthorityFile, in: "egress_tls.ca_file").path)
+    }
+}
+
 extension CurlTransport {
     /// One that calls the upstream as the settings say.
     convenience init(
         upstreamOf settings: Settings, observer: (any TransportObserver)? = nil
     ) throws(RelayError) {
-        try self.init(authorities: AuthorityFile(settings.authorityFile).path, observer: observer)
+        try self.init(authorities: settings.authorities(), observer: observer)
     }
 }

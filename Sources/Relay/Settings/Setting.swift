@@ -61,6 +61,7 @@ struct Setting: Sendable {
         Setting("webhooks.inline_limit", .size(\.webhookInlineLimit, 0...33_554_432)),
         Setting("webhooks.concurrency", .count(\.webhookConcurrency, 1...10_000)),
         Setting("upstream_tls.ca_file", .text(\.authorityFile)),
+        Setting("egress_tls.ca_file", .text(\.proxyAuthorityFile)),
         Setting("upstream_timeouts.connect", .duration(\.connectTimeout, .milliseconds(100) ... .seconds(600))),
         Setting("upstream_timeouts.first_byte", .duration(\.firstByteTimeout, .milliseconds(100) ... .seconds(7200))),
         Setting("upstream_timeouts.idle", .duration(\.idleTimeout, .milliseconds(100) ... .seconds(7200))),

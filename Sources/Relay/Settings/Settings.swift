@@ -46,6 +46,8 @@ struct Settings: Sendable {
 
     /// Empty: the system's authorities.
     var authorityFile = ""
+    /// The same for proxies.
+    var proxyAuthorityFile = ""
     var connectTimeout = Duration.seconds(10)
     var firstByteTimeout = Duration.seconds(900)
     var idleTimeout = Duration.seconds(900)
@@ -81,7 +83,7 @@ struct Settings: Sendable {
     /// - Throws: `configuration_invalid`.
     func check() throws(RelayError) {
         try UpstreamAddress.check(upstream)
-        _ = try AuthorityFile(authorityFile)
+        _ = try authorities()
         _ = try ListenAddress(listen)
         _ = try WebhookRules(self)
         _ = try LogLevel.parse(logLevel)

@@ -2,7 +2,6 @@ import Domain
 import Logging
 import Queue
 import ServiceLifecycle
-import Telemetry
 import Upstream
 
 /// Keeps the Gateway's paths in step with what operators and other processes have decided: which are out. Follows the
@@ -23,20 +22,6 @@ struct EgressDirectory: Service {
     func refresh() async {
         guard let outages = try? await store.egressOutages() else { return }
         gateway.adopt(Dictionary(outages.map { ($0.path, $0.reason) }) { first, _ in first })
-    }
-
-    /// Remembers that the provider refuses the region of `path`, and alerts.
-    static func regionRefused(_ path: String, in store: any EgressStore, logger: Logger) async {
-        logger.error(
-            "the upstream refuses the region of an egress path; it is out until relay egress enable",
-            metadata: [LogKey.egress: "\(path)"])
-        let note = "the upstream refused its region"
-        let outage = EgressOutage(path: path, reason: .regionRefused, note: note, since: SystemClock().now())
-        do {
-            try await store.takeOut(outage)
-        } catch {
-            logger.error("that could not be recorded", metadata: [LogKey.error: "\(error)"])
-        }
     }
 }
 

@@ -32,10 +32,7 @@ struct RelayProcess {
         signal(SIGPIPE, SIG_IGN)  // a log's reader or a connection that is gone must not end the process
         let address = try ListenAddress(settings.listen)
         let policy = try WebhookRules(settings)
-        let logger = try LogLevel.logger(settings.logLevel)
-        if UpstreamAddress.isCleartext(settings.upstream) {
-            logger.warning("the upstream is called without encryption: keys can be read on the way")
-        }
+        let logger = try self.logger()
         let metrics = PrometheusRegistry()
         MetricsSystem.bootstrap(metrics)
 
@@ -72,6 +69,14 @@ struct RelayProcess {
         try await runUntilSignalled(services, logger: logger)
     }
 
+    private func logger() throws -> Logger {
+        let logger = try LogLevel.logger(settings.logLevel)
+        if UpstreamAddress.isCleartext(settings.upstream) {
+            logger.warning("the upstream is called without encryption: keys can be read on the way")
+        }
+        return logger
+    }
+
     private func gateway(
         transport: CurlTransport, ledger: SQLitePacingLedger, keys: KeyDirectory, store: SQLiteJobStore, logger: Logger
     ) -> Gateway<ContinuousClock> {
@@ -84,7 +89,7 @@ struct RelayProcess {
                 egress: settings.paths, regions: settings.egressRegions, pacing: settings.pacing,
                 holder: ProcessName.unique),
             transport: transport, ledger: ledger, keyring: keys, clock: ContinuousClock(), wall: SystemClock(),
-            onRegionRefused: { await EgressDirectory.regionRefused($0, in: store, logger: logger) })
+            onNotice: { await GatewayNotices(store: store, logger: logger).take($0) })
     }
 
     /// What keeps the Gateway in step: with other processes, with operators, with its paths.

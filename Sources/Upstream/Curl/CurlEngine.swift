@@ -19,14 +19,14 @@ final class CurlEngine: Sendable {
     }
 
     private let poll: EventPoll
-    private let authorities: String?
+    private let authorities: TrustedAuthorities
     private let observer: (any TransportObserver)?
     private let inbox = Mutex(Inbox())
 
     /// Starts the thread.
-    /// - Parameter authorities: a PEM file of those that may sign for servers; nil for the system's.
+    /// - Parameter authorities: who may sign for servers and proxies.
     /// - Throws: `internal_fault` if the system gives no thread or file descriptor.
-    init(authorities: String?, observer: (any TransportObserver)?) throws(RelayError) {
+    init(authorities: TrustedAuthorities, observer: (any TransportObserver)?) throws(RelayError) {
         guard let poll = EventPoll() else { throw Self.startFailure }
         self.poll = poll
         self.authorities = authorities

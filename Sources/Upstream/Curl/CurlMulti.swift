@@ -16,7 +16,7 @@ final class CurlMulti {
     /// TLS sessions that new connections take up again. libcurl would keep them for each easy handle apart.
     private let sessions: UnsafeMutableRawPointer
     private let poll: EventPoll
-    private let authorities: String?
+    private let authorities: TrustedAuthorities
     private let observer: (any TransportObserver)?
     private var sockets = SocketTable()
     private var transfers: [ObjectIdentifier: CurlTransfer] = [:]
@@ -29,7 +29,7 @@ final class CurlMulti {
     private var nextClock: ContinuousTicks?
 
     /// nil if libcurl cannot be started.
-    init?(poll: EventPoll, authorities: String?, observer: (any TransportObserver)?) {
+    init?(poll: EventPoll, authorities: TrustedAuthorities, observer: (any TransportObserver)?) {
         guard Self.isReady, let sessions = curl_share_init() else { return nil }
         guard let multi = curl_multi_init() else {
             curl_share_cleanup(sessions)

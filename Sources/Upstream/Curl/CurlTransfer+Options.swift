@@ -8,10 +8,10 @@ extension CurlTransfer {
     /// another way than it should, or to nobody's ears.
     ///
     /// - Parameters:
-    ///   - authorities: a PEM file of those that may sign for servers; nil for the system's.
+    ///   - authorities: who may sign for servers and proxies.
     ///   - sessions: a share handle, where TLS sessions are kept.
     func configure(
-        _ path: EgressPath, authorities: String?, sessions: UnsafeMutableRawPointer
+        _ path: EgressPath, authorities: TrustedAuthorities, sessions: UnsafeMutableRawPointer
     ) throws(TransportFailure) {
         guard !request.headers.contains(where: { Self.breaksLine($0.name) || Self.breaksLine($0.value) }) else {
             throw TransportFailure(.malformed, maybeSent: false, detail: "a request header holds a line break")
@@ -53,11 +53,16 @@ extension CurlTransfer {
         try check(relay_curl_set_text(easy, CURLOPT_PROXY, proxy), "the proxy's URL", kind: .proxy)
     }
 
-    /// Without `authorities` libcurl's own: the system's. With them no others.
-    private func setAuthorities(_ file: String?) throws(TransportFailure) {
-        guard let file else { return }
-        try set(CURLOPT_CAINFO, text: file)
-        try set(CURLOPT_CAPATH, text: nil)
+    /// Without a file libcurl's own: the system's. With one no others.
+    private func setAuthorities(_ authorities: TrustedAuthorities) throws(TransportFailure) {
+        if let file = authorities.servers {
+            try set(CURLOPT_CAINFO, text: file)
+            try set(CURLOPT_CAPATH, text: nil)
+        }
+        if let file = authorities.proxies {
+            try set(CURLOPT_PROXY_CAINFO, text: file)
+            try set(CURLOPT_PROXY_CAPATH, text: nil)
+        }
     }
 
     private func setMethod() throws(TransportFailure) {

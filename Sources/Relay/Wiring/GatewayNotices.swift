@@ -1,0 +1,40 @@
+import Domain
+import Logging
+import Queue
+import Telemetry
+import Upstream
+
+/// Alerts in the log to what an operator should hear of, and remembers what must outlast the process.
+struct GatewayNotices {
+    let store: any EgressStore
+    let logger: Logger
+
+    func take(_ notice: GatewayNotice) async {
+        switch notice {
+        case .regionRefused(let path): await regionRefused(path)
+        case .keyOut(let key, let outage): keyOut(key, outage)
+        }
+    }
+
+    private func regionRefused(_ path: String) async {
+        logger.error(
+            "the upstream refuses the region of an egress path; it is out until relay egress enable",
+            metadata: [LogKey.egress: "\(path)"])
+        let note = "the upstream refused its region"
+        let outage = EgressOutage(path: path, reason: .regionRefused, note: note, since: SystemClock().now())
+        do {
+            try await store.takeOut(outage)
+        } catch {
+            logger.error("that could not be recorded", metadata: [LogKey.error: "\(error)"])
+        }
+    }
+
+    private func keyOut(_ key: String, _ outage: KeyOutage) {
+        let words =
+            switch outage.reason {
+            case .refused: "the upstream refuses a key; it is tried again later, or at once under a new secret"
+            case .spendLimited: "a key has reached its spend limit; raise the limit, or wait for the reset"
+            }
+        logger.error("\(words)", metadata: [LogKey.key: "\(key)", LogKey.until: "\(outage.until.rfc3339)"])
+    }
+}
