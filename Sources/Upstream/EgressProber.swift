@@ -1,8 +1,8 @@
 package import Domain
 import Synchronization
 
-/// Asks, over each path by itself and without being billed, whether the upstream can be reached: hourly, and sooner after
-/// a path has been tripped.
+/// Asks, over each path by itself and without being billed, whether the upstream can be reached: hourly, sooner after a
+/// path has been tripped, and when a connection of a path in use grows cold, so that the next call finds a warm one.
 ///
 /// The question is `GET /v1/models` without a credential: any answer over HTTP shows that the path works, but one that
 /// refuses the region. Nothing that costs money is ever sent.
@@ -13,11 +13,14 @@ package struct EgressProber<C: Clock<Duration>>: Sendable {
     private let gateway: Gateway<C>
     private let interval: Duration
     private let timeout: Duration
+    private let keepWarm: Duration
 
     /// - Parameters:
     ///   - interval: between two probes of a path that passes, ± 10 %.
     ///   - timeout: for the whole of one.
-    package init(gateway: Gateway<C>, interval: Duration, timeout: Duration) {
+    ///   - keepWarm: what is the longest that nothing goes over a path in use; zero for as long as it likes.
+    package init(gateway: Gateway<C>, interval: Duration, timeout: Duration, keepWarm: Duration = .zero) {
+        self.keepWarm = keepWarm
         self.gateway = gateway
         self.interval = interval
         self.timeout = timeout
@@ -36,12 +39,10 @@ package struct EgressProber<C: Clock<Duration>>: Sendable {
         while !Task.isCancelled {
             let now = gateway.wall.now()
             for standing in gateway.status().paths {
-                guard let next = due[standing.id] else {
-                    // Processes that start together do not probe together.
-                    due[standing.id] = now.advanced(by: interval * Double.random(in: 0...1, using: &random))
-                    continue
-                }
-                guard isDue(standing.state, next: next, at: now) else { continue }
+                // Processes that start together do not probe together.
+                let next = due[standing.id] ?? now.advanced(by: interval * Double.random(in: 0...1, using: &random))
+                due[standing.id] = next
+                guard isDue(standing, next: next, at: now) else { continue }
                 due[standing.id] = now.advanced(by: interval * Double.random(in: 0.9...1.1, using: &random))
                 await gateway.book(await probe(standing.path), of: standing.path)
             }
@@ -49,16 +50,18 @@ package struct EgressProber<C: Clock<Duration>>: Sendable {
         }
     }
 
-    private func isDue(_ state: EgressPool.State, next: Timestamp, at now: Timestamp) -> Bool {
-        switch state {
+    private func isDue(_ standing: EgressPool.Standing, next: Timestamp, at now: Timestamp) -> Bool {
+        switch standing.state {
         case .out: false  // only an operator knows whether that has changed
         case .tripped(let until): until.duration(since: now) <= Self.retryPause
-        case .passing, .probing: next <= now
+        case .passing, .probing:
+            (interval > .zero && next <= now) || (keepWarm > .zero && standing.needsWarming(after: keepWarm, at: now))
         }
     }
 
     /// Probes one path now.
     package func probe(_ path: EgressPath) async -> Finding {
+        gateway.state.withLock { $0.egress.probing(path.id, at: gateway.wall.now()) }
         let timeouts = Timeouts(connect: timeout, firstByte: timeout, idle: timeout, total: timeout)
         let request = HTTPRequest(
             method: "GET", url: gateway.configuration.upstream + "/v1/models?limit=1",

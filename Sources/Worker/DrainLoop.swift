@@ -10,6 +10,9 @@ import Upstream
 /// Permits come before claims, so that what is claimed can be sent at once. A shutdown stops the claiming, gives the
 /// attempts under way their drain time, then closes them and gives their jobs back.
 struct DrainLoop: Service {
+    /// A class that seemed due and was not is left alone for so long.
+    private static let emptyRest = Duration.milliseconds(100)
+
     private let services: WorkerServices
     private let registry: AttemptRegistry
     private let trouble: TroubleLog
@@ -67,7 +70,11 @@ struct DrainLoop: Service {
             turns.served(models, with: claims.map(\.model))
             let unused = start(claims, with: permits)
             if !unused.isEmpty { await services.gateway.giveBack(unused) }
-            guard !claims.isEmpty else { return due.count > 1 ? .some : .nothing(services.configuration.idle) }
+            guard !claims.isEmpty else {
+                guard due.count > 1 else { return .nothing(services.configuration.idle) }
+                turns.spent(models, for: Self.emptyRest, at: services.wall.now())
+                return .some
+            }
             return claims.count == limit && due.count == 1 ? .all(models) : .some
         } catch let error as RelayError where error.code == .pacingExhausted {
             return .some  // the wait for the permit is over; look again whether there is work

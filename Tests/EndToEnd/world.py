@@ -20,6 +20,7 @@ CONFIG = """\
 webhooks: {allow_http: true, allow_networks: ["127.0.0.0/8"]}
 worker: {lease: 3s, concurrency: 64}
 retry: {max_attempts: 20, base: 50ms, cap: 1s}
+egress_probe: {keep_warm: 0s}
 """
 VERSION = {"anthropic-version": "2023-06-01", "content-type": "application/json"}
 

@@ -240,38 +240,4 @@ struct GatewayScopeTests {
         #expect(told.withLock { $0.allSatisfy { $0 == .regionRefused(path: "left") } && !$0.isEmpty })
         #expect(gateway.status().paths[0].state == .out(.regionRefused))
     }
-
-    @Test(.timeLimit(.minutes(1)))
-    func `paths are probed hourly, and soon after they were tripped, without a credential`() async throws {
-        let probes = Mutex<[(path: String, at: Timestamp)]>([])
-        let clock = clock
-        let path = EgressPath(id: "p", route: .source("p"))
-        let gateway = gateway([Self.key("k", "o")], paths: [path]) { request, path in
-            #expect(request.method == "GET" && request.headers.first("x-api-key") == nil)
-            probes.withLock { $0.append((path.id, clock.timestamp)) }
-            return Self.error(401, "authentication_error")
-        }
-        let prober = EgressProber(gateway: gateway, interval: .seconds(3600), timeout: .seconds(1))
-        let task = Task {
-            var random = SeededGenerator(seed: 5)
-            await prober.run(using: &random)
-        }
-        func pass(_ seconds: Int) async {
-            for _ in 0..<seconds {
-                await clock.waitForSleepers()
-                clock.advance(by: .seconds(1))
-            }
-        }
-        await pass(3 * 3600)
-        #expect((2...4).contains(probes.withLock { $0.count }))
-        let before = probes.withLock { $0.count }
-        gateway.state.withLock { state in
-            for _ in 0..<5 { state.egress.faulted("p", at: clock.timestamp) }
-        }
-        await pass(17)
-        #expect(probes.withLock { $0.count } == before + 1)
-        #expect(gateway.status().paths[0].state == .probing)
-        task.cancel()
-        await task.value
-    }
 }

@@ -31,6 +31,10 @@ package struct EgressPool: Sendable {
         var health = EgressHealth()
         var outage: Outage?
         var inFlight = 0
+        /// When a call last took it; nil for never.
+        var calledAt: Timestamp?
+        /// The same of calls and probes.
+        var usedAt: Timestamp?
     }
 
     private var entries: [Entry]
@@ -83,7 +87,10 @@ package struct EgressPool: Sendable {
     /// The same, and counts the call as in flight until ``ended(_:)``.
     package mutating func take(for key: String, avoiding avoided: Set<String>, at now: Timestamp) -> EgressPath? {
         guard let path = choose(for: key, avoiding: avoided, at: now) else { return nil }
-        update(path.id) { $0.inFlight += 1 }
+        update(path.id) { entry in
+            entry.inFlight += 1
+            (entry.calledAt, entry.usedAt) = (now, now)
+        }
         return path
     }
 
@@ -106,6 +113,14 @@ package struct EgressPool: Sendable {
     package mutating func probed(_ id: String, at now: Timestamp) {
         update(id) { $0.health.probed(at: now) }
     }
+
+    /// A probe goes out over `id`.
+    package mutating func probing(_ id: String, at now: Timestamp) {
+        update(id) { $0.usedAt = now }
+    }
+
+    /// How long after its last call a path is kept warm.
+    package static let warmTime = Duration.seconds(3600)
 
     /// The provider refuses the region of `id`.
     package mutating func refused(_ id: String) {
@@ -133,12 +148,28 @@ package struct EgressPool: Sendable {
         package let path: EgressPath
         package let state: State
         package let inFlight: Int
+        fileprivate let calledAt: Timestamp?
+        fileprivate let usedAt: Timestamp?
+
+        /// Whether its connection is growing cold: nothing has gone over it for `pause`, though calls have lately; or it was
+        /// never used.
+        package func needsWarming(after pause: Duration, at now: Timestamp) -> Bool {
+            guard state == .passing, inFlight == 0 else { return false }
+            guard let usedAt else { return true }
+            guard let calledAt, now < calledAt.advanced(by: EgressPool.warmTime) else { return false }
+            return usedAt.advanced(by: pause) <= now || usedAt > now
+        }
+
         package var id: String { path.id }
     }
 
     /// Every path's state, in the order given at the start.
     package func states(at now: Timestamp) -> [Standing] {
-        entries.map { Standing(path: $0.path, state: Self.state(of: $0, at: now), inFlight: $0.inFlight) }
+        entries.map {
+            Standing(
+                path: $0.path, state: Self.state(of: $0, at: now), inFlight: $0.inFlight, calledAt: $0.calledAt,
+                usedAt: $0.usedAt)
+        }
     }
 
     private static func state(of entry: Entry, at now: Timestamp) -> State {

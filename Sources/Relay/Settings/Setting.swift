@@ -53,6 +53,7 @@ struct Setting: Sendable {
         Setting("pacing.token_burst", .duration(\.tokenBurst, .zero ... .seconds(60))),
         Setting("pacing.ramp_up", .duration(\.rampUp, .zero ... .seconds(3600))),
         Setting("egress_regions", .list(\.egressRegions)),
+        Setting("egress_probe.keep_warm", .duration(\.keepWarm, .zero ... .seconds(300))),
         Setting("egress_probe.interval", .duration(\.probeInterval, .zero ... .seconds(604_800))),
         Setting("egress_probe.timeout", .duration(\.probeTimeout, .milliseconds(100) ... .seconds(300))),
         Setting("webhooks.allow_http", .flag(\.webhookAllowHTTP)),

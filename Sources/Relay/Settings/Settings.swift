@@ -74,6 +74,8 @@ struct Settings: Sendable {
     var egressRegions: [String] = []
     /// Zero: never.
     var probeInterval = Duration.seconds(3600)
+    /// Zero: never.
+    var keepWarm = Duration.seconds(240)
     var probeTimeout = Duration.seconds(10)
 
     /// The ways out as they are used.

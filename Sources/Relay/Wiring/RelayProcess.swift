@@ -99,8 +99,10 @@ struct RelayProcess {
         let directory = EgressDirectory(store: store, gateway: gateway, logger: logger)
         await directory.refresh()
         let prober = EgressProber(
-            gateway: gateway, interval: settings.probeInterval, timeout: settings.probeTimeout)
-        let probing: [any Service] = settings.probeInterval > .zero ? [EgressProbing(prober: prober)] : []
+            gateway: gateway, interval: settings.probeInterval, timeout: settings.probeTimeout,
+            keepWarm: settings.keepWarm)
+        let isProbing = settings.probeInterval > .zero || settings.keepWarm > .zero
+        let probing: [any Service] = isProbing ? [EgressProbing(prober: prober)] : []
         return [
             GatewayUpkeep(gateway: gateway), directory,
             ConfigurationReload(gateway: gateway, reread: reread, logger: logger),
