@@ -14,20 +14,38 @@ package struct ModelClass: Hashable, Sendable {
 
     /// The class of the model called `model` in a request.
     package init(model: String) {
-        let parts = model.lowercased().split(whereSeparator: { !$0.isLetter && !$0.isNumber })
-        guard let start = parts.firstIndex(of: "claude") else {
+        // Bytes, not characters: every call asks.
+        let parts = model.utf8.split { !Self.isLetter($0) && !Self.isDigit($0) }
+        guard let start = parts.firstIndex(where: { Self.spells($0, "claude") }) else {
             self = .other
             return
         }
         let words = parts[(start + 1)...]
-        let family = words.first { $0.allSatisfy(\.isLetter) && $0 != "latest" && $0 != "v" }
+        let family = words.first { word in
+            word.allSatisfy(Self.isLetter) && !Self.spells(word, "latest") && !Self.spells(word, "v")
+        }
         // A date (20250929) is no version.
-        let major = words.first { $0.count <= 2 && $0.allSatisfy(\.isNumber) }
-        guard let family, family.utf8.allSatisfy({ $0 < 0x80 }) else {
+        let major = words.first { $0.count <= 2 && $0.allSatisfy(Self.isDigit) }
+        guard let family, family.allSatisfy({ $0 < 0x80 }) else {
             self = .other
             return
         }
-        self.init(name: major.map { "\(family)-\($0)" } ?? String(family))
+        let name = String(decoding: family.map { $0 | 0x20 }, as: UTF8.self)
+        self.init(name: major.map { "\(name)-\(Substring($0))" } ?? name)
+    }
+
+    /// Of any alphabet: what is not ASCII counts.
+    private static func isLetter(_ byte: UInt8) -> Bool {
+        (0x61...0x7A).contains(byte | 0x20) || byte >= 0x80
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte)
+    }
+
+    /// Whether `word`, of letters, is `lowercase` in any case.
+    private static func spells(_ word: Substring.UTF8View, _ lowercase: String) -> Bool {
+        word.count == lowercase.utf8.count && zip(word, lowercase.utf8).allSatisfy { $0 | 0x20 == $1 }
     }
 
     /// A name of a model of this class.
