@@ -33,7 +33,7 @@ package enum MetricName {
     /// Gauge, s: how long the provider is still given a rest after overloads.
     package static let overloadRest = "relay_overload_rest_seconds"
 
-    /// Counter: exchanges with the upstream, by egress path, outcome and connection (new, reused).
+    /// Counter: exchanges with the upstream, by egress path, outcome and connection (new, reused, none).
     package static let exchanges = "relay_upstream_exchanges_total"
     /// Counter: exchanges begun anew because a reused connection was dead before a byte was sent; by egress path.
     package static let exchangeRepeats = "relay_upstream_repeats_total"
@@ -76,7 +76,7 @@ package enum MetricName {
 
 /// The labels of metrics. Values come from closed sets: a label never holds an id.
 package enum MetricLabel {
-    /// `new` or `reused`.
+    /// `new`, `reused` or `none`.
     package static let connection = "connection"
     package static let method = "method"
     package static let outcome = "outcome"

@@ -6,6 +6,11 @@ import Testing
 struct PacingLedgerTests {
     private let rate = PacingRate(requestsPerSecond: 100)
 
+    private static let twoPerSecond = RateLimitReport([
+        HeaderField("anthropic-ratelimit-requests-limit", "120"),
+        HeaderField("anthropic-ratelimit-requests-remaining", "120"),
+    ])
+
     private static func demand(_ scope: PacingScope, _ rate: PacingRate) -> ScopeDemand {
         ScopeDemand(scope: scope, limits: PacingLimits(rate: rate))
     }
@@ -100,12 +105,7 @@ struct PacingLedgerTests {
             #expect(next.first == now)
             try await ledger.renew("p", at: now.advanced(by: .seconds(50)))
             #expect(try await take(1, at: now.advanced(by: .seconds(70))) != .slots(block))
-            let report = try #require(
-                RateLimitReport([
-                    HeaderField("anthropic-ratelimit-requests-limit", "120"),
-                    HeaderField("anthropic-ratelimit-requests-remaining", "120"),
-                ]))
-            try await ledger.learn(report, of: scope, burst: .zero, at: now)
+            try await ledger.learn(try #require(Self.twoPerSecond), of: scope, burst: .zero, at: now)
             try await ledger.pause(.key("k"), until: now.advanced(by: .seconds(5)))
             let standing = try await ledger.standing(at: now)
             #expect(

@@ -65,6 +65,12 @@ import Testing
         let sonnet = try #require(limits[.organization("acme", ModelClass(model: "claude-sonnet-4"))])
         #expect(
             sonnet.input == TokenRate(tokensPerMinute: 450_000) && sonnet.output == TokenRate(tokensPerMinute: 90_000))
+        #expect(
+            settings.pacing.lines == [
+                "key main: 5 requests/s, 10 in flight", "organization acme, each class of models: 10 requests/s",
+                "organization acme, sonnet-4: 450000 input tokens/min, 90000 output tokens/min",
+                "organization acme, workspace dev, each class of models: 2 in flight",
+            ])
         #expect(settings.pacing.style.interactiveShare == 0.25)
         #expect(settings.egress == [EgressPath(id: "a", route: .direct, region: "eu", weight: 3)])
         #expect(settings.egressRegions == ["eu", "us"])

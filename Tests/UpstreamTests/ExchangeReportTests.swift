@@ -34,7 +34,7 @@ struct ExchangeReportTests {
         let reports = listener.reports.withLock { $0 }
         try #require(reports.count == 2)
         #expect(reports.allSatisfy { $0.path == "direct" && $0.failure == nil && $0.repeats == 0 })
-        #expect(reports.map(\.isNewConnection) == [true, false])
+        #expect(reports.map(\.connection) == [.new, .reused])
         let (first, second) = (reports[0], reports[1])
         let connect = try #require(first.connect)
         #expect(second.connect == nil)
@@ -52,7 +52,9 @@ struct ExchangeReportTests {
             try await exchange("http://127.0.0.1:\(port)", with: transport)
         }
         let report = try #require(listener.reports.withLock { $0.first })
-        #expect(report.failure == .connect && report.connect == nil && report.firstByte == nil)
+        #expect(
+            report.failure == .connect && report.connection == .none && report.connect == nil && report.firstByte == nil
+        )
         #expect(report.longestGap == nil)
         #expect(listener.sockets.withLock { $0 }.reduce(0, +) == 0)
     }

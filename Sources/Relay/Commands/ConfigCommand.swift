@@ -16,6 +16,7 @@ struct ConfigCommand: AsyncParsableCommand {
             let settings = try common.settings(listen: listen)
             var table = TextTable(["KEY", "VALUE"])
             for setting in Setting.all { table.add([setting.key, setting.text(in: settings)]) }
+            for line in settings.pacing.lines { table.add(["pacing.limits", line]) }
             for path in settings.egress { table.add(["egress", path.id]) }
             print(table.text)
         }

@@ -95,3 +95,40 @@ struct LimitList {
         return value
     }
 }
+
+extension PacingRules {
+    /// The limits for people, one scope a line, in the order of their names.
+    var lines: [String] {
+        limits.map { "\($0.words): \($1.words)" }.sorted()
+    }
+}
+
+extension PacingRules.Subject {
+    fileprivate var words: String {
+        switch self {
+        case .key(let id): "key \(id)"
+        case .organization(let name, let models): "organization \(name)\(Self.words(models))"
+        case .workspace(let id, let name, let models): "organization \(name), workspace \(id)\(Self.words(models))"
+        }
+    }
+
+    private static func words(_ models: ModelClass?) -> String {
+        models.map { ", \($0.name)" } ?? ", each class of models"
+    }
+}
+
+extension PacingLimits {
+    fileprivate var words: String {
+        [
+            rate.map { "\($0.requestsPerSecond.formatted) requests/s" },
+            input.map { "\($0.tokensPerMinute.formatted) input tokens/min" },
+            output.map { "\($0.tokensPerMinute.formatted) output tokens/min" },
+            concurrency.map { "\($0) in flight" },
+        ].compactMap { $0 }.joined(separator: ", ")
+    }
+}
+
+extension Double {
+    /// Whole numbers without a fraction.
+    fileprivate var formatted: String { Int64(exactly: self).map(String.init) ?? "\(self)" }
+}

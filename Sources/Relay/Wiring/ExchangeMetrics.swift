@@ -8,7 +8,7 @@ import Upstream
 final class ExchangeMetrics: TransportObserver {
     private struct Outcome: Hashable {
         let failure: TransportFailure.Kind?
-        let isNewConnection: Bool
+        let connection: ExchangeReport.Connection
     }
 
     /// The series of one egress path.
@@ -57,13 +57,13 @@ final class ExchangeMetrics: TransportObserver {
         if let gap = report.longestGap { series.betweenBytes.record(gap.seconds) }
         if report.failure == nil { series.total.record(report.total.seconds) }
         if report.repeats > 0 { series.repeats.increment(by: report.repeats) }
-        let outcome = Outcome(failure: report.failure, isNewConnection: report.isNewConnection)
+        let outcome = Outcome(failure: report.failure, connection: report.connection)
         if let known = series.exchanges[outcome] { return known.increment() }
         let made = Counter(
             label: MetricName.exchanges,
             dimensions: [
                 (MetricLabel.path, report.path), (MetricLabel.outcome, report.failure?.rawValue ?? "complete"),
-                (MetricLabel.connection, report.isNewConnection ? "new" : "reused"),
+                (MetricLabel.connection, report.connection.rawValue),
             ])
         made.increment()
         series.exchanges[outcome] = made

@@ -87,7 +87,8 @@ final class CurlTransfer {
         let connected = max(size(CURLINFO_CONNECT_TIME_T), size(CURLINFO_APPCONNECT_TIME_T))
         let firstByte = size(CURLINFO_STARTTRANSFER_TIME_T) - size(CURLINFO_PRETRANSFER_TIME_T)
         return ExchangeReport(
-            path: path, failure: failure, isNewConnection: connections > 0, repeats: max(0, timesBegun - 1),
+            path: path, failure: failure, connection: timesBegun == 0 ? .none : connections > 0 ? .new : .reused,
+            repeats: max(0, timesBegun - 1),
             connect: connections > 0 && timesBegun > 0 ? .microseconds(connected) : nil,
             firstByte: isAnswering ? .microseconds(max(0, firstByte)) : nil, longestGap: clocks.longestGap,
             total: .microseconds(size(CURLINFO_TOTAL_TIME_T)))

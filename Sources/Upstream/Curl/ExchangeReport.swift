@@ -2,12 +2,18 @@ package import Domain
 
 /// What one exchange took, phase by phase, told when it has ended.
 package struct ExchangeReport: Hashable, Sendable {
+    /// What the request went over.
+    package enum Connection: String, Hashable, Sendable {
+        case new, reused
+        /// There was none: the request never left.
+        case none
+    }
+
     /// An egress path's id.
     package let path: String
     /// What went wrong; nil for a complete answer.
     package let failure: TransportFailure.Kind?
-    /// Whether it opened a connection of its own instead of reusing one.
-    package let isNewConnection: Bool
+    package let connection: Connection
     /// Times that libcurl began anew because a reused connection was dead before a byte was sent.
     package let repeats: Int
     /// From the start to a usable connection: name, TCP, proxy and TLS. nil if a connection was reused or none was made.
