@@ -1,8 +1,11 @@
 """Calls over TLS and HTTP/2 to a real nginx: certificates, many streams on a connection, connections that end."""
 
 import asyncio
+import contextlib
 import json
 import re
+import socket
+import ssl
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -189,6 +192,41 @@ def test_connections_that_the_upstream_ends_cost_no_call(world, authority):
     assert metric(client, "relay_job_attempts_total{") == 300, "no attempt was lost"
     assert metric(client, 'relay_upstream_phase_seconds_count{path="direct",phase="first_byte"}') == 305
     assert metric(client, 'relay_upstream_phase_seconds_sum{path="direct",phase="connect"}') > 0
+
+
+def test_a_call_is_not_sent_twice_when_tls_ends_before_the_connection_does(world, authority):
+    """HTTP/1.1: the server says goodbye in TLS instead of answering the second request, and the socket stays open."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.certificate, authority.key)
+    listener = socket.create_server(("127.0.0.1", 0))
+    requests, kept = [], []
+
+    def serve(plain: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            connection = context.wrap_socket(plain, server_side=True)
+            kept.append(connection)
+            while data := connection.recv(65536):
+                requests.append(data)
+                if len(requests) == 2:
+                    connection.settimeout(0.5)
+                    connection.unwrap()
+                    return
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}")
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    world.closers.append(listener.close)
+    world.upstream = f"https://localhost:{listener.getsockname()[1]}"
+    configure(world, authority, sync={"max_attempts": 1})
+    world.add_key()
+    client = world.client(world.relay())
+    assert call(client).status_code == 200
+    assert call(client).status_code in (502, 503)
+    assert len(requests) == 2, requests
 
 
 def test_a_reader_that_stops_holds_up_no_other_stream_of_its_connection(world, authority):

@@ -46,7 +46,9 @@ struct SocketTableTests {
         let (kept, ended) = (
             try serial(of: first, in: &table, port: server.port), try serial(of: second, in: &table, port: server.port)
         )
-        #expect(kept != ended && table.wasAlive(serial: kept) && table.wasAlive(serial: ended))
+        #expect(kept != ended && !table.wasAlive(serial: kept), "of HTTP/1.1 nothing follows")
+        for serial in [kept, ended] { table.noteHTTP2(on: serial) }
+        #expect(table.wasAlive(serial: kept) && table.wasAlive(serial: ended))
         let paths = [table.closing(first), table.closing(first)]
         #expect(paths == ["a", nil])
         #expect(table.wasAlive(serial: kept), "we closed it, not the peer")

@@ -236,6 +236,10 @@ final class CurlMulti {
         sockets.serial(of: ends)
     }
 
+    func noteHTTP2(on connection: Int) {
+        sockets.noteHTTP2(on: connection)
+    }
+
     func wasAlive(connection: Int) -> Bool {
         sockets.wasAlive(serial: connection)
     }

@@ -71,6 +71,13 @@ final class CurlTransfer {
     /// Whether the head is complete.
     var isAnswering: Bool { parser.isComplete }
 
+    /// Whether the answer came by HTTP/2.
+    private var isMultiplexed: Bool {
+        var version = 0
+        relay_curl_get_long(easy, CURLINFO_HTTP_VERSION, &version)
+        return version == Int(CURL_HTTP_VERSION_2_0)
+    }
+
     private var bytesWritten: Int {
         var count = 0
         relay_curl_get_long(easy, CURLINFO_REQUEST_SIZE, &count)
@@ -108,6 +115,7 @@ extension CurlTransfer {
     func take(header line: UnsafeRawBufferPointer) {
         guard let head = parser.take(line) else { return }
         self.head = head
+        if let connection, isMultiplexed { owner.noteHTTP2(on: connection) }
         clocks.headArrived(at: .now)
         owner.touch(self)
     }
@@ -197,7 +205,7 @@ extension CurlTransfer {
 
     /// Whether the try before was a stream that an HTTP/2 server refused by GOAWAY or REFUSED_STREAM, which it thereby
     /// promises not to have processed (RFC 9113, 8.7). libcurl does not tell; but of the faults after which it begins
-    /// anew this is the only one that leaves the connection standing.
+    /// anew this is the only one that leaves an HTTP/2 connection standing.
     private var wasRefused: Bool {
         connection.map(owner.wasAlive) ?? false
     }

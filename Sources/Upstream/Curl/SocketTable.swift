@@ -1,7 +1,7 @@
 import CCurl
 import Glibc
 
-/// The open sockets of an engine: whose they are, and which connections had not ended when libcurl gave them up.
+/// The open sockets of an engine: whose they are, and which HTTP/2 connections had not ended when libcurl gave them up.
 struct SocketTable {
     /// A connection by its two ends, as libcurl names them.
     struct Ends: Hashable {
@@ -24,6 +24,8 @@ struct SocketTable {
     private var entries: [curl_socket_t: Entry] = [:]
     private var socketOf: [Ends: curl_socket_t] = [:]
     private var closedAlive: [Int] = []
+    /// The open connections on which HTTP/2 was answered.
+    private var multiplexed: Set<Int> = []
     private var nextSerial = 0
 
     mutating func opened(_ socket: curl_socket_t, path: String) {
@@ -35,7 +37,7 @@ struct SocketTable {
     mutating func closing(_ socket: curl_socket_t) -> String? {
         guard let entry = entries.removeValue(forKey: socket) else { return nil }
         if let ends = entry.ends { socketOf[ends] = nil }
-        if Self.isAlive(socket) {
+        if multiplexed.remove(entry.serial) != nil, Self.isAlive(socket) {
             closedAlive.append(entry.serial)
             if closedAlive.count > Self.memory { closedAlive.removeFirst() }
         }
@@ -48,9 +50,16 @@ struct SocketTable {
         return socketOf[ends].flatMap { entries[$0]?.serial }
     }
 
-    /// Whether the peer had not ended this connection, as far as this machine has heard: it is open, or we closed it.
+    /// HTTP/2 was answered on this connection.
+    mutating func noteHTTP2(on serial: Int) {
+        multiplexed.insert(serial)
+    }
+
+    /// Whether this is an HTTP/2 connection that its peer had not ended, as far as this machine has heard: it is open, or we
+    /// closed it. Of HTTP/1.1 nothing follows from that: TLS may have been ended, and the connection's end be on its way.
     func wasAlive(serial: Int) -> Bool {
         if closedAlive.contains(serial) { return true }
+        guard multiplexed.contains(serial) else { return false }
         return entries.first { $0.value.serial == serial }.map { Self.isAlive($0.key) } ?? false
     }
 
