@@ -1,4 +1,5 @@
 import CoreMetrics
+import Domain
 import Synchronization
 
 /// The present value of one series.
@@ -63,19 +64,14 @@ final class MetricCell: CounterHandler, RecorderHandler, TimerHandler {
     /// This series in the text format.
     func lines(of series: MetricSeries) -> String {
         let now = value.withLock { $0 }
-        guard case .histogram(let bounds) = kind else { return series.line(value: Self.text(now.number)) }
+        guard case .histogram(let bounds) = kind else { return series.line(value: now.number.plainText) }
         var text = ""
         var count = 0
-        for (bound, observed) in zip(bounds.map(Self.text) + ["+Inf"], now.buckets) {
+        for (bound, observed) in zip(bounds.map(\.plainText) + ["+Inf"], now.buckets) {
             count += observed
             text += series.line(suffix: "_bucket", extraLabel: #"le="\#(bound)""#, value: String(count))
         }
-        return text + series.line(suffix: "_sum", value: Self.text(now.sum))
+        return text + series.line(suffix: "_sum", value: now.sum.plainText)
             + series.line(suffix: "_count", value: String(count))
-    }
-
-    /// Whole numbers without a fraction.
-    private static func text(_ number: Double) -> String {
-        Int64(exactly: number).map(String.init) ?? String(number)
     }
 }

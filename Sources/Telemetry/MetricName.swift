@@ -35,7 +35,7 @@ package enum MetricName {
 
     /// Counter: exchanges with the upstream, by egress path, outcome and connection (new, reused, none).
     package static let exchanges = "relay_upstream_exchanges_total"
-    /// Counter: exchanges begun anew because a reused connection was dead before a byte was sent; by egress path.
+    /// Counter: times that requests were begun anew: connection dead before a byte was sent, stream refused; by egress path.
     package static let exchangeRepeats = "relay_upstream_repeats_total"
     /// Histogram, s: phases of exchanges (connect, first_byte, between_bytes, total), by egress path.
     package static let exchangePhases = "relay_upstream_phase_seconds"
@@ -60,7 +60,8 @@ package enum MetricName {
         callsInFlight: "Calls sent to the upstream and not yet booked.",
         overloadRest: "Seconds for which nothing is sent after overloads of the provider.",
         exchanges: "Exchanges with the upstream, by egress path, outcome and connection.",
-        exchangeRepeats: "Exchanges begun anew: a reused connection was dead before a byte was sent.",
+        exchangeRepeats:
+            "Requests begun anew: the connection was dead before a byte was sent, or the stream was refused.",
         exchangePhases: "Seconds of an exchange's phases, by egress path; between_bytes is its longest wait.",
         sockets: "Open sockets to the upstream and its proxies, by egress path.",
         storeReadable: "1 if the store's figures are of now, 0 if they are the last known.",

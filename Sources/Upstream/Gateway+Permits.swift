@@ -76,8 +76,7 @@ extension Gateway {
         return state.withLock { state in
             let usable = state.roster.usable(of: keys, at: now)
             let home = KeyOrder.of(usable, for: prefix).first { key in
-                let demands = rules(state).demands(of: key, models: models) { state.standing.learned($0) }
-                return demands.isEmpty && state.standing.pause(of: key, models, at: now) == nil
+                state.demands(of: key, models).isEmpty && state.standing.pause(of: key, models, at: now) == nil
             }
             return home.map { Permit(key: $0, start: permit.start, block: nil, models: models) } ?? permit
         }
@@ -91,10 +90,7 @@ extension Gateway {
     /// All keys, those of one organization under one name.
     func keys() -> [UpstreamKey] {
         let keys = keyring.keys()
-        return state.withLock { state in
-            let rules = rules(state)
-            return state.owners.united(keys, limited: rules.hasLimits(ofOrganization:))
-        }
+        return state.withLock { $0.owners.united(keys, limited: $0.rules.hasLimits(ofOrganization:)) }
     }
 
     /// False when canceled.
@@ -142,8 +138,7 @@ extension Gateway {
         let models = demand.models
         let (demands, pause, cost) = state.withLock { state in
             (
-                rules(state).demands(of: key, models: models) { state.standing.learned($0) },
-                state.standing.pause(of: key, models, at: now),
+                state.demands(of: key, models), state.standing.pause(of: key, models, at: now),
                 demand.model.map {
                     state.estimator.estimate(model: $0, bytes: demand.bytes, maxTokens: demand.maxTokens)
                 } ?? .nothing
@@ -159,7 +154,7 @@ extension Gateway {
         }
         let request = SlotRequest(
             demands, limit: limit, cost: cost, urgency: demand.urgency, horizon: horizon,
-            holder: configuration.holder, style: state.withLock { rules($0).style })
+            holder: configuration.holder, style: state.withLock { $0.rules.style })
         do {
             switch try await ledger.takeSlots(request, at: now) {
             case .none(let until): return .wait(until: until)
@@ -173,8 +168,6 @@ extension Gateway {
             throw .ledgerUnavailable(error)
         }
     }
-
-    private func rules(_ state: borrowing State) -> PacingRules { state.rules }
 
     private func noKey(_ keys: [UpstreamKey], at now: Timestamp) -> RelayError {
         guard !keys.isEmpty else {

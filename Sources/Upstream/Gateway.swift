@@ -20,6 +20,11 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
         private(set) var lastStarts: [String: Timestamp] = [:]
         private static var lanesKept: Int { 1024 }
 
+        /// What a call counts in, where anything limits it.
+        func demands(of key: UpstreamKey, _ models: ModelClass?) -> [ScopeDemand] {
+            rules.demands(of: key, models: models, learned: standing.learned)
+        }
+
         mutating func noteStart(_ start: Timestamp, in lane: String) {
             if lastStarts.count >= Self.lanesKept, lastStarts[lane] == nil {
                 let recent = start.advanced(by: .seconds(-60))

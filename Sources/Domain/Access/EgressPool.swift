@@ -24,6 +24,8 @@ package struct EgressPool: Sendable {
     package static let loadFactor = 1.25
     /// So few calls are no load: to spread them would only open connections that are cold.
     package static let fewCalls = 8
+    /// How long after its last call a path is kept warm.
+    package static let warmTime = Duration.seconds(3600)
 
     private struct Entry: Sendable {
         var path: EgressPath
@@ -118,9 +120,6 @@ package struct EgressPool: Sendable {
     package mutating func probing(_ id: String, at now: Timestamp) {
         update(id) { $0.usedAt = now }
     }
-
-    /// How long after its last call a path is kept warm.
-    package static let warmTime = Duration.seconds(3600)
 
     /// The provider refuses the region of `id`.
     package mutating func refused(_ id: String) {

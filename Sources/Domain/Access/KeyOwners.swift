@@ -27,13 +27,14 @@ package struct KeyOwners: Sendable {
     /// was given, otherwise a key's; of several the first in the alphabet.
     package func united(_ keys: [UpstreamKey], limited: (String) -> Bool) -> [UpstreamKey] {
         guard entries.count > 1 else { return keys }
-        let groups = Dictionary(grouping: keys.filter { owner(of: $0) != nil }) { owner(of: $0) ?? "" }
-        guard groups.contains(where: { $0.value.count > 1 }) else { return keys }
-        let names = groups.mapValues { members in
-            members.min { rank($0, limited) < rank($1, limited) }?.organization
+        var members: [String: [UpstreamKey]] = [:]
+        for key in keys { if let owner = owner(of: key) { members[owner, default: []].append(key) } }
+        let names = members.filter { $0.value.count > 1 }.compactMapValues { keys in
+            keys.min { rank($0, limited) < rank($1, limited) }?.organization
         }
+        guard !names.isEmpty else { return keys }
         return keys.map { key in
-            guard key.hasOwnOrganization, let owner = owner(of: key), let name = names[owner] ?? nil else { return key }
+            guard key.hasOwnOrganization, let name = owner(of: key).flatMap({ names[$0] }) else { return key }
             return key.moved(to: name)
         }
     }

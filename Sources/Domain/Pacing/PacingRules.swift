@@ -23,8 +23,22 @@ package struct PacingRules: Hashable, Sendable {
     package func demands(
         of key: UpstreamKey, models: ModelClass?, learned: (PacingScope) -> PacingLimits
     ) -> [ScopeDemand] {
-        let demands = key.scopes(of: models).map { scope in
-            ScopeDemand(scope: scope, limits: configured(for: scope, key, models))
+        var demands = [
+            ScopeDemand(
+                scope: .key(key.id), limits: PacingLimits(rate: key.rate).stricter(limits[.key(key.id)] ?? .none))
+        ]
+        if let models {
+            let organization = key.organization
+            demands.append(
+                ScopeDemand(
+                    scope: .organization(organization, models),
+                    limits: configured(models) { .organization(organization, $0) }))
+            if let workspace = key.workspace {
+                demands.append(
+                    ScopeDemand(
+                        scope: .workspace(workspace, of: organization, models),
+                        limits: configured(models) { .workspace(workspace, of: organization, $0) }))
+            }
         }
         return demands.filter { !$0.limits.isNone || !learned($0.scope).isNone }
     }
@@ -39,15 +53,8 @@ package struct PacingRules: Hashable, Sendable {
         }
     }
 
-    private func configured(for scope: PacingScope, _ key: UpstreamKey, _ models: ModelClass?) -> PacingLimits {
-        guard scope != .key(key.id), let models else {
-            return PacingLimits(rate: key.rate).stricter(limits[.key(key.id)] ?? .none)
-        }
-        let isOrganization = scope == .organization(key.organization, models)
-        func subject(_ models: ModelClass?) -> Subject {
-            guard !isOrganization, let workspace = key.workspace else { return .organization(key.organization, models) }
-            return .workspace(workspace, of: key.organization, models)
-        }
-        return limits[subject(models)] ?? limits[subject(nil)] ?? .none
+    /// What is set for one class, or else for each that has nothing of its own.
+    private func configured(_ models: ModelClass, _ subject: (ModelClass?) -> Subject) -> PacingLimits {
+        limits[subject(models)] ?? limits[subject(nil)] ?? .none
     }
 }

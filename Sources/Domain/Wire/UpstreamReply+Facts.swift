@@ -42,14 +42,11 @@ extension TokenUsage {
         let usage = members.last { $0.key == "usage" && $0.kind == .object }
         guard let usage, let fields = try? JSONScanner.members(of: document, in: usage.value) else { return nil }
         return { key in
-            guard
-                let number = fields.last(where: { $0.key == key })
-                    .flatMap({ JSONScanner.integer(document, at: $0.value) })
-            else { return nil }
-            return (0...plausible).contains(number) ? number : nil
+            fields.last { $0.key == key }.flatMap { JSONScanner.integer(document, at: $0.value) }
+                .flatMap { plausible.contains($0) ? $0 : nil }
         }
     }
 
     /// Tokens of one call; what claims more is not counted with.
-    private static let plausible = 1_000_000_000
+    private static let plausible = 0...1_000_000_000
 }

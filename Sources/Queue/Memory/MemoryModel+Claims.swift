@@ -29,9 +29,7 @@ extension MemoryModel {
 
     func dueClasses(at now: Timestamp) -> [ModelClass] {
         let tenants = Set(lanes.indices.filter(hasRoom).map { lanes[$0].share.tenant })
-        let due = jobs.filter {
-            !$0.isDeleted && $0.life.state == .queued && $0.life.runAt <= now && tenants.contains($0.new.tenant)
-        }
+        let due = jobs.filter { $0.life.state == .queued && $0.life.runAt <= now && tenants.contains($0.new.tenant) }
         return Set(due.map(\.new.models)).sorted { $0.name < $1.name }
     }
 

@@ -30,8 +30,9 @@
 ///
 /// Invariants: counts equal a recount (`relay doctor` and the chaos run check it); `attempt` of a job equals its claims;
 /// `jobs.row` is never used twice, because the newest row is never deleted; a tenant with `ready = 0` has no due job
-/// before `wake_at`; `model_classes.queued` equals the class's rows in `queued`; of an open batch, `total` equals its rows in `staged` and `batch_jobs` unless retention has deleted
-/// some (`archived_at`), and the sum of its counts equals its jobs in `ended`.
+/// before `wake_at`; `model_classes.queued` equals the class's rows in `queued`; of an open batch, `total` equals its rows
+/// in `staged` and `batch_jobs` unless retention has deleted some (`archived_at`), and the sum of its counts equals its jobs
+/// in `ended`.
 enum Schema {
     /// `RLAY`
     static let applicationID = 0x524C_4159

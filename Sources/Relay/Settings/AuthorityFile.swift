@@ -2,13 +2,14 @@ import Domain
 import Glibc
 import Upstream
 
-/// A file of certificate authorities: who may sign for the upstream, or for proxies. libcurl alone would find fault with it at each call.
+/// A file of certificate authorities: who may sign for the upstream, or for proxies. libcurl alone would find fault with it
+/// at each call.
 struct AuthorityFile {
     /// nil for the system's authorities.
     let path: String?
 
-    /// - Throws: `configuration_invalid` if the file cannot be read or holds no certificate.
     /// - Parameter setting: where the path stands, for people.
+    /// - Throws: `configuration_invalid` if the file cannot be read or holds no certificate.
     init(_ path: String, in setting: String) throws(RelayError) {
         self.path = path.isEmpty ? nil : path
         guard self.path == nil || Self.holdsCertificate(path) else {

@@ -20,8 +20,7 @@ struct LimitList {
 
     private static let allowed = [
         "key", "organization", "workspace", "model_class", "requests_per_second", "requests_per_minute",
-        "input_tokens_per_minute",
-        "output_tokens_per_minute", "concurrency",
+        "input_tokens_per_minute", "output_tokens_per_minute", "concurrency",
     ]
 
     private func entry(in node: Node) throws(RelayError) -> (PacingRules.Subject, PacingLimits) {
@@ -120,15 +119,10 @@ extension PacingRules.Subject {
 extension PacingLimits {
     fileprivate var words: String {
         [
-            rate.map { "\($0.requestsPerSecond.formatted) requests/s" },
-            input.map { "\($0.tokensPerMinute.formatted) input tokens/min" },
-            output.map { "\($0.tokensPerMinute.formatted) output tokens/min" },
+            rate.map { "\($0.requestsPerSecond.plainText) requests/s" },
+            input.map { "\($0.tokensPerMinute.plainText) input tokens/min" },
+            output.map { "\($0.tokensPerMinute.plainText) output tokens/min" },
             concurrency.map { "\($0) in flight" },
         ].compactMap { $0 }.joined(separator: ", ")
     }
-}
-
-extension Double {
-    /// Whole numbers without a fraction.
-    fileprivate var formatted: String { Int64(exactly: self).map(String.init) ?? "\(self)" }
 }

@@ -14,7 +14,7 @@ package struct ExchangeReport: Hashable, Sendable {
     /// What went wrong; nil for a complete answer.
     package let failure: TransportFailure.Kind?
     package let connection: Connection
-    /// Times that libcurl began anew because a reused connection was dead before a byte was sent.
+    /// Times that the request was begun anew: its connection was dead before a byte was sent, or its stream was refused.
     package let repeats: Int
     /// From the start to a usable connection: name, TCP, proxy and TLS. nil if a connection was reused or none was made.
     package let connect: Duration?
