@@ -253,10 +253,10 @@ class World:
 
 
 class Receiver:
-    """Keeps every delivery as (headers, body); the first `failing` of them are answered with 500."""
+    """Keeps every delivery as (headers, body); answers with `status`, the first `failing` of them with 500."""
 
     def __init__(self):
-        self.deliveries, self.failing, lock = [], 0, threading.Lock()
+        self.deliveries, self.failing, self.status, lock = [], 0, 204, threading.Lock()
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -269,8 +269,8 @@ class Receiver:
                     owner.deliveries.append(({name.lower(): value for name, value in self.headers.items()}, body))
                     fails = owner.failing > 0
                     owner.failing -= fails
-                self.send_response(500 if fails else 204)
-                if fails:
+                self.send_response(500 if fails else owner.status)
+                if fails or owner.status != 204:
                     self.send_header("content-length", "0")
                 self.end_headers()
 

@@ -1,66 +1,108 @@
 import Domain
+import HTTPTypes
 import Queue
 
 /// The receivers that a tenant registers.
 struct WebhookRoutes: Sendable {
-    private static let bodyLimit = 64 * 1024
     let services: APIServices
 
     var all: [Route] {
         [
-            Route("POST", "/v1/webhooks", scope: .jobs, handler: register),
-            Route("GET", "/v1/webhooks", scope: .jobs, handler: list),
-            Route("DELETE", "/v1/webhooks/{}", scope: .jobs, handler: remove),
+            Route("POST", "/v1/webhooks", scope: .webhooks, handler: register),
+            Route("GET", "/v1/webhooks", scope: .webhooks, handler: list),
+            Route("GET", "/v1/webhooks/{}", scope: .webhooks, handler: show),
+            Route("PATCH", "/v1/webhooks/{}", scope: .webhooks, handler: change),
+            Route("DELETE", "/v1/webhooks/{}", scope: .webhooks, handler: remove),
+            Route("POST", "/v1/webhooks/{}/rotate", scope: .webhooks, handler: rotate),
+            Route("POST", "/v1/webhooks/{}/test", scope: .webhooks, handler: test),
+            Route("POST", "/v1/webhooks/{}/pause", scope: .webhooks) { try await set(.paused, $0) },
+            Route("POST", "/v1/webhooks/{}/resume", scope: .webhooks) { try await set(.active, $0) },
         ]
     }
 
     private func register(_ call: Call) async throws -> Answer {
-        let fields = try JSONFields(try await call.body.collect(limit: Self.bodyLimit))
-        try fields.allowOnly(["url", "events"])
-        let url = try fields.require("url", "an https URL", fields.nonEmptyString)
-        try WebhookAddress(allowsHTTP: services.configuration.allowsHTTPWebhooks).check(url)
+        let draft = try await EndpointDraft(call, services)
         var random = SystemRandomNumberGenerator()
         let id = WebhookTarget.endpointPrefix + RandomName.make(using: &random)
-        let (secret, sealed) = try services.webhookSecrets.issue(endpoint: id)
-        let endpoint = WebhookEndpoint(
-            id: id, tenant: try call.tenant(), url: url, events: try events(fields), sealedSecret: sealed,
-            createdAt: services.wall.now())
+        let issued = try services.webhookSecrets.issue(endpoint: id)
+        let endpoint = try draft.endpoint(id, of: try call.tenant(), sealed: issued.sealed)
         try await services.store.reading { store throws(JobStoreError) in try await store.addEndpoint(endpoint) }
-        return .json(text(endpoint, secret: secret), status: 201)
-    }
-
-    /// All of them unless the body says which.
-    private func events(_ fields: JSONFields) throws(RelayError) -> Set<WebhookEvent> {
-        let rule = "an array of " + WebhookEvent.allCases.map(\.rawValue).joined(separator: ", ")
-        let listed = try fields.optional("events", rule) { member -> Set<WebhookEvent>? in
-            guard let elements = try? JSONScanner.elements(of: fields.document, in: member.value) else { return nil }
-            let events = elements.map { range in
-                JSONScanner.string(fields.document, at: range).flatMap { WebhookEvent(rawValue: $0) }
-            }
-            return events.isEmpty || events.contains(nil) ? nil : Set(events.compactMap { $0 })
-        }
-        return listed ?? Set(WebhookEvent.allCases)
+        let headers: HTTPFields = [.location: "/v1/webhooks/\(id)"]
+        return .json(text(endpoint, secret: issued.secret), status: 201, headers: headers)
     }
 
     private func list(_ call: Call) async throws -> Answer {
-        let tenant = try call.tenant()
+        let tenant = try call.listedTenant()
         let endpoints = try await services.store.reading { store throws(JobStoreError) in
             try await store.endpoints(of: tenant)
         }
         var json = JSONObject()
-        json.setRaw("data", JSONObject.array(endpoints.map { text($0, secret: nil) }))
+        json.setRaw("data", JSONObject.array(endpoints.map { text($0) }))
         return .json(json.closed())
     }
 
-    private func remove(_ call: Call) async throws -> Answer {
-        let tenant = try call.tenant()
-        let id = call.parameters.first ?? ""
-        let existed = try await services.store.reading { store throws(JobStoreError) in
-            try await store.removeEndpoint(id, of: tenant)
+    private func show(_ call: Call) async throws -> Answer {
+        let (id, tenant) = (call.parameters[0], try call.visibleTenant())
+        return .json(
+            text(
+                try await found { store throws(JobStoreError) in try await store.endpoint(id, of: tenant) }))
+    }
+
+    private func change(_ call: Call) async throws -> Answer {
+        let draft = try await EndpointDraft(call, services, alsoAllowing: ["status"])
+        return .json(text(try await apply(try draft.change(), call)))
+    }
+
+    private func set(_ status: EndpointStatus, _ call: Call) async throws -> Answer {
+        var change = EndpointChange()
+        change.status = status
+        return .json(text(try await apply(change, call)))
+    }
+
+    /// A new secret; what the old one signs goes on being sent beside it until `overlap` is over.
+    private func rotate(_ call: Call) async throws -> Answer {
+        let overlap = try await overlap(call)
+        let id = call.parameters[0]
+        let issued = try services.webhookSecrets.issue(endpoint: id)
+        var change = EndpointChange()
+        change.rotation = EndpointChange.Rotation(
+            sealed: issued.sealed, previousExpiresAt: services.wall.now().advanced(by: overlap))
+        return .json(text(try await apply(change, call), secret: issued.secret))
+    }
+
+    /// - Returns: `overlap_seconds` of the body, if there is one, or else what the configuration says.
+    private func overlap(_ call: Call) async throws -> Duration {
+        let bytes = try await call.body.collect(limit: EndpointDraft.bodyLimit)
+        guard !bytes.isEmpty else { return services.configuration.rotationOverlap }
+        let fields = try JSONFields(bytes)
+        try fields.allowOnly(["overlap_seconds"])
+        let most = 30 * 86_400
+        let seconds = try fields.optional("overlap_seconds", "a number of seconds from 0 to \(most)") { member in
+            fields.integer(member).flatMap { (0...most).contains($0) ? $0 : nil }
         }
-        guard existed else {
-            throw RelayError(
-                .webhookUnknown, "There is no such webhook endpoint.", remedy: "List yours with GET /v1/webhooks.")
+        return seconds.map { .seconds($0) } ?? services.configuration.rotationOverlap
+    }
+
+    /// Sends an event to this endpoint alone, whatever it listens to.
+    private func test(_ call: Call) async throws -> Answer {
+        let (id, tenant, now) = (call.parameters[0], try call.visibleTenant(), services.wall.now())
+        var data = JSONObject()
+        data.set("id", id)
+        data.set("message", "This is a test event of Claude Relay.")
+        let payload = data.closed()
+        let delivery = try await found { store throws(JobStoreError) in
+            try await store.postTest(payload, to: id, of: tenant, at: now)
+        }
+        var json = JSONObject()
+        json.set("type", "webhook_test")
+        json.set("delivery", delivery)
+        return .json(json.closed(), status: 202, headers: [.location: "/v1/deliveries/\(delivery)"])
+    }
+
+    private func remove(_ call: Call) async throws -> Answer {
+        let (id, tenant) = (call.parameters[0], try call.visibleTenant())
+        _ = try await found { store throws(JobStoreError) in
+            try await store.removeEndpoint(id, of: tenant) ? id : nil
         }
         var json = JSONObject()
         json.set("id", id)
@@ -68,15 +110,26 @@ struct WebhookRoutes: Sendable {
         return .json(json.closed())
     }
 
-    /// - Parameter secret: shown once, in the answer to the registration.
-    private func text(_ endpoint: WebhookEndpoint, secret: Secret?) -> [UInt8] {
-        var json = JSONObject()
-        json.set("id", endpoint.id)
-        json.set("type", "webhook")
-        if let secret { json.set("secret", secret.reveal()) }
-        json.set("url", endpoint.url)
-        json.set("events", endpoint.events.map(\.rawValue).sorted())
-        json.set("created_at", endpoint.createdAt)
-        return json.closed()
+    private func apply(_ change: EndpointChange, _ call: Call) async throws -> WebhookEndpoint {
+        let (id, tenant, now) = (call.parameters[0], try call.visibleTenant(), services.wall.now())
+        return try await found { store throws(JobStoreError) in
+            try await store.changeEndpoint(id, of: tenant, change, at: now)
+        }
+    }
+
+    /// - Throws: `webhook_unknown` for nil, also for endpoints of others.
+    private func found<Value: Sendable>(
+        _ work: (any JobStore) async throws(JobStoreError) -> Value?
+    ) async throws(RelayError) -> Value {
+        guard let value = try await services.store.reading(work) else {
+            throw RelayError(
+                .webhookUnknown, "There is no such webhook endpoint.", remedy: "List yours with GET /v1/webhooks.")
+        }
+        return value
+    }
+
+    private func text(_ endpoint: WebhookEndpoint, secret: Secret? = nil) -> [UInt8] {
+        let keys = try? services.webhookSecrets.open(endpoint.secret.sealed, endpoint: endpoint.id)
+        return WebhookText.endpoint(endpoint, secret: secret, publicKey: keys?.publicKey)
     }
 }

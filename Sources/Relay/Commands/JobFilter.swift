@@ -33,7 +33,7 @@ struct JobFilter: ParsableArguments {
         return value
     }
 
-    private static func time(_ text: String) -> Timestamp? {
+    static func time(_ text: String) -> Timestamp? {
         Timestamp(rfc3339: text) ?? DurationText.parse(text).map { SystemClock().now().advanced(by: .zero - $0) }
     }
 }
