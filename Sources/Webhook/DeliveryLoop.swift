@@ -60,7 +60,8 @@ package final class DeliveryLoop: Service {
     private func claim(upTo limit: Int) async -> [Delivery] {
         guard limit > 0 else { return [] }
         do {
-            return try await store.claimDeliveries(limit: limit, at: wall.now(), for: configuration.lease)
+            return try await store.claimDeliveries(
+                DeliveryDemand(limit: limit, perLane: limit, suspects: limit), at: wall.now(), for: configuration.lease)
         } catch {
             logger.error("deliveries not claimed; trying again", metadata: [LogKey.error: "\(error)"])
             return []
@@ -75,6 +76,7 @@ package final class DeliveryLoop: Service {
     }
 
     private func attempt(_ delivery: Delivery) async -> Event {
+        let begun = wall.now()
         let outcome = await sender.send(delivery)
         Counter(label: MetricName.deliveries, dimensions: [(MetricLabel.outcome, outcome.word)]).increment()
         if case .failed(_, let error) = outcome {
@@ -82,7 +84,9 @@ package final class DeliveryLoop: Service {
                 "delivery given up", metadata: [LogKey.delivery: "\(delivery.id)", LogKey.error: "\(error)"])
         }
         do {
-            try await store.settleDelivery(delivery.id, attempt: delivery.attempt, as: outcome)
+            let log = DeliveryAttempt(
+                attempt: delivery.attempt, startedAt: begun, endedAt: wall.now(), status: nil, error: nil)
+            _ = try await store.settleDelivery(delivery, as: outcome, log: log, rules: EndpointRules())
         } catch {
             logger.error(
                 "delivery not recorded; it will be sent again",
@@ -99,6 +103,8 @@ extension DeliveryOutcome {
         case .delivered: "delivered"
         case .retry: "retry"
         case .failed: "failed"
+        case .gone: "gone"
+        case .postponed: "postponed"
         }
     }
 }

@@ -7,7 +7,17 @@ struct DeliveryPayload {
     let publicURL: String
 
     func bytes(of delivery: Delivery) -> [UInt8] {
-        let job = delivery.job
+        var payload = JSONObject()
+        payload.set("type", delivery.event.rawValue)
+        payload.set("timestamp", delivery.createdAt)
+        switch delivery.subject {
+        case .job(let job, let result): payload.setRaw("data", data(of: job, result))
+        case .data(let data): payload.setRaw("data", data)
+        }
+        return payload.closed()
+    }
+
+    private func data(of job: JobRecord, _ jobResult: JobResult?) -> [UInt8] {
         var data = JSONObject()
         data.set("id", job.id.text)
         data.set("status", job.state.rawValue)
@@ -16,15 +26,11 @@ struct DeliveryPayload {
         data.set("created_at", job.createdAt)
         data.set("ended_at", job.endedAt)
         data.setRaw("metadata", job.metadata)
-        if let result = delivery.result {
+        if let result = jobResult {
             data.setRaw("result", self.result(result))
             data.set("result_url", "\(publicURL)/v1/jobs/\(job.id)/result")
         }
-        var payload = JSONObject()
-        payload.set("type", delivery.event.rawValue)
-        payload.set("timestamp", delivery.createdAt)
-        payload.setRaw("data", data.closed())
-        return payload.closed()
+        return data.closed()
     }
 
     /// The answer's status and body, the body as it is if it is JSON, as a string otherwise; null in place of a body

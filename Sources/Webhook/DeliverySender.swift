@@ -38,16 +38,16 @@ final class DeliverySender: Sendable {
         let now = wall.now()
         return random.withLock {
             DeliveryVerdict(schedule: configuration.schedule)
-                .outcome(of: result, attempt: delivery.attempt, at: now, using: &$0)
+                .outcome(of: result, attempt: delivery.roundAttempt, at: now, using: &$0)
         }
     }
 
     private func sign(_ payload: [UInt8], of delivery: Delivery) throws(RelayError) -> [HeaderField] {
         let secret =
             if let endpoint = delivery.endpoint {
-                try secrets.open(endpoint.sealedSecret, endpoint: endpoint.id)
+                try secrets.open(endpoint.secret.sealed, endpoint: endpoint.id)
             } else {
-                secrets.shared(by: delivery.job.tenant)
+                secrets.shared(by: delivery.tenant)
             }
         guard let signer = StandardWebhooks(secret: secret) else {
             throw RelayError(

@@ -16,13 +16,13 @@ struct DeliveryVerdict {
         case .success(let answer) where (200...299).contains(answer.status):
             return .delivered(at: now, status: answer.status)
         case .success(let answer) where answer.status == 410:
-            return .failed(at: now, error: "HTTP 410: the receiver wants no more of it")
+            return .gone(at: now, status: answer.status)
         case .success(let answer):
             let isRedirect = (300...399).contains(answer.status)
             error = "HTTP \(answer.status)" + (isRedirect ? "; redirects are not followed" : "")
             floor = RetryAfter.read(answer.headers, at: now)
         case .failure(let failure) where failure.kind == .canceled:  // by us: says nothing about the receiver
-            return .retry(at: now, error: "the relay ended during the attempt")
+            return .postponed(at: now)
         case .failure(let failure):
             error = "\(failure.kind.rawValue): \(failure.detail)"
         }

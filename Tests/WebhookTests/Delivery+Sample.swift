@@ -20,8 +20,8 @@ extension Delivery {
             metadata: metadata, isCancelRequested: false)
         return Delivery(
             id: "evt_0123456789abcdef0123456789abcdef", attempt: attempt, url: "https://receiver.test/hook",
-            endpoint: endpoint, event: try #require(WebhookEvent(endedAs: state)),
-            createdAt: Timestamp.start.advanced(by: .seconds(2)), job: job, result: result)
+            tenant: .sample(), endpoint: endpoint, event: try #require(WebhookEvent(endedAs: state)),
+            createdAt: Timestamp.start.advanced(by: .seconds(2)), subject: .job(job, result))
     }
 }
 
@@ -29,6 +29,6 @@ extension WebhookEndpoint {
     static func sample(sealed: [UInt8] = [1]) -> WebhookEndpoint {
         WebhookEndpoint(
             id: "whe_1", tenant: .sample(), url: "https://receiver.test/hook", events: [.jobSucceeded],
-            sealedSecret: sealed, createdAt: .start)
+            secret: EndpointSecret(sealed: sealed, createdAt: .start), createdAt: .start)
     }
 }

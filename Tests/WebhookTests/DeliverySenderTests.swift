@@ -48,7 +48,7 @@ struct DeliverySenderTests {
 
     @Test func `410 ends it, whatever attempts are left`() async throws {
         let outcome = await sender(FakeReceiver { _ in .status(410) }).send(try .sample())
-        #expect(outcome == .failed(at: clock.timestamp, error: "HTTP 410: the receiver wants no more of it"))
+        #expect(outcome == .gone(at: clock.timestamp, status: 410))
     }
 
     @Test func `A redirect is a failed attempt and is not followed`() async throws {

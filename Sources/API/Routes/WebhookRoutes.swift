@@ -22,16 +22,17 @@ struct WebhookRoutes: Sendable {
         var random = SystemRandomNumberGenerator()
         let id = WebhookTarget.endpointPrefix + RandomName.make(using: &random)
         let (secret, sealed) = try services.webhookSecrets.issue(endpoint: id)
+        let now = services.wall.now()
         let endpoint = WebhookEndpoint(
-            id: id, tenant: try call.tenant(), url: url, events: try events(fields), sealedSecret: sealed,
-            createdAt: services.wall.now())
+            id: id, tenant: try call.tenant(), url: url, events: try events(fields),
+            secret: EndpointSecret(sealed: sealed, createdAt: now), createdAt: now)
         try await services.store.reading { store throws(JobStoreError) in try await store.addEndpoint(endpoint) }
         return .json(text(endpoint, secret: secret), status: 201)
     }
 
     /// All of them unless the body says which.
     private func events(_ fields: JSONFields) throws(RelayError) -> Set<WebhookEvent> {
-        let rule = "an array of " + WebhookEvent.allCases.map(\.rawValue).joined(separator: ", ")
+        let rule = "an array of " + WebhookEvent.subscribable.map(\.rawValue).joined(separator: ", ")
         let listed = try fields.optional("events", rule) { member -> Set<WebhookEvent>? in
             guard let elements = try? JSONScanner.elements(of: fields.document, in: member.value) else { return nil }
             let events = elements.map { range in
@@ -39,7 +40,7 @@ struct WebhookRoutes: Sendable {
             }
             return events.isEmpty || events.contains(nil) ? nil : Set(events.compactMap { $0 })
         }
-        return listed ?? Set(WebhookEvent.allCases)
+        return listed ?? Set(WebhookEvent.subscribable)
     }
 
     private func list(_ call: Call) async throws -> Answer {
