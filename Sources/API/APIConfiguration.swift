@@ -1,3 +1,5 @@
+import Domain
+
 /// Where the API listens and what it allows.
 package struct APIConfiguration: Sendable {
     /// A name or address of this machine.
@@ -22,8 +24,10 @@ package struct APIConfiguration: Sendable {
     package var forwardsOtherPaths = false
     /// How long an `Idempotency-Key` is remembered.
     package var idempotencyLifetime = Duration.seconds(86_400)
-    /// Whether webhook URLs may be plain `http`.
-    package var allowsHTTPWebhooks = false
+    /// Which URLs webhooks may have.
+    package var webhookAddress = WebhookAddress(allowsHTTP: false, ports: PortSet(allowsHTTP: false))
+    /// How long the secret before an endpoint's new one is signed with too.
+    package var rotationOverlap = Duration.seconds(86_400)
     /// Silence on a stream after which the client gets a ping.
     package var pingInterval = Duration.seconds(15)
     /// A client that takes no byte of its answer for this long loses its connection.

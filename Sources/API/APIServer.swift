@@ -56,7 +56,8 @@ package struct APIServer: Service {
         RouteTable(
             MessagesRoutes(services: services).all + JobRoutes(services: services).all
                 + SubmissionRoute(services: services).all + BatchRoutes(services: services).all
-                + WebhookRoutes(services: services).all + HealthRoutes(services: services).all
+                + WebhookRoutes(services: services).all + DeliveryRoutes(services: services).all
+                + HealthRoutes(services: services).all
                 + AdminRoutes(services: services).all,
             others: OtherPaths(
                 forward: services.configuration.forwardsOtherPaths ? MessagesRoutes(services: services).other : nil))

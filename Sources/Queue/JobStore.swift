@@ -4,7 +4,7 @@ package import Domain
 ///
 /// Every method that changes something is one transaction, durable when it returns. Concurrent calls may share a
 /// transaction. Every implementation passes the conformance suite in `Tests/QueueTests`.
-package protocol JobStore: BatchStore {
+package protocol JobStore: BatchStore, WebhookStore {
     // MARK: Intake
 
     /// Makes `jobs` durable, all or none, in their order. Returns one outcome a job, in that order.
@@ -100,21 +100,6 @@ package protocol JobStore: BatchStore {
     func rebase(
         by step: Duration, keeping grace: Duration, limit: Int, at now: Timestamp
     ) async throws(JobStoreError) -> Int
-
-    // MARK: Webhooks
-
-    func addEndpoint(_ endpoint: WebhookEndpoint) async throws(JobStoreError)
-    /// Oldest first; at most 1,000.
-    func endpoints(of tenant: TenantID) async throws(JobStoreError) -> [WebhookEndpoint]
-    /// Removes the endpoint and its undelivered events. Returns whether there was one.
-    func removeEndpoint(_ id: String, of tenant: TenantID) async throws(JobStoreError) -> Bool
-    /// Claims up to `limit` due deliveries, oldest first, hidden until `now + duration`.
-    func claimDeliveries(limit: Int, at now: Timestamp, for duration: Duration) async throws(JobStoreError)
-        -> [Delivery]
-    /// Records the end of one delivery attempt. A stale attempt changes nothing.
-    func settleDelivery(_ id: String, attempt: Int, as outcome: DeliveryOutcome) async throws(JobStoreError)
-    /// Deliveries a state, of all tenants.
-    func deliveryCounts() async throws(JobStoreError) -> [DeliveryState: Int]
 
     // MARK: Waking up
 

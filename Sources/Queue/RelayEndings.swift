@@ -13,11 +13,5 @@ extension AttemptRecord {
 
 extension RandomNumberGenerator {
     /// `evt_` and 128 random bits in hexadecimal.
-    mutating func makeDeliveryID() -> String {
-        let bits = [next(), next()].map { word in
-            let digits = String(word, radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
-        }
-        return "evt_" + bits.joined()
-    }
+    mutating func makeDeliveryID() -> String { "evt_" + RandomName.make(using: &self) }
 }

@@ -4,6 +4,7 @@ package enum LogKey {
     package static let count = "count"
     package static let delivery = "delivery"
     package static let egress = "egress"
+    package static let endpoint = "endpoint"
     package static let error = "error"
     package static let job = "job"
     package static let key = "key"
@@ -11,5 +12,6 @@ package enum LogKey {
     package static let route = "route"
     package static let seconds = "seconds"
     package static let status = "status"
+    package static let tenant = "tenant"
     package static let until = "until"
 }

@@ -12,6 +12,10 @@ package enum MetricName {
     package static let attachedRetries = "relay_attached_retries_total"
     /// Counter: webhook deliveries tried, by outcome.
     package static let deliveries = "relay_deliveries_total"
+    /// Histogram, s: from an event to the receiver's 2xx.
+    package static let deliveryTime = "relay_delivery_seconds"
+    /// Gauge: webhook receivers, by what is sent to them (passing, tripped, probing).
+    package static let receivers = "relay_webhook_receivers"
     /// Gauge: jobs kept, by state.
     package static let jobs = "relay_jobs"
     /// Gauge: deliveries kept, by state.
@@ -50,6 +54,8 @@ package enum MetricName {
         leasesLost: "Attempts whose lease another worker had taken when they ended.",
         attachedRetries: "Retries of SDKs that were attached to the call that still ran.",
         deliveries: "Webhook deliveries tried, by outcome.",
+        deliveryTime: "Seconds from an event to its receiver's 2xx.",
+        receivers: "Webhook receivers, by what is sent to them: passing, tripped, probing.",
         jobs: "Jobs kept, by state.",
         keptDeliveries: "Webhook deliveries kept, by state.",
         longestWait: "Seconds for which the most overdue queued job has been due.",
@@ -70,6 +76,7 @@ package enum MetricName {
     /// The upper bounds of each histogram's buckets; ``defaultBuckets`` for any other.
     static let buckets: [String: [Double]] = [
         responseTime: [50, 100, 200, 500, 1000],
+        deliveryTime: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 43_200, 259_200],
         exchangePhases: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600],
     ]
     static let defaultBuckets: [Double] = [1, 5, 10, 50, 100, 500, 1000, 5000, 10_000, 60_000]

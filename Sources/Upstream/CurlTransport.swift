@@ -45,6 +45,13 @@ package final class CurlTransport: Transport {
     }
 
     package func send(_ request: HTTPRequest, over path: EgressPath) async throws(TransportFailure) -> HTTPAnswer {
+        guard let policy = request.addresses, case .proxy = path.route else {
+            return try await begin(request, over: path)
+        }
+        return try await begin(pinned(request, by: policy), over: path)
+    }
+
+    func begin(_ request: HTTPRequest, over path: EgressPath) async throws(TransportFailure) -> HTTPAnswer {
         let mailbox = try engine(for: path).start(request, over: path)
         let head = try await mailbox.head().get()
         let reader = AnswerReader(mailbox)

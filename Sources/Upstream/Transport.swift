@@ -31,10 +31,21 @@ package struct HTTPRequest: Sendable {
     /// Which resolved addresses may be connected to; checked when the socket is opened, so that DNS cannot change
     /// in between. nil for any.
     package let addresses: AddressPolicy?
+    /// How it is connected.
+    let dialling: Dialling
 
     package init(
         method: String, url: String, headers: [HeaderField], body: [UInt8]?, timeouts: Timeouts = .upstream,
         addresses: AddressPolicy? = nil
+    ) {
+        self.init(
+            method: method, url: url, headers: headers, body: body, timeouts: timeouts, addresses: addresses,
+            dialling: .asUsual)
+    }
+
+    init(
+        method: String, url: String, headers: [HeaderField], body: [UInt8]?, timeouts: Timeouts,
+        addresses: AddressPolicy?, dialling: Dialling
     ) {
         self.method = method
         self.url = url
@@ -42,6 +53,7 @@ package struct HTTPRequest: Sendable {
         self.body = body
         self.timeouts = timeouts
         self.addresses = addresses
+        self.dialling = dialling
     }
 }
 

@@ -1,8 +1,11 @@
 package import Domain
 import FoundationEssentials
 
-/// The signing secrets of webhooks: a random one an endpoint, sealed; a derived one a tenant, for URLs named by jobs.
+/// The signing secrets of webhooks: random ones an endpoint, sealed together; a derived one a tenant, for URLs named by jobs.
+///
+/// Sealed are `whsec_…` and, after a blank, `whsk_…`; in stores of earlier versions the first alone.
 package struct WebhookSecretVault: WebhookSecrets {
+    private static let separator: Character = " "
     private let sealer: SecretSealer
     private let tenantKey: SymmetricKey
 
@@ -11,16 +14,21 @@ package struct WebhookSecretVault: WebhookSecrets {
         tenantKey = master.derived(for: "tenant-webhook-secrets")
     }
 
-    package func issue(endpoint id: String) throws(RelayError) -> (secret: Secret, sealed: [UInt8]) {
-        guard let bytes = SymmetricKey.randomBytes(32) else {
+    package func issue(endpoint id: String) throws(RelayError) -> IssuedWebhookSecret {
+        guard let bytes = SymmetricKey.randomBytes(32), let pair = SigningKey.random() else {
             throw RelayError(.internalFault, "The system has no randomness to give.", remedy: "Check /dev/urandom.")
         }
         let secret = Self.secret(from: bytes)
-        return (secret, try sealer.seal(secret, for: Self.owner(id)))
+        let both = Secret("\(secret.reveal())\(Self.separator)\(pair.text.reveal())")
+        return IssuedWebhookSecret(
+            secret: secret, publicKey: pair.publicText, sealed: try sealer.seal(both, for: Self.owner(id)))
     }
 
-    package func open(_ sealed: [UInt8], endpoint id: String) throws(RelayError) -> Secret {
-        try sealer.open(sealed, for: Self.owner(id))
+    package func open(_ sealed: [UInt8], endpoint id: String) throws(RelayError) -> WebhookKeys {
+        let text = try sealer.open(sealed, for: Self.owner(id)).reveal()
+        let parts = text.split(separator: Self.separator, maxSplits: 1).map(String.init)
+        guard parts.count == 2, let pair = SigningKey(Secret(parts[1])) else { return WebhookKeys(secret: Secret(text)) }
+        return WebhookKeys(secret: Secret(parts[0]), privateKey: pair.text, publicKey: pair.publicText)
     }
 
     package func shared(by tenant: TenantID) -> Secret {

@@ -7,13 +7,13 @@ import Synchronization
 import Telemetry
 package import Upstream
 
-/// Delivers what is due in the outbox, several at once. At least once: a delivery whose record is lost is sent again,
-/// with the same id. A shutdown stops the claiming and lets the attempts under way finish.
+/// Delivers what is due in the outbox, many at once but few to one receiver. At least once: a delivery whose record is lost
+/// is sent again, with the same id. A shutdown stops the claiming and lets the attempts under way finish.
 package final class DeliveryLoop: Service {
-    private enum Event {
-        case attempted
-        /// Something may be due.
-        case news
+    private struct Load {
+        var underWay = 0
+        /// Of them to receivers whose last attempt failed.
+        var suspects = 0
     }
 
     private let configuration: WebhookConfiguration
@@ -21,6 +21,7 @@ package final class DeliveryLoop: Service {
     private let sender: DeliverySender
     private let wall: any WallClock
     private let logger: Logger
+    private let load = Mutex(Load())
 
     package init(
         configuration: WebhookConfiguration, store: any JobStore, transport: any Transport,
@@ -36,59 +37,98 @@ package final class DeliveryLoop: Service {
     }
 
     package func run() async throws {
-        await withTaskGroup(of: Event.self) { group in
-            var underWay = 0
-            var isListening = false
-            while !Task.isShuttingDownGracefully, !Task.isCancelled {
-                let seen = store.changeCount(.deliveries)
-                let claimed = await claim(upTo: configuration.concurrency - underWay)
-                for delivery in claimed { group.addTask { await self.attempt(delivery) } }
-                underWay += claimed.count
-                guard claimed.isEmpty || underWay == configuration.concurrency else { continue }
-                if !isListening {
-                    group.addTask { await self.listen(since: seen) }
-                    isListening = true
+        // Rung when something may be due or an attempt has ended; what rings during a claim is answered by the next one.
+        let (bell, ringer) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.listen(ringer) }
+            await withGracefulShutdownHandler {
+                for await _ in bell {
+                    while !Task.isShuttingDownGracefully, !Task.isCancelled {
+                        let claimed = await claim()
+                        guard !claimed.isEmpty else { break }
+                        for delivery in claimed {
+                            group.addTask {
+                                await self.attempt(delivery)
+                                ringer.yield()
+                            }
+                        }
+                    }
                 }
-                switch await group.next() {
-                case .attempted: underWay -= 1
-                case .news, nil: isListening = false
-                }
+            } onGracefulShutdown: {
+                ringer.finish()
             }
         }
     }
 
-    private func claim(upTo limit: Int) async -> [Delivery] {
-        guard limit > 0 else { return [] }
+    /// Rings for each news of the outbox, and when there has been none for a while.
+    private func listen(_ ringer: AsyncStream<Void>.Continuation) async {
+        await cancelWhenGracefulShutdown { [store, configuration] in
+            while !Task.isCancelled {
+                let seen = store.changeCount(.deliveries)
+                ringer.yield()
+                await store.waitForChange(.deliveries, since: seen, upTo: configuration.idle)
+            }
+        }
+    }
+
+    /// What there is room for. What is claimed counts as under way.
+    private func claim() async -> [Delivery] {
+        let busy = load.withLock { $0 }
+        guard busy.underWay < configuration.concurrency else { return [] }
+        let demand = DeliveryDemand(
+            limit: configuration.concurrency - busy.underWay, perLane: configuration.endpointConcurrency,
+            suspects: configuration.suspects - busy.suspects)
         do {
-            return try await store.claimDeliveries(limit: limit, at: wall.now(), for: configuration.lease)
+            let claimed = try await store.claimDeliveries(demand, at: wall.now(), for: configuration.lease)
+            load.withLock { load in
+                load.underWay += claimed.count
+                load.suspects += claimed.count { $0.isSuspect }
+            }
+            return claimed
         } catch {
             logger.error("deliveries not claimed; trying again", metadata: [LogKey.error: "\(error)"])
             return []
         }
     }
 
-    private func listen(since seen: UInt64) async -> Event {
-        await cancelWhenGracefulShutdown { [store, configuration] in
-            await store.waitForChange(.deliveries, since: seen, upTo: configuration.idle)
+    private func attempt(_ delivery: Delivery) async {
+        defer {
+            load.withLock { load in
+                load.underWay -= 1
+                load.suspects -= delivery.isSuspect ? 1 : 0
+            }
         }
-        return .news
-    }
-
-    private func attempt(_ delivery: Delivery) async -> Event {
-        let outcome = await sender.send(delivery)
-        Counter(label: MetricName.deliveries, dimensions: [(MetricLabel.outcome, outcome.word)]).increment()
-        if case .failed(_, let error) = outcome {
-            logger.warning(
-                "delivery given up", metadata: [LogKey.delivery: "\(delivery.id)", LogKey.error: "\(error)"])
-        }
+        let (outcome, log) = await sender.send(delivery)
+        report(outcome, of: delivery)
         do {
-            try await store.settleDelivery(delivery.id, attempt: delivery.attempt, as: outcome)
+            let disabling = try await store.settleDelivery(delivery, as: outcome, log: log, rules: configuration.rules)
+            if let disabling { report(disabling) }
         } catch {
             logger.error(
                 "delivery not recorded; it will be sent again",
                 metadata: [LogKey.delivery: "\(delivery.id)", LogKey.error: "\(error)"])
         }
-        return .attempted
+    }
+
+    private func report(_ outcome: DeliveryOutcome, of delivery: Delivery) {
+        Counter(label: MetricName.deliveries, dimensions: [(MetricLabel.outcome, outcome.word)]).increment()
+        switch outcome {
+        case .delivered(let now, _):
+            Recorder(label: MetricName.deliveryTime).record(now.duration(since: delivery.createdAt).seconds)
+        case .failed(_, let error):
+            logger.warning(
+                "delivery given up", metadata: [LogKey.delivery: "\(delivery.id)", LogKey.error: "\(error)"])
+        case .gone, .retry, .postponed: break
+        }
+    }
+
+    private func report(_ disabling: EndpointDisabling) {
+        logger.error(
+            "webhook endpoint disabled: it is sent nothing until it is made active again",
+            metadata: [
+                LogKey.endpoint: "\(disabling.endpoint)", LogKey.tenant: "\(disabling.tenant)",
+                LogKey.error: "\(disabling.reason)",
+            ])
     }
 }
 
@@ -99,6 +139,8 @@ extension DeliveryOutcome {
         case .delivered: "delivered"
         case .retry: "retry"
         case .failed: "failed"
+        case .gone: "gone"
+        case .postponed: "postponed"
         }
     }
 }

@@ -7,7 +7,21 @@ struct DeliveryPayload {
     let publicURL: String
 
     func bytes(of delivery: Delivery) -> [UInt8] {
-        let job = delivery.job
+        var payload = JSONObject()
+        payload.set("type", delivery.event.rawValue)
+        payload.set("timestamp", delivery.createdAt)
+        payload.setRaw("data", data(of: delivery))
+        return payload.closed()
+    }
+
+    private func data(of delivery: Delivery) -> [UInt8] {
+        switch delivery.subject {
+        case .data(let data): data
+        case .job(let job, let result): data(of: job, result, isThin: delivery.endpoint?.payload == .thin)
+        }
+    }
+
+    private func data(of job: JobRecord, _ result: JobResult?, isThin: Bool) -> [UInt8] {
         var data = JSONObject()
         data.set("id", job.id.text)
         data.set("status", job.state.rawValue)
@@ -16,24 +30,20 @@ struct DeliveryPayload {
         data.set("created_at", job.createdAt)
         data.set("ended_at", job.endedAt)
         data.setRaw("metadata", job.metadata)
-        if let result = delivery.result {
-            data.setRaw("result", self.result(result))
+        if let result {
+            data.setRaw("result", text(of: result, isThin: isThin))
             data.set("result_url", "\(publicURL)/v1/jobs/\(job.id)/result")
         }
-        var payload = JSONObject()
-        payload.set("type", delivery.event.rawValue)
-        payload.set("timestamp", delivery.createdAt)
-        payload.setRaw("data", data.closed())
-        return payload.closed()
+        return data.closed()
     }
 
     /// The answer's status and body, the body as it is if it is JSON, as a string otherwise; null in place of a body
-    /// that is over the limit.
-    private func result(_ result: JobResult) -> [UInt8] {
+    /// that is over the limit or not wanted.
+    private func text(of result: JobResult, isThin: Bool) -> [UInt8] {
         var json = JSONObject()
         json.set("status", result.status)
         json.set("request_id", result.headers.first("request-id"))
-        if result.body.count > inlineLimit {
+        if isThin || result.body.count > inlineLimit {
             json.setRaw("body", nil)
         } else if (try? JSONScanner.members(of: result.body)) != nil {
             json.setRaw("body", result.body)

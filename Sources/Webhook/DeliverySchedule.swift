@@ -2,6 +2,9 @@ import Domain
 
 /// When a failed delivery is tried again: fixed delays, each with up to 10 % jitter either way.
 package struct DeliverySchedule: Hashable, Sendable {
+    /// What a receiver may ask for by `retry-after`, at most.
+    package static let longestFloor = Duration.seconds(86_400)
+
     /// The delay after each failed attempt, the first attempt's first. After the last one's attempt it is given up.
     package let delays: [Duration]
 
@@ -15,7 +18,7 @@ package struct DeliverySchedule: Hashable, Sendable {
 
     /// - Parameters:
     ///   - attempt: the failed attempt, from 1.
-    ///   - floor: what the receiver's `retry-after` asked for; honoured up to a day.
+    ///   - floor: what the receiver's `retry-after` asked for; honoured up to ``longestFloor``.
     /// - Returns: nil if the delivery is given up.
     package func delay(
         afterAttempt attempt: Int, floor: Duration?, using random: inout some RandomNumberGenerator
@@ -23,6 +26,6 @@ package struct DeliverySchedule: Hashable, Sendable {
         guard delays.indices.contains(attempt - 1) else { return nil }
         let base = delays[attempt - 1].microseconds
         let jittered = Duration.microseconds(base + Int64.random(in: -base / 10...base / 10, using: &random))
-        return max(jittered, min(floor ?? .zero, .seconds(86_400)))
+        return max(jittered, min(floor ?? .zero, Self.longestFloor))
     }
 }

@@ -5,9 +5,6 @@ import Upstream
 
 /// Makes one attempt at one delivery: signs, sends, judges the answer.
 final class DeliverySender: Sendable {
-    /// Of an answer's body nothing is used; it is read to this many bytes so that the connection can be kept.
-    private static let answerLimit = 64 * 1024
-
     private let configuration: WebhookConfiguration
     private let transport: any Transport
     private let secrets: any WebhookSecrets
@@ -25,56 +22,108 @@ final class DeliverySender: Sendable {
         self.random = Mutex(random)
     }
 
-    func send(_ delivery: Delivery) async -> DeliveryOutcome {
+    /// How the attempt ended, and its line of the log.
+    func send(_ delivery: Delivery) async -> (outcome: DeliveryOutcome, log: DeliveryAttempt) {
+        let begun = wall.now()
         let payload = DeliveryPayload(inlineLimit: configuration.inlineLimit, publicURL: configuration.publicURL)
             .bytes(of: delivery)
         let signature: [HeaderField]
         do {
             signature = try sign(payload, of: delivery)
         } catch {
-            return .failed(at: wall.now(), error: error.message)
+            let outcome = DeliveryOutcome.failed(at: wall.now(), error: error.message)
+            return (outcome, line(of: delivery, begun, nil, outcome))
         }
-        let result = await exchange(payload, signature, to: delivery.url)
+        let result = await exchange(payload, signature, of: delivery)
         let now = wall.now()
-        return random.withLock {
+        let outcome = random.withLock {
             DeliveryVerdict(schedule: configuration.schedule)
-                .outcome(of: result, attempt: delivery.attempt, at: now, using: &$0)
+                .outcome(of: result, attempt: delivery.roundAttempt, at: now, using: &$0)
         }
+        return (outcome, line(of: delivery, begun, try? result.get(), outcome))
     }
 
+    private func line(
+        of delivery: Delivery, _ begun: Timestamp, _ answer: ReceiverAnswer?, _ outcome: DeliveryOutcome
+    ) -> DeliveryAttempt {
+        DeliveryAttempt(
+            attempt: delivery.attempt, startedAt: begun, endedAt: wall.now(), status: answer?.status,
+            error: outcome.error, answer: answer?.excerpt ?? [])
+    }
+
+    /// - Throws: `sealed_value_unreadable` if the endpoint's secret cannot be used.
     private func sign(_ payload: [UInt8], of delivery: Delivery) throws(RelayError) -> [HeaderField] {
-        let secret =
-            if let endpoint = delivery.endpoint {
-                try secrets.open(endpoint.sealedSecret, endpoint: endpoint.id)
-            } else {
-                secrets.shared(by: delivery.job.tenant)
-            }
-        guard let signer = StandardWebhooks(secret: secret) else {
+        let now = wall.now()
+        guard let signer = StandardWebhooks(try keys(of: delivery, at: now)) else {
             throw RelayError(
                 .sealedValueUnreadable, "The endpoint's secret has not the form whsec_….",
-                remedy: "Register the endpoint again.")
+                remedy: "Rotate the endpoint's secret.")
         }
-        return signer.headers(id: delivery.id, at: wall.now(), payload: payload)
+        return signer.headers(id: delivery.id, at: now, payload: payload)
+    }
+
+    /// The current secret's and, until it expires, those of the one before.
+    private func keys(of delivery: Delivery, at now: Timestamp) throws(RelayError) -> [WebhookKeys] {
+        guard let endpoint = delivery.endpoint else {
+            return [WebhookKeys(secret: secrets.shared(by: delivery.tenant))]
+        }
+        var keys = [try secrets.open(endpoint.secret.sealed, endpoint: endpoint.id)]
+        if let previous = endpoint.previous, let expiresAt = previous.expiresAt, now < expiresAt {
+            keys.append(try secrets.open(previous.sealed, endpoint: endpoint.id))
+        }
+        return keys
     }
 
     private func exchange(
-        _ payload: [UInt8], _ signature: [HeaderField], to url: String
-    ) async -> Result<UpstreamReply, TransportFailure> {
+        _ payload: [UInt8], _ signature: [HeaderField], of delivery: Delivery
+    ) async -> Result<ReceiverAnswer, TransportFailure> {
         let limit = configuration.timeout
         let request = HTTPRequest(
-            method: "POST", url: url,
+            method: "POST", url: delivery.url,
             headers: signature + [
                 HeaderField("content-type", "application/json"), HeaderField("user-agent", "claude-relay"),
             ],
             body: payload, timeouts: Timeouts(connect: limit, firstByte: limit, idle: limit, total: limit),
             addresses: configuration.addresses)
         do throws(TransportFailure) {
-            let answer = try await transport.send(request, over: .direct)
-            // The status is the verdict; a body that is too long or cut short does not change it.
-            _ = try? await answer.body.collect(limit: Self.answerLimit)
-            return .success(UpstreamReply(status: answer.status, headers: answer.headers, body: []))
+            let answer = try await transport.send(request, over: try path(of: delivery))
+            return .success(
+                ReceiverAnswer(
+                    status: answer.status, headers: answer.headers, excerpt: await Self.excerpt(of: answer.body)))
         } catch {
             return .failure(error)
+        }
+    }
+
+    /// Which way it goes.
+    private func path(of delivery: Delivery) throws(TransportFailure) -> EgressPath {
+        guard configuration.allowsHTTP || delivery.url.lowercased().hasPrefix("https://") else {
+            throw TransportFailure(
+                .addressRefused, maybeSent: false, detail: "only https is allowed (webhooks.allow_http is false)")
+        }
+        guard let id = delivery.endpoint?.egress else { return .direct }
+        guard let path = configuration.egress.first(where: { $0.id == id }) else {
+            throw TransportFailure(.proxy, maybeSent: false, detail: "there is no egress path '\(id)' for callbacks")
+        }
+        return path
+    }
+
+    /// What the body begins with. The status is the verdict: a body that is too long, cut short or late does not change it.
+    private static func excerpt(of body: AnswerBody) async -> [UInt8] {
+        var excerpt: [UInt8] = []
+        while excerpt.count < DeliveryAttempt.answerLimit, let chunk = try? await body.next() { excerpt += chunk }
+        return excerpt
+    }
+}
+
+extension DeliveryOutcome {
+    /// Why it did not arrive, for people.
+    fileprivate var error: String? {
+        switch self {
+        case .delivered: nil
+        case .retry(_, let error), .failed(_, let error): error
+        case .gone(_, let status): "HTTP \(status): the receiver wants no more"
+        case .postponed: "the relay could not try"
         }
     }
 }

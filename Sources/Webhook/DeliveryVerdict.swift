@@ -3,11 +3,15 @@ import Queue
 
 /// What a receiver's answer, or its absence, means for a delivery. Pure.
 struct DeliveryVerdict {
+    /// How long to wait when this machine has no socket for an attempt.
+    private static let scarcityPause = Duration.seconds(1)
     let schedule: DeliverySchedule
 
-    /// - Parameter result: the answer's status and headers, or why there is none.
+    /// - Parameters:
+    ///   - result: the answer, or why there is none.
+    ///   - attempt: from 1, where the schedule stands.
     func outcome(
-        of result: Result<UpstreamReply, TransportFailure>, attempt: Int, at now: Timestamp,
+        of result: Result<ReceiverAnswer, TransportFailure>, attempt: Int, at now: Timestamp,
         using random: inout some RandomNumberGenerator
     ) -> DeliveryOutcome {
         let error: String
@@ -16,13 +20,15 @@ struct DeliveryVerdict {
         case .success(let answer) where (200...299).contains(answer.status):
             return .delivered(at: now, status: answer.status)
         case .success(let answer) where answer.status == 410:
-            return .failed(at: now, error: "HTTP 410: the receiver wants no more of it")
+            return .gone(at: now, status: answer.status)
         case .success(let answer):
             let isRedirect = (300...399).contains(answer.status)
             error = "HTTP \(answer.status)" + (isRedirect ? "; redirects are not followed" : "")
             floor = RetryAfter.read(answer.headers, at: now)
         case .failure(let failure) where failure.kind == .canceled:  // by us: says nothing about the receiver
-            return .retry(at: now, error: "the relay ended during the attempt")
+            return .postponed(at: now)
+        case .failure(let failure) where failure.kind == .exhausted:
+            return .postponed(at: now.advanced(by: Self.scarcityPause))
         case .failure(let failure):
             error = "\(failure.kind.rawValue): \(failure.detail)"
         }

@@ -157,10 +157,13 @@ private struct FixedTokens: TokenVerifier {
 }
 
 private struct FixedSecrets: WebhookSecrets {
-    func issue(endpoint id: String) throws(RelayError) -> (secret: Secret, sealed: [UInt8]) {
-        (Secret("whsec_\(id)"), Array(id.utf8))
+    func issue(endpoint id: String) throws(RelayError) -> IssuedWebhookSecret {
+        IssuedWebhookSecret(secret: Secret("whsec_\(id)"), publicKey: "whpk_\(id)", sealed: Array(id.utf8))
     }
 
-    func open(_ sealed: [UInt8], endpoint id: String) throws(RelayError) -> Secret { Secret("whsec_\(id)") }
+    func open(_ sealed: [UInt8], endpoint id: String) throws(RelayError) -> WebhookKeys {
+        WebhookKeys(secret: Secret("whsec_\(id)"), publicKey: "whpk_\(id)")
+    }
+
     func shared(by tenant: TenantID) -> Secret { Secret("whsec_shared") }
 }

@@ -70,7 +70,7 @@ enum Step: Sendable {
     case addEndpoint(WebhookEndpoint)
     case removeEndpoint(String, TenantID)
     case claimDeliveries(at: Timestamp)
-    case settleDelivery(String, Int, DeliveryOutcome)
+    case settleDelivery(Delivery, DeliveryOutcome, at: Timestamp)
 
     enum Answer: Hashable, Sendable {
         case done
@@ -82,6 +82,7 @@ enum Step: Sendable {
         case cancel(CancelOutcome?)
         case existed(Bool)
         case deliveries([Delivery])
+        case disabling(EndpointDisabling?)
         case replays([ReplayOutcome])
         case pruned(PruneSlice)
     }
@@ -115,9 +116,13 @@ enum Step: Sendable {
         case .addEndpoint(let endpoint): try await store.addEndpoint(endpoint)
         case .removeEndpoint(let id, let tenant): return .existed(try await store.removeEndpoint(id, of: tenant))
         case .claimDeliveries(let now):
-            return .deliveries(try await store.claimDeliveries(limit: 3, at: now, for: .seconds(5)))
-        case .settleDelivery(let id, let attempt, let outcome):
-            try await store.settleDelivery(id, attempt: attempt, as: outcome)
+            let demand = DeliveryDemand(limit: 3, perLane: 2, suspects: 1)
+            return .deliveries(try await store.claimDeliveries(demand, at: now, for: .seconds(5)))
+        case .settleDelivery(let delivery, let outcome, let now):
+            let log = DeliveryAttempt(
+                attempt: delivery.attempt, startedAt: now, endedAt: now, status: outcome.status, error: outcome.error)
+            return .disabling(
+                try await store.settleDelivery(delivery, as: outcome, log: log, rules: EndpointRules()))
         }
         return .done
     }

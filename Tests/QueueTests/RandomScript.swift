@@ -87,7 +87,8 @@ struct RandomScript {
         return .addEndpoint(
             WebhookEndpoint(
                 id: "whe_\(endpointCount)", tenant: pickTenant(), url: "https://example.com/\(endpointCount)",
-                events: Set(WebhookEvent.allCases.filter { _ in chance(2) }), sealedSecret: [1], createdAt: now))
+                events: Set(WebhookEvent.subscribable.filter { _ in chance(2) }),
+                secret: EndpointSecret(sealed: [1], createdAt: now), createdAt: now))
     }
 
     private mutating func replay(at now: Timestamp) -> Step {
@@ -120,7 +121,7 @@ struct RandomScript {
             .retry(at: now.advanced(by: .seconds(1)), error: "busy"),
         ]
         let outcome = outcomes.randomElement(using: &random) ?? .failed(at: now, error: "")
-        return .settleDelivery(delivery.id, delivery.attempt, outcome)
+        return .settleDelivery(delivery, outcome, at: now)
     }
 
     private mutating func pickTenant() -> TenantID {

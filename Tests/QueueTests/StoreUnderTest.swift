@@ -78,20 +78,58 @@ struct World {
     }
 
     func addEndpoint(
-        _ id: String, tenant: TenantID = .sample(), events: Set<WebhookEvent> = Set(WebhookEvent.allCases)
+        _ id: String, tenant: TenantID = .sample(), events: Set<WebhookEvent> = Set(WebhookEvent.subscribable)
     ) async throws -> WebhookEndpoint {
         let endpoint = WebhookEndpoint(
-            id: id, tenant: tenant, url: "https://example.com/\(id)", events: events, sealedSecret: [1, 2, 3],
-            createdAt: now)
+            id: id, tenant: tenant, url: "https://example.com/\(id)", events: events,
+            secret: EndpointSecret(sealed: [1, 2, 3], createdAt: now), createdAt: now)
         try await store.addEndpoint(endpoint)
         return endpoint
     }
 
-    func claimDeliveries(_ limit: Int = 100) async throws -> [Delivery] {
-        try await store.claimDeliveries(limit: limit, at: now, for: .seconds(30))
+    func claimDeliveries(_ limit: Int = 100, perLane: Int = 1000) async throws -> [Delivery] {
+        let demand = DeliveryDemand(limit: limit, perLane: perLane, suspects: limit)
+        return try await store.claimDeliveries(demand, at: now, for: .seconds(30))
+    }
+
+    /// Settles what `delivery` stands for, as it would be now.
+    @discardableResult
+    func settle(
+        _ delivery: Delivery, as outcome: DeliveryOutcome, rules: EndpointRules = EndpointRules()
+    ) async throws -> EndpointDisabling? {
+        let log = DeliveryAttempt(
+            attempt: delivery.attempt, startedAt: now, endedAt: now, status: outcome.status, error: outcome.error)
+        return try await store.settleDelivery(delivery, as: outcome, log: log, rules: rules)
     }
 }
 
 struct Unexpected: Error {
     let what: String
+}
+
+extension DeliveryOutcome {
+    /// What the receiver answered.
+    var status: Int? {
+        switch self {
+        case .delivered(_, let status), .gone(_, let status): status
+        case .retry, .failed, .postponed: nil
+        }
+    }
+
+    var error: String? {
+        switch self {
+        case .retry(_, let error), .failed(_, let error): error
+        case .delivered, .gone, .postponed: nil
+        }
+    }
+}
+
+extension Delivery {
+    var job: JobRecord? {
+        if case .job(let job, _) = subject { job } else { nil }
+    }
+
+    var result: JobResult? {
+        if case .job(_, let result) = subject { result } else { nil }
+    }
 }

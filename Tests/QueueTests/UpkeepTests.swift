@@ -47,8 +47,8 @@ struct UpkeepTests {
             world.clock.advance(by: .seconds(10))
             #expect(try await world.store.prune(endedBefore: world.now, after: 0, limit: 10).deleted == 0)
             let delivery = try #require(await world.claimDeliveries().first)
-            try await world.store.settleDelivery(
-                delivery.id, attempt: delivery.attempt, as: .delivered(at: world.now, status: 200))
+            try await world.settle(
+                delivery, as: .delivered(at: world.now, status: 200))
             #expect(try await world.store.prune(endedBefore: world.now, after: 0, limit: 10).deleted == 1)
             #expect(try await world.store.job(awaited, of: nil) == nil)
             #expect(try await world.store.deliveryCounts()[.delivered] == 0)

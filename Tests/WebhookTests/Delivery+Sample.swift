@@ -10,8 +10,10 @@ extension Timestamp {
 
 extension Delivery {
     static func sample(
-        attempt: Int = 1, endpoint: WebhookEndpoint? = nil, metadata: [UInt8]? = nil,
-        result: JobResult? = .sample(body: #"{"text":"Grüße"}"#), state: JobState = .succeeded
+        attempt: Int = 1, roundAttempt: Int? = nil, url: String = "https://receiver.test/hook",
+        endpoint: WebhookEndpoint? = nil, event: WebhookEvent? = nil, metadata: [UInt8]? = nil,
+        result: JobResult? = .sample(body: #"{"text":"Grüße"}"#), state: JobState = .succeeded,
+        subject: DeliverySubject? = nil
     ) throws -> Delivery {
         let job = JobRecord(
             id: try #require(JobID("job_01jgfjjz00000000000000000a")), tenant: .sample(), state: state,
@@ -19,16 +21,19 @@ extension Delivery {
             endedAt: Timestamp.start.advanced(by: .milliseconds(1500)), resultStatus: result?.status,
             metadata: metadata, isCancelRequested: false)
         return Delivery(
-            id: "evt_0123456789abcdef0123456789abcdef", attempt: attempt, url: "https://receiver.test/hook",
-            endpoint: endpoint, event: try #require(WebhookEvent(endedAs: state)),
-            createdAt: Timestamp.start.advanced(by: .seconds(2)), job: job, result: result)
+            id: "evt_0123456789abcdef0123456789abcdef", attempt: attempt, roundAttempt: roundAttempt, url: url,
+            tenant: .sample(), endpoint: endpoint, event: try event ?? #require(WebhookEvent(endedAs: state)),
+            createdAt: Timestamp.start.advanced(by: .seconds(2)), subject: subject ?? .job(job, result))
     }
 }
 
 extension WebhookEndpoint {
-    static func sample(sealed: [UInt8] = [1]) -> WebhookEndpoint {
+    static func sample(
+        id: String = "whe_1", url: String = "https://receiver.test/hook", sealed: [UInt8] = [1],
+        previous: EndpointSecret? = nil, payload: PayloadStyle = .full, egress: String? = nil
+    ) -> WebhookEndpoint {
         WebhookEndpoint(
-            id: "whe_1", tenant: .sample(), url: "https://receiver.test/hook", events: [.jobSucceeded],
-            sealedSecret: sealed, createdAt: .start)
+            id: id, tenant: .sample(), url: url, events: [.jobSucceeded], payload: payload, egress: egress,
+            secret: EndpointSecret(sealed: sealed, createdAt: .start), previous: previous, createdAt: .start)
     }
 }

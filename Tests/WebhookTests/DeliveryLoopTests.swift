@@ -140,7 +140,8 @@ struct DeliveryLoopTests {
         try await until { receiver.waitingCount == 1 }
         run.cancel()
         _ = await run.result
-        let again = try await store.claimDeliveries(limit: 9, at: clock.timestamp, for: .seconds(60))
+        let again = try await store.claimDeliveries(
+            DeliveryDemand(limit: 9, perLane: 9, suspects: 9), at: clock.timestamp, for: .seconds(60))
         #expect(again.map(\.attempt) == [2])
     }
 }

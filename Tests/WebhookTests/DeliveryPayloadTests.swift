@@ -55,4 +55,18 @@ struct DeliveryPayloadTests {
     @Test func `Every attempt has the same bytes`() throws {
         #expect(payload.bytes(of: try .sample(attempt: 1)) == payload.bytes(of: try .sample(attempt: 9)))
     }
+
+    @Test func `A thin endpoint is sent a link, however small the result`() throws {
+        let delivery = try Delivery.sample(endpoint: .sample(payload: .thin))
+        #expect(text(delivery) == frame(result("null")))
+        let full = try Delivery.sample(endpoint: .sample(payload: .full))
+        #expect(text(full) == frame(result(#"{"text":"Grüße"}"#)))
+    }
+
+    @Test func `What an event brings along is its data as it was written`() throws {
+        let data = Array(#"{"id":"msgbatch_1","request_counts":{"succeeded":2}}"#.utf8)
+        let expected = #"{"type":"batch.ended","timestamp":"2026-01-01T00:00:02.000000Z","data":"#
+            + #"{"id":"msgbatch_1","request_counts":{"succeeded":2}}}"#
+        #expect(text(try .sample(event: .batchEnded, subject: .data(data))) == expected)
+    }
 }

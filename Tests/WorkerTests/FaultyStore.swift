@@ -111,32 +111,6 @@ extension FaultyStore {
         try await base.counts(of: tenant)
     }
 
-    func addEndpoint(_ endpoint: WebhookEndpoint) async throws(JobStoreError) {
-        try await base.addEndpoint(endpoint)
-    }
-
-    func endpoints(of tenant: TenantID) async throws(JobStoreError) -> [WebhookEndpoint] {
-        try await base.endpoints(of: tenant)
-    }
-
-    func removeEndpoint(_ id: String, of tenant: TenantID) async throws(JobStoreError) -> Bool {
-        try await base.removeEndpoint(id, of: tenant)
-    }
-
-    func claimDeliveries(limit: Int, at now: Timestamp, for duration: Duration) async throws(JobStoreError)
-        -> [Delivery]
-    {
-        try await base.claimDeliveries(limit: limit, at: now, for: duration)
-    }
-
-    func settleDelivery(_ id: String, attempt: Int, as outcome: DeliveryOutcome) async throws(JobStoreError) {
-        try await base.settleDelivery(id, attempt: attempt, as: outcome)
-    }
-
-    func deliveryCounts() async throws(JobStoreError) -> [DeliveryState: Int] {
-        try await base.deliveryCounts()
-    }
-
     func changeCount(_ topic: ChangeTopic) -> UInt64 {
         base.changeCount(topic)
     }

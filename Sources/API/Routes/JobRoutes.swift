@@ -29,7 +29,7 @@ struct JobRoutes: Sendable {
         let limit = try call.query.value("limit", "a number from \(limits.lowerBound) to \(limits.upperBound)") {
             Int($0).flatMap { limits.contains($0) ? $0 : nil }
         }
-        var query = JobQuery(tenant: try listedTenant(call), state: state, after: after, limit: limit ?? 20)
+        var query = JobQuery(tenant: try call.listedTenant(), state: state, after: after, limit: limit ?? 20)
         query.model = try call.query.value("model", "a model's name") { $0.isEmpty ? nil : $0 }
         query.since = try call.query.value("created_since", JobDraft.timeRule) { Timestamp(rfc3339: $0) }
         query.until = try call.query.value("created_before", JobDraft.timeRule) { Timestamp(rfc3339: $0) }
@@ -37,20 +37,6 @@ struct JobRoutes: Sendable {
         let wanted = query
         let page = try await services.store.reading { store throws(JobStoreError) in try await store.list(wanted) }
         return .json(JobText.page(page))
-    }
-
-    /// The caller's own jobs, or those of the tenant that an operator names.
-    private func listedTenant(_ call: Call) throws(RelayError) -> TenantID {
-        let own = try call.tenant()
-        guard let named = try call.query.value("tenant", Identifier.rule, { TenantID($0) }), named != own else {
-            return own
-        }
-        guard call.caller?.scopes.contains(.admin) == true else {
-            throw RelayError(
-                .scopeMissing, "The query names another tenant; required is the scope admin.",
-                remedy: "Leave tenant out, or use a token with that scope.")
-        }
-        return named
     }
 
     private func show(_ call: Call) async throws -> Answer {

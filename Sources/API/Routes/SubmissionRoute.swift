@@ -14,7 +14,7 @@ struct SubmissionRoute: Sendable {
         let type = call.headers[.contentType]?.split(separator: ";").first.map { $0.lowercased() } ?? ""
         let draft = JobDraft(
             tenant: try call.tenant(), headers: ForwardedHeaders.ofJob(call.headers),
-            address: WebhookAddress(allowsHTTP: services.configuration.allowsHTTPWebhooks))
+            address: services.configuration.webhookAddress)
         return Self.bulkTypes.contains(type) ? try await submitMany(call, draft) : try await submitOne(call, draft)
     }
 

@@ -8,22 +8,22 @@ struct WebhookRoutes: Sendable {
 
     var all: [Route] {
         [
-            Route("POST", "/v1/webhooks", scope: .webhooks, handler: register),
-            Route("GET", "/v1/webhooks", scope: .webhooks, handler: list),
-            Route("GET", "/v1/webhooks/{}", scope: .webhooks, handler: show),
-            Route("PATCH", "/v1/webhooks/{}", scope: .webhooks, handler: change),
-            Route("DELETE", "/v1/webhooks/{}", scope: .webhooks, handler: remove),
-            Route("POST", "/v1/webhooks/{}/rotate", scope: .webhooks, handler: rotate),
-            Route("POST", "/v1/webhooks/{}/test", scope: .webhooks, handler: test),
-            Route("POST", "/v1/webhooks/{}/pause", scope: .webhooks) { try await set(.paused, $0) },
-            Route("POST", "/v1/webhooks/{}/resume", scope: .webhooks) { try await set(.active, $0) },
+            Route("POST", "/v1/webhooks", scope: .jobs, handler: register),
+            Route("GET", "/v1/webhooks", scope: .jobs, handler: list),
+            Route("GET", "/v1/webhooks/{}", scope: .jobs, handler: show),
+            Route("PATCH", "/v1/webhooks/{}", scope: .jobs, handler: change),
+            Route("DELETE", "/v1/webhooks/{}", scope: .jobs, handler: remove),
+            Route("POST", "/v1/webhooks/{}/rotate", scope: .jobs, handler: rotate),
+            Route("POST", "/v1/webhooks/{}/test", scope: .jobs, handler: test),
+            Route("POST", "/v1/webhooks/{}/pause", scope: .jobs) { try await set(.paused, $0) },
+            Route("POST", "/v1/webhooks/{}/resume", scope: .jobs) { try await set(.active, $0) },
         ]
     }
 
     private func register(_ call: Call) async throws -> Answer {
         let draft = try await EndpointDraft(call, services)
         var random = SystemRandomNumberGenerator()
-        let id = WebhookTarget.endpointPrefix + RandomName.make(using: &random)
+        let id = WebhookEndpoint.makeID(using: &random)
         let issued = try services.webhookSecrets.issue(endpoint: id)
         let endpoint = try draft.endpoint(id, of: try call.tenant(), sealed: issued.sealed)
         try await services.store.reading { store throws(JobStoreError) in try await store.addEndpoint(endpoint) }
@@ -65,7 +65,7 @@ struct WebhookRoutes: Sendable {
         let id = call.parameters[0]
         let issued = try services.webhookSecrets.issue(endpoint: id)
         var change = EndpointChange()
-        change.rotation = EndpointChange.Rotation(
+        change.rotation = SecretRotation(
             sealed: issued.sealed, previousExpiresAt: services.wall.now().advanced(by: overlap))
         return .json(text(try await apply(change, call), secret: issued.secret))
     }

@@ -26,5 +26,17 @@ struct Call: Sendable {
         caller?.scopes.contains(.admin) == true ? nil : try tenant()
     }
 
+    /// The caller's own tenant, or the one that an operator names in the query.
+    func listedTenant() throws(RelayError) -> TenantID {
+        let own = try tenant()
+        guard let named = try query.value("tenant", Identifier.rule, { TenantID($0) }), named != own else { return own }
+        guard caller?.scopes.contains(.admin) == true else {
+            throw RelayError(
+                .scopeMissing, "The query names another tenant; required is the scope admin.",
+                remedy: "Leave tenant out, or use a token with that scope.")
+        }
+        return named
+    }
+
     func header(_ name: HTTPField.Name) -> String? { headers[name] }
 }

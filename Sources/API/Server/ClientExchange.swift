@@ -1,3 +1,4 @@
+import Domain
 import HTTPTypes
 import HummingbirdCore
 import NIOCore
@@ -41,16 +42,5 @@ struct ClientExchange {
             try await group.next()
             group.cancelAll()
         }
-    }
-}
-
-/// Names for what the relay makes.
-enum RandomName {
-    /// 128 random bits in hexadecimal.
-    static func make(using random: inout some RandomNumberGenerator) -> String {
-        [random.next(), random.next()].map { word in
-            let digits = String(word, radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
-        }.joined()
     }
 }

@@ -14,6 +14,10 @@ struct StoreGauges: Sendable {
         for (state, count) in try await store.deliveryCounts() {
             gauge(MetricName.keptDeliveries, [(MetricLabel.state, state.rawValue)], count)
         }
+        let receivers = try await store.laneCounts(at: now)
+        for state in EndpointHealth.State.allCases {
+            gauge(MetricName.receivers, [(MetricLabel.state, state.rawValue)], receivers[state] ?? 0)
+        }
         let usage = try await store.usage()
         gauge(MetricName.storeBytes, [(MetricLabel.part, "file")], usage.fileBytes)
         gauge(MetricName.storeBytes, [(MetricLabel.part, "free")], usage.freeBytes)

@@ -22,7 +22,7 @@ struct EndpointDraft {
         let url = try checked(try fields.require("url", "an https URL", fields.nonEmptyString))
         let now = services.wall.now()
         return WebhookEndpoint(
-            id: id, tenant: tenant, url: url, events: try events() ?? WebhookEvent.subscribable,
+            id: id, tenant: tenant, url: url, events: try events() ?? Set(WebhookEvent.subscribable),
             description: try description() ?? "", payload: try payload() ?? .full, egress: try egress() ?? nil,
             secret: EndpointSecret(sealed: sealed, createdAt: now), createdAt: now)
     }
@@ -48,14 +48,14 @@ struct EndpointDraft {
 
     private func events() throws(RelayError) -> Set<WebhookEvent>? {
         let known = WebhookEvent.subscribable
-        let rule = "an array of " + WebhookEvent.allCases.filter(known.contains).map(\.rawValue).joined(separator: ", ")
+        let rule = "an array of " + known.map(\.rawValue).joined(separator: ", ")
         return try fields.optional("events", rule) { member -> Set<WebhookEvent>? in
             guard let elements = try? JSONScanner.elements(of: fields.document, in: member.value) else { return nil }
             let events = elements.map { range in
                 JSONScanner.string(fields.document, at: range).flatMap { WebhookEvent(rawValue: $0) }
             }
             let named = Set(events.compactMap { $0 })
-            return events.isEmpty || events.contains(nil) || !named.isSubset(of: known) ? nil : named
+            return named.isEmpty || events.contains(nil) || !named.isSubset(of: known) ? nil : named
         }
     }
 

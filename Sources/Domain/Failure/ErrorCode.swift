@@ -23,6 +23,7 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case batchNotEnded = "batch_not_ended"
     case batchArchived = "batch_archived"
     case webhookUnknown = "webhook_unknown"
+    case deliveryUnknown = "delivery_unknown"
     case webhookRefused = "webhook_refused"
     case idempotencyConflict = "idempotency_conflict"
     case queueFull = "queue_full"
@@ -54,7 +55,9 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
             400
         case .tokenMissing, .tokenInvalid, .tokenExpired: 401
         case .scopeMissing: 403
-        case .routeUnknown, .jobUnknown, .batchUnknown, .batchArchived, .webhookUnknown, .egressUnknown: 404
+        case .routeUnknown, .jobUnknown, .batchUnknown, .batchArchived, .webhookUnknown, .deliveryUnknown,
+            .egressUnknown:
+            404
         case .methodNotAllowed: 405
         case .jobNotEnded, .jobAlreadyEnded, .jobNotReplayable, .idempotencyConflict, .canceled: 409
         case .bodyTooLarge, .bulkTooLarge: 413

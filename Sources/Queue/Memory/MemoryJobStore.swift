@@ -166,24 +166,65 @@ package final class MemoryJobStore: JobStore, KeyStore, EgressStore {
         }
     }
 
-    package func endpoints(of tenant: TenantID) async throws(JobStoreError) -> [WebhookEndpoint] {
-        model.withLock { Array($0.endpoints.filter { $0.tenant == tenant }.prefix(1000)) }
+    package func endpoints(of tenant: TenantID?) async throws(JobStoreError) -> [WebhookEndpoint] {
+        model.withLock { Array($0.endpoints.filter { tenant == nil || $0.tenant == tenant }.prefix(1000)) }
     }
 
-    package func removeEndpoint(_ id: String, of tenant: TenantID) async throws(JobStoreError) -> Bool {
+    package func removeEndpoint(_ id: String, of tenant: TenantID?) async throws(JobStoreError) -> Bool {
         try change { $0.removeEndpoint(id, of: tenant) }
     }
 
     package func claimDeliveries(
-        limit: Int, at now: Timestamp, for duration: Duration
+        _ demand: DeliveryDemand, at now: Timestamp, for duration: Duration
     ) async throws(JobStoreError) -> [Delivery] {
-        try change { $0.claimDeliveries(limit: limit, at: now, until: now.advanced(by: duration)) }
+        try change { $0.claimDeliveries(limit: demand.limit, at: now, until: now.advanced(by: duration)) }
     }
 
     package func settleDelivery(
-        _ id: String, attempt: Int, as outcome: DeliveryOutcome
-    ) async throws(JobStoreError) {
-        try change { $0.settleDelivery(id, attempt: attempt, as: outcome) }
+        _ delivery: Delivery, as outcome: DeliveryOutcome, log: DeliveryAttempt, rules: EndpointRules
+    ) async throws(JobStoreError) -> EndpointDisabling? {
+        try change { $0.settleDelivery(delivery.id, attempt: delivery.attempt, as: outcome) }
+        return nil
+    }
+
+    package func endpoint(_ id: String, of tenant: TenantID?) async throws(JobStoreError) -> WebhookEndpoint? {
+        throw .unavailable(detail: "not yet")
+    }
+
+    package func changeEndpoint(
+        _ id: String, of tenant: TenantID?, _ change: EndpointChange, at now: Timestamp
+    ) async throws(JobStoreError) -> WebhookEndpoint? {
+        throw .unavailable(detail: "not yet")
+    }
+
+    package func postTest(
+        _ data: [UInt8], to endpoint: String, of tenant: TenantID?, at now: Timestamp
+    ) async throws(JobStoreError) -> String? {
+        throw .unavailable(detail: "not yet")
+    }
+
+    package func deliveries(_ query: DeliveryQuery) async throws(JobStoreError) -> DeliveryPage {
+        throw .unavailable(detail: "not yet")
+    }
+
+    package func delivery(_ id: String, of tenant: TenantID?) async throws(JobStoreError) -> DeliveryHistory? {
+        throw .unavailable(detail: "not yet")
+    }
+
+    package func redeliver(
+        _ id: String, of tenant: TenantID?, at now: Timestamp
+    ) async throws(JobStoreError) -> DeliveryRecord? {
+        throw .unavailable(detail: "not yet")
+    }
+
+    package func redeliverFailed(
+        endpoint: String?, of tenant: TenantID?, since: Timestamp, limit: Int, at now: Timestamp
+    ) async throws(JobStoreError) -> Int {
+        throw .unavailable(detail: "not yet")
+    }
+
+    package func laneCounts(at now: Timestamp) async throws(JobStoreError) -> [EndpointHealth.State: Int] {
+        throw .unavailable(detail: "not yet")
     }
 
     package func deliveryCounts() async throws(JobStoreError) -> [DeliveryState: Int] {

@@ -22,8 +22,8 @@ extension MemoryModel {
         topics.insert(.deliveries)
     }
 
-    mutating func removeEndpoint(_ id: String, of tenant: TenantID) -> Bool {
-        guard let index = endpoints.firstIndex(where: { $0.id == id && $0.tenant == tenant }) else { return false }
+    mutating func removeEndpoint(_ id: String, of tenant: TenantID?) -> Bool {
+        guard let index = endpoints.firstIndex(where: { $0.id == id && (tenant == nil || $0.tenant == tenant) }) else { return false }
         endpoints.remove(at: index)
         deliveries.removeAll { $0.endpoint == id && $0.state == .pending }
         return true
@@ -42,9 +42,9 @@ extension MemoryModel {
         let outgoing = deliveries[index]
         guard let job = rows[outgoing.job].map({ jobs[$0] }) else { return nil }
         return Delivery(
-            id: outgoing.id, attempt: outgoing.attempt, url: outgoing.url,
+            id: outgoing.id, attempt: outgoing.attempt, url: outgoing.url, tenant: job.new.tenant,
             endpoint: endpoints.first { $0.id == outgoing.endpoint }, event: outgoing.event,
-            createdAt: outgoing.createdAt, job: job.record, result: job.ended?.result)
+            createdAt: outgoing.createdAt, subject: .job(job.record, job.ended?.result))
     }
 
     mutating func settleDelivery(_ id: String, attempt: Int, as outcome: DeliveryOutcome) {
@@ -54,8 +54,8 @@ extension MemoryModel {
         deliveries[index].isInFlight = false
         switch outcome {
         case .delivered: deliveries[index].state = .delivered
-        case .failed: deliveries[index].state = .failed
-        case .retry(let due, _):
+        case .failed, .gone: deliveries[index].state = .failed
+        case .retry(let due, _), .postponed(let due):
             deliveries[index].dueAt = due
             topics.insert(.deliveries)
         }

@@ -38,6 +38,9 @@ extension WebhookEvent {
         case .jobErrored: 2
         case .jobCanceled: 4
         case .jobExpired: 8
+        case .batchEnded: 16
+        case .webhookDisabled: 32
+        case .webhookTest: 64
         }
     }
 

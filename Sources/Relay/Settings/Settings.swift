@@ -42,7 +42,13 @@ struct Settings: Sendable {
     var webhookAllowNetworks: [String] = []
     var webhookTimeout = Duration.seconds(15)
     var webhookInlineLimit = 256 * 1024
-    var webhookConcurrency = 64
+    var webhookAllowPorts: [String] = []
+    var webhookConcurrency = 512
+    var webhookEndpointConcurrency = 8
+    /// After each failed attempt; the first one is made at once.
+    var webhookSchedule = ["5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"]
+    var webhookDisableAfter = Duration.seconds(5 * 86_400)
+    var webhookRotationOverlap = Duration.seconds(86_400)
 
     /// Empty: the system's authorities.
     var authorityFile = ""

@@ -43,6 +43,11 @@ struct RelayNode {
     private func deliveries() -> DeliveryLoop {
         var webhook = WebhookConfiguration()
         webhook.addresses = rules.addresses
+        webhook.allowsHTTP = settings.webhookAllowHTTP
+        webhook.egress = rules.egress
+        webhook.schedule = rules.schedule
+        webhook.rules.disableAfter = settings.webhookDisableAfter
+        webhook.endpointConcurrency = settings.webhookEndpointConcurrency
         webhook.timeout = settings.webhookTimeout
         webhook.inlineLimit = settings.webhookInlineLimit
         webhook.publicURL = settings.publicURL
@@ -70,7 +75,8 @@ struct RelayNode {
         api.writeTimeout = settings.syncWriteTimeout
         api.sharesRetries = settings.shareRetries
         api.retryGrace = settings.retryGrace
-        api.allowsHTTPWebhooks = settings.webhookAllowHTTP
+        api.webhookAddress = rules.urls
+        api.rotationOverlap = settings.webhookRotationOverlap
         return APIServer(
             configuration: api, store: store, gateway: gateway, keyring: keys, tokens: tokens,
             webhookSecrets: secrets, wall: SystemClock(), clock: ContinuousClock(),

@@ -43,10 +43,15 @@ extension CurlTransfer {
     }
 
     private func setRoute(_ path: EgressPath) throws(TransportFailure) {
+        if case .noting = request.dialling { try set(CURLOPT_FRESH_CONNECT, 1) }
         var proxy = ""  // not nil: libcurl would then look for one in the environment
         switch path.route {
         case .direct: break
-        case .proxy(let url): proxy = url.reveal()
+        case .proxy(let url):
+            proxy = url.reveal()
+            if case .pinned(let destination) = request.dialling {
+                try set(CURLOPT_CONNECT_TO, list: ["::\(destination)"])
+            }
         case .source(let address): try set(CURLOPT_INTERFACE, text: "host!\(address)")
         case .entry(let address): try set(CURLOPT_CONNECT_TO, list: ["::\(address)"])
         }

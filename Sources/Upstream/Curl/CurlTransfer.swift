@@ -148,22 +148,32 @@ extension CurlTransfer {
 
     /// Opens a socket for `address`, unless policy forbids it.
     func openSocket(_ address: UnsafeMutablePointer<curl_sockaddr>) -> curl_socket_t {
-        let refused = withUnsafeMutablePointer(to: &address.pointee.addr) { socketAddress in
-            guard let policy = request.addresses else { return nil as String? }
-            guard let bytes = SocketAddress.bytes(of: socketAddress), policy.allows(bytes) else {
-                return SocketAddress.text(of: socketAddress)
-            }
-            return nil
-        }
-        if let refused {
-            refusedAddress = refused
-            return curl_socket_t(-1)  // CURL_SOCKET_BAD, a macro that Swift does not see
-        }
+        let destination = withUnsafeMutablePointer(to: &address.pointee.addr, Self.destination)
+        guard mayConnect(to: destination) else { return curl_socket_t(-1) }  // CURL_SOCKET_BAD, which Swift does not see
         let type = address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue)
         let opened = socket(address.pointee.family, type, address.pointee.protocol)
         scarcity.openedSocket(family: address.pointee.family, error: opened < 0 ? errno : 0)
         if opened >= 0 { owner.opened(opened, path: path) }
         return opened
+    }
+
+    /// nil for an address of a family that is not the internet's.
+    private static func destination(of address: UnsafeMutablePointer<sockaddr>) -> AddressNotes.Entry? {
+        guard let bytes = SocketAddress.bytes(of: address), let port = SocketAddress.port(of: address) else { return nil }
+        return AddressNotes.Entry(bytes: bytes, port: port, text: SocketAddress.text(of: address))
+    }
+
+    private func mayConnect(to destination: AddressNotes.Entry?) -> Bool {
+        if case .noting(let notes) = request.dialling {
+            if let destination { notes.note(destination) }
+            return false
+        }
+        guard let policy = request.addresses else { return true }
+        guard let destination, policy.allows(destination.bytes, port: destination.port) else {
+            refusedAddress = destination?.destination ?? "an address of an unknown family"
+            return false
+        }
+        return true
     }
 
     /// The system's error that libcurl met last; 0 if none.
@@ -185,12 +195,12 @@ extension CurlTransfer {
             isRepeatRefused = true
             return false
         }
-        if let policy = request.addresses, let peer = ends?.peer {
-            guard let bytes = SocketAddress.bytes(ofText: peer), policy.allows(bytes) else {
-                refusedAddress = peer
-                return false
+        let peer = ends.flatMap { ends in
+            SocketAddress.bytes(ofText: ends.peer).map { bytes in
+                AddressNotes.Entry(bytes: bytes, port: ends.peerPort, text: ends.peer)
             }
         }
+        guard mayConnect(to: peer) else { return false }
         if let ends, request.url.hasPrefix("https:") { connection = owner.connection(between: ends) }
         if bytesBeforeRequest == nil || wasRefused { bytesBeforeRequest = written }
         timesBegun += 1

@@ -23,7 +23,7 @@ struct EndpointDescription {
 
     /// The names of what it listens to; `all` for everything.
     static func events(_ endpoint: WebhookEndpoint) -> String {
-        guard endpoint.events != WebhookEvent.subscribable else { return "all" }
+        guard endpoint.events != Set(WebhookEvent.subscribable) else { return "all" }
         return endpoint.events.isEmpty ? "none" : endpoint.events.map(\.rawValue).sorted().joined(separator: ",")
     }
 }

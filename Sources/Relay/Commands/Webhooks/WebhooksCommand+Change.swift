@@ -32,11 +32,11 @@ struct EndpointOptions: ParsableArguments {
     }
 
     static func events(_ text: String) throws -> Set<WebhookEvent> {
-        guard text != "all" else { return WebhookEvent.subscribable }
+        guard text != "all" else { return Set(WebhookEvent.subscribable) }
         return try Set(
             text.split(separator: ",").map { word in
                 guard let event = WebhookEvent(rawValue: String(word)), WebhookEvent.subscribable.contains(event) else {
-                    let known = WebhookEvent.subscribable.map(\.rawValue).sorted().joined(separator: ", ")
+                    let known = WebhookEvent.subscribable.map(\.rawValue).joined(separator: ", ")
                     throw ValidationError("'\(word)' is no event; allowed are \(known).")
                 }
                 return event
@@ -62,15 +62,15 @@ extension WebhooksCommand {
             let (tenant, now) = (try WebhooksCommand.tenant(tenant), SystemClock().now())
             try WebhookRules(settings).urls.check(url)
             let folder = try DataFolder(preparing: settings.data)
-            let id = WebhookTarget.endpointPrefix + EndpointName.make()
+            var random = SystemRandomNumberGenerator()
+            let id = WebhookEndpoint.makeID(using: &random)
             let issued = try WebhookSecretVault(master: try folder.masterKey()).issue(endpoint: id)
             let endpoint = WebhookEndpoint(
-                id: id, tenant: tenant, url: url, events: change.events ?? WebhookEvent.subscribable,
+                id: id, tenant: tenant, url: url, events: change.events ?? Set(WebhookEvent.subscribable),
                 description: change.description ?? "", payload: change.payload ?? .full, egress: change.egress ?? nil,
                 secret: EndpointSecret(sealed: issued.sealed, createdAt: now), createdAt: now)
             try await folder.openStore(settings).addEndpoint(endpoint)
-            print("Endpoint  \(id)\nSecret    \(issued.secret.reveal())")
-            if let key = issued.publicKey { print("Key v1a   \(key)") }
+            print("Endpoint  \(id)\nSecret    \(issued.secret.reveal())\nKey v1a   \(issued.publicKey)")
         }
     }
 
@@ -144,10 +144,9 @@ extension WebhooksCommand {
             let issued = try vault.issue(endpoint: id)
             let end = SystemClock().now().advanced(by: overlap ?? settings.webhookRotationOverlap)
             var change = EndpointChange()
-            change.rotation = EndpointChange.Rotation(sealed: issued.sealed, previousExpiresAt: end)
+            change.rotation = SecretRotation(sealed: issued.sealed, previousExpiresAt: end)
             _ = try await WebhooksCommand.apply(change, to: id, in: store)
-            print("Secret    \(issued.secret.reveal())")
-            if let key = issued.publicKey { print("Key v1a   \(key)") }
+            print("Secret    \(issued.secret.reveal())\nKey v1a   \(issued.publicKey)")
             StandardError.line("The old secret signs too until \(end.rfc3339).")
         }
     }

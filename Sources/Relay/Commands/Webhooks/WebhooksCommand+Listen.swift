@@ -48,7 +48,8 @@ extension WebhooksCommand {
             }
             let settings = try common.settings()
             let vault = WebhookSecretVault(master: try DataFolder(existing: settings.data).masterKey())
-            let (owner, id) = (try WebhooksCommand.tenant(tenant), WebhookTarget.endpointPrefix + EndpointName.make())
+            var random = SystemRandomNumberGenerator()
+            let (owner, id) = (try WebhooksCommand.tenant(tenant), WebhookEndpoint.makeID(using: &random))
             let issued = try vault.issue(endpoint: id)
             let wanted = try EndpointOptions.events(events)
             let store = try common.openStore()

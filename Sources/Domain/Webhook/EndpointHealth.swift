@@ -1,0 +1,89 @@
+/// What the last attempts say of a receiver: how much it is sent at once, and whether it is left alone for a while.
+/// A value that is fed the ends of attempts; time is an argument.
+package struct EndpointHealth: Hashable, Sendable {
+    /// By what it does to the receiver's events. The raw value is what operators read.
+    package enum State: String, Hashable, Sendable, CaseIterable {
+        /// They are sent; to `tripped` after too many failures in a row.
+        case passing
+        /// Nothing is sent until an instant; then to `probing`.
+        case tripped
+        /// They are sent one at a time: a success leads to `passing`, a failure to `tripped`, for twice as long.
+        case probing
+    }
+
+    /// What ``window`` never exceeds.
+    package static let widest = 1024
+
+    /// How many may be under way at once; 1 at first and after a failure, doubled by each success.
+    package private(set) var window: Int
+    /// In a row, up to now.
+    package private(set) var failures: Int
+    /// When the first of ``failures`` was; nil if there is none.
+    package private(set) var failingSince: Timestamp?
+    /// Nothing is sent before; nil while passing.
+    package private(set) var trippedUntil: Timestamp?
+    /// How long it was last left alone; zero while passing.
+    package private(set) var rest: Duration
+
+    /// A receiver of which nothing is known.
+    package init() {
+        self.init(window: 1, failures: 0, failingSince: nil, trippedUntil: nil, rest: .zero)
+    }
+
+    /// As a store has kept it; what is out of range is brought into it.
+    package init(window: Int, failures: Int, failingSince: Timestamp?, trippedUntil: Timestamp?, rest: Duration) {
+        self.window = min(max(window, 1), Self.widest)
+        self.failures = max(failures, 0)
+        self.failingSince = failingSince
+        self.trippedUntil = trippedUntil
+        self.rest = max(rest, .zero)
+    }
+
+    package func state(at now: Timestamp) -> State {
+        guard let trippedUntil else { return .passing }
+        return now < trippedUntil ? .tripped : .probing
+    }
+
+    /// How many may be under way at `now`, of `limit` for any receiver.
+    package func capacity(limit: Int, at now: Timestamp) -> Int {
+        switch state(at: now) {
+        case .passing: min(window, limit)
+        case .tripped: 0
+        case .probing: 1
+        }
+    }
+
+    package mutating func succeeded() {
+        let wider = min(window * 2, Self.widest)
+        self = EndpointHealth()
+        window = wider
+    }
+
+    /// - Returns: whether the endpoint is to be disabled.
+    package mutating func failed(at now: Timestamp, rules: EndpointRules) -> Bool {
+        let before = state(at: now)
+        failures += 1
+        failingSince = failingSince ?? now
+        window = 1
+        switch before {
+        case .passing where failures < rules.tripAfter: break
+        case .passing: trip(for: rules.firstRest, at: now)
+        case .probing: trip(for: min(rest * 2, rules.longestRest), at: now)
+        case .tripped: break  // an attempt that had begun before
+        }
+        let duration = failingSince.map { now.duration(since: $0) } ?? .zero
+        return duration >= rules.disableAfter && failures >= rules.disableAfterFailures
+    }
+
+    private mutating func trip(for rest: Duration, at now: Timestamp) {
+        self.rest = rest
+        trippedUntil = now.advanced(by: rest)
+    }
+
+    /// After the clock was set back by `step`: instants that a clock has set which was ahead of `now`.
+    package mutating func rebase(by step: Duration, to now: Timestamp) {
+        failingSince = failingSince.map { min($0, now) }
+        guard let until = trippedUntil, until.advanced(by: .zero - rest) > now else { return }
+        trippedUntil = min(until, max(until.advanced(by: .zero - step), now))
+    }
+}
