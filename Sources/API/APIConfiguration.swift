@@ -26,6 +26,8 @@ package struct APIConfiguration: Sendable {
     package var idempotencyLifetime = Duration.seconds(86_400)
     /// Which URLs webhooks may have.
     package var webhookAddress = WebhookAddress(allowsHTTP: false, ports: PortSet(allowsHTTP: false))
+    /// The ids of the ways out that webhook endpoints may ask for.
+    package var webhookEgress: [String] = []
     /// How long the secret before an endpoint's new one is signed with too.
     package var rotationOverlap = Duration.seconds(86_400)
     /// Silence on a stream after which the client gets a ping.

@@ -13,7 +13,7 @@ package struct WebhookAddress: Hashable, Sendable {
     }
 
     /// - Throws: `webhook_refused`, with what was met and what is allowed.
-    func check(_ text: String) throws(RelayError) {
+    package func check(_ text: String) throws(RelayError) {
         guard text.utf8.count <= Self.lengthLimit, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }),
             let url = URL(string: text), let scheme = url.scheme?.lowercased(), let host = url.host(), !host.isEmpty
         else { throw refusal("is not a URL with a host of at most \(Self.lengthLimit) ASCII characters") }

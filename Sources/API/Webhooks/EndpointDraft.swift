@@ -74,8 +74,8 @@ struct EndpointDraft {
     private func egress() throws(RelayError) -> String?? {
         guard let member = fields.members.last(where: { $0.key == "egress" }) else { return nil }
         guard member.kind != .null else { return .some(nil) }
-        let known = services.gateway.status().paths.map(\.id)
-        let id = try fields.require("egress", "null or one of " + known.joined(separator: ", ")) { member in
+        let known = services.configuration.webhookEgress
+        let id = try fields.require("egress", (["null"] + known).joined(separator: " or ")) { member in
             fields.string(member).flatMap { known.contains($0) ? $0 : nil }
         }
         return .some(id)

@@ -76,6 +76,7 @@ struct RelayNode {
         api.sharesRetries = settings.shareRetries
         api.retryGrace = settings.retryGrace
         api.webhookAddress = rules.urls
+        api.webhookEgress = rules.egress.map(\.id)
         api.rotationOverlap = settings.webhookRotationOverlap
         return APIServer(
             configuration: api, store: store, gateway: gateway, keyring: keys, tokens: tokens,

@@ -23,16 +23,18 @@ struct EndpointOptions: ParsableArguments {
             try JobFilter.parsed($0, as: { $0.count <= 200 ? $0 : nil }, what: "text of at most 200 characters")
         }
         if let egress {
-            guard egress == "direct" || settings.paths.contains(where: { $0.id == egress }) else {
-                throw ValidationError("'\(egress)' is no configured way out; see relay egress list.")
+            guard try egress == "direct" || WebhookRules(settings).egress.contains(where: { $0.id == egress }) else {
+                throw ValidationError("'\(egress)' is no configured way out that callbacks can take; see relay egress list.")
             }
             change.egress = .some(egress == "direct" ? nil : egress)
         }
         return change
     }
 
+    static let allEvents = Set(WebhookEvent.subscribable)
+
     static func events(_ text: String) throws -> Set<WebhookEvent> {
-        guard text != "all" else { return Set(WebhookEvent.subscribable) }
+        guard text != "all" else { return allEvents }
         return try Set(
             text.split(separator: ",").map { word in
                 guard let event = WebhookEvent(rawValue: String(word)), WebhookEvent.subscribable.contains(event) else {
@@ -66,7 +68,7 @@ extension WebhooksCommand {
             let id = WebhookEndpoint.makeID(using: &random)
             let issued = try WebhookSecretVault(master: try folder.masterKey()).issue(endpoint: id)
             let endpoint = WebhookEndpoint(
-                id: id, tenant: tenant, url: url, events: change.events ?? Set(WebhookEvent.subscribable),
+                id: id, tenant: tenant, url: url, events: change.events ?? EndpointOptions.allEvents,
                 description: change.description ?? "", payload: change.payload ?? .full, egress: change.egress ?? nil,
                 secret: EndpointSecret(sealed: issued.sealed, createdAt: now), createdAt: now)
             try await folder.openStore(settings).addEndpoint(endpoint)

@@ -3,6 +3,7 @@ import Domain
 import Logging
 import Queue
 import ServiceLifecycle
+import UnixSignals
 import Vault
 import Webhook
 
