@@ -1,5 +1,4 @@
 package import Domain
-package import Queue
 
 /// How callbacks are delivered.
 package struct WebhookConfiguration: Hashable, Sendable {

@@ -27,7 +27,7 @@ struct WebhookRoutes: Sendable {
             id: id, tenant: try call.tenant(), url: url, events: try events(fields),
             secret: EndpointSecret(sealed: issued.sealed, createdAt: now), createdAt: now)
         try await services.store.reading { store throws(JobStoreError) in try await store.addEndpoint(endpoint) }
-        return .json(text(endpoint, secret: issued.secret), status: 201)
+        return .json(text(endpoint, issued: issued), status: 201)
     }
 
     /// All of them unless the body says which.
@@ -49,7 +49,7 @@ struct WebhookRoutes: Sendable {
             try await store.endpoints(of: tenant)
         }
         var json = JSONObject()
-        json.setRaw("data", JSONObject.array(endpoints.map { text($0, secret: nil) }))
+        json.setRaw("data", JSONObject.array(endpoints.map { text($0, issued: nil) }))
         return .json(json.closed())
     }
 
@@ -70,11 +70,14 @@ struct WebhookRoutes: Sendable {
     }
 
     /// - Parameter secret: shown once, in the answer to the registration.
-    private func text(_ endpoint: WebhookEndpoint, secret: Secret?) -> [UInt8] {
+    private func text(_ endpoint: WebhookEndpoint, issued: IssuedWebhookSecret?) -> [UInt8] {
         var json = JSONObject()
         json.set("id", endpoint.id)
         json.set("type", "webhook")
-        if let secret { json.set("secret", secret.reveal()) }
+        if let issued {
+            json.set("secret", issued.secret.reveal())
+            json.set("public_key", issued.publicKey)
+        }
         json.set("url", endpoint.url)
         json.set("events", endpoint.events.map(\.rawValue).sorted())
         json.set("created_at", endpoint.createdAt)
