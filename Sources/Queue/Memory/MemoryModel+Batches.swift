@@ -147,7 +147,9 @@ extension MemoryModel {
             let index = batches.firstIndex(where: { $0.jobs.contains { $0.id == job } })
         else { return }
         batches[index].ended[state, default: 0] += 1
-        if batches[index].record.processing == 0 { batches[index].endedAt = now }
+        guard batches[index].record.processing == 0 else { return }
+        batches[index].endedAt = now
+        announce(.batchEnded, batches[index].record.endedData, to: batches[index].new.tenant, at: now)
     }
 
     /// Whether the job belongs to a batch that has not ended before `cutoff`: retention takes a batch as a whole.

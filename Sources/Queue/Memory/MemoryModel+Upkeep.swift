@@ -43,6 +43,10 @@ extension MemoryModel {
     }
 
     mutating func prune(endedBefore cutoff: Timestamp, after: Int64, limit: Int) -> PruneSlice {
+        let loose = deliveries.filter { $0.job == nil && $0.endedAt.map { $0 < cutoff } ?? false }
+            .sorted { ($0.endedAt ?? cutoff) < ($1.endedAt ?? cutoff) }.prefix(max(limit, 0))
+        deliveries.removeAll { delivery in loose.contains { $0.id == delivery.id } }
+        let again = limit > 0 && loose.count == limit ? after : nil
         let ended = jobs.filter { $0.row > after && $0.row < jobs.count && !$0.isDeleted && $0.ended != nil }
         let seen = ended.prefix(max(limit, 0))
         let old = seen.filter { job in
@@ -55,9 +59,9 @@ extension MemoryModel {
             delete(job)
         }
         guard limit > 0, seen.count == limit, let last = seen.last else {
-            return PruneSlice(deleted: old.count, next: nil)
+            return PruneSlice(deleted: old.count, next: again)
         }
-        return PruneSlice(deleted: old.count, next: last.new.createdAt < cutoff ? last.row : nil)
+        return PruneSlice(deleted: old.count, next: last.new.createdAt < cutoff ? last.row : again)
     }
 
     mutating func delete(_ job: Job) {
@@ -65,7 +69,7 @@ extension MemoryModel {
         jobs[index].isDeleted = true
         rows[job.new.id] = nil
         usedKeys = usedKeys.filter { $0.value.job != job.new.id }
-        deliveries.removeAll { $0.job == job.new.id }
+        deleteDeliveries(of: job.new.id)
         if let original = job.replayOf.flatMap({ rows[$0] }) { jobs[original].replayedAs = nil }
         if let replay = job.replayedAs.flatMap({ rows[$0] }) { jobs[replay].replayOf = nil }
     }
@@ -82,6 +86,10 @@ extension MemoryModel {
         }
         let running = jobs.indices.filter { jobs[$0].life.lease.map { $0.claimedAt > now } ?? false }
         for index in running { jobs[index].life.rebaseLease(by: step, to: now, keeping: grace) }
+        return queued.count + running.count + rebaseDeliveries(by: step, at: now)
+    }
+
+    private mutating func rebaseDeliveries(by step: Duration, at now: Timestamp) -> Int {
         let late = deliveries.indices.filter {
             deliveries[$0].state == .pending && deliveries[$0].dueAt > now && deliveries[$0].createdAt > now
         }
@@ -89,6 +97,21 @@ extension MemoryModel {
             deliveries[index].dueAt = deliveries[index].dueAt.advanced(by: .zero - step)
             deliveries[index].createdAt = min(deliveries[index].createdAt, now)
         }
-        return queued.count + running.count + late.count
+        for lane in deliveryLanes.indices.reversed() {
+            deliveryLanes[lane].health.rebase(by: step, to: now)
+            reopen(lane, at: now)
+        }
+        return late.count
+    }
+
+    private mutating func deleteDeliveries(of job: JobID) {
+        for delivery in deliveries where delivery.job == job && delivery.state == .pending {
+            guard let lane = deliveryLanes.firstIndex(where: { $0.number == delivery.lane }) else { continue }
+            deliveryLanes[lane].pending -= 1
+            deliveryLanes[lane].inFlight -= delivery.isInFlight ? 1 : 0
+            if deliveryLanes[lane].mode != .paused { deliveryLanes[lane].openAt = Timestamp(microseconds: 0) }
+            if !deliveryLanes[lane].isKept { deliveryLanes.remove(at: lane) }
+        }
+        deliveries.removeAll { $0.job == job }
     }
 }

@@ -1,63 +1,120 @@
 import Domain
 
 extension MemoryModel {
-    /// Writes one outbox row for each receiver of the event.
-    mutating func announce(_ job: NewJob, endedAs state: JobState, at now: Timestamp) {
-        guard let event = WebhookEvent(endedAs: state) else { return }
-        for endpoint in endpoints where endpoint.tenant == job.tenant {
-            if endpoint.events.contains(event) || job.webhook == .endpoint(endpoint.id) {
-                post(event, of: job.id, to: endpoint.url, endpoint: endpoint.id, at: now)
-            }
-        }
-        if case .url(let url) = job.webhook { post(event, of: job.id, to: url, endpoint: nil, at: now) }
+    struct Outgoing: Sendable {
+        let id: String
+        let tenant: TenantID
+        /// nil if the event is of none: then `data` is what it tells.
+        let job: JobID?
+        let data: [UInt8]
+        var url: String
+        let endpoint: String?
+        let event: WebhookEvent
+        var createdAt: Timestamp
+        var lane: Int64
+        var state = DeliveryState.pending
+        var attempt = 0
+        /// The attempts before it was last sent anew.
+        var roundStart = 0
+        var isInFlight = false
+        var dueAt: Timestamp
+        var endedAt: Timestamp?
+        var status: Int?
+        var error: String?
+        var log: [DeliveryAttempt] = []
     }
 
-    private mutating func post(
-        _ event: WebhookEvent, of job: JobID, to url: String, endpoint: String?, at now: Timestamp
-    ) {
-        deliveries.append(
-            Outgoing(
-                id: random.makeDeliveryID(), job: job, url: url, endpoint: endpoint, event: event, createdAt: now,
-                dueAt: now))
+    // MARK: Endpoints
+
+    func endpointIndex(_ id: String, of tenant: TenantID?) -> Int? {
+        endpoints.firstIndex { $0.id == id && (tenant == nil || $0.tenant == tenant) }
+    }
+
+    func shown(_ endpoint: WebhookEndpoint) -> WebhookEndpoint {
+        endpoint.with(laneIndex(named: endpoint.id).map { deliveryLanes[$0].health } ?? EndpointHealth())
+    }
+
+    mutating func addEndpoint(_ endpoint: WebhookEndpoint) throws(JobStoreError) {
+        guard endpointIndex(endpoint.id, of: nil) == nil else {
+            throw .unavailable(detail: "an endpoint of the id \(endpoint.id) exists")
+        }
+        endpoints.append(endpoint)
+        deliveryLanes[makeLane(endpoint.id, of: endpoint.id)].mode = DeliveryLane.Mode(endpoint.status)
+    }
+
+    mutating func changeEndpoint(
+        _ id: String, of tenant: TenantID?, _ change: EndpointChange, at now: Timestamp
+    ) -> WebhookEndpoint? {
+        guard let index = endpointIndex(id, of: tenant) else { return nil }
+        let changed = shown(endpoints[index]).changed(by: change, at: now)
+        endpoints[index] = changed
+        guard let lane = laneIndex(named: id) else { return changed }
+        deliveryLanes[lane].health = changed.health
+        deliveryLanes[lane].mode = DeliveryLane.Mode(changed.status)
+        reopen(lane, at: now)
         topics.insert(.deliveries)
+        return changed
     }
 
     mutating func removeEndpoint(_ id: String, of tenant: TenantID?) -> Bool {
-        guard let index = endpoints.firstIndex(where: { $0.id == id && (tenant == nil || $0.tenant == tenant) }) else { return false }
+        guard let index = endpointIndex(id, of: tenant) else { return false }
         endpoints.remove(at: index)
         deliveries.removeAll { $0.endpoint == id && $0.state == .pending }
+        deliveryLanes.removeAll { $0.endpoint == id }
         return true
     }
 
-    mutating func claimDeliveries(limit: Int, at now: Timestamp, until end: Timestamp) -> [Delivery] {
-        let due = deliveries.indices.filter { deliveries[$0].state == .pending && deliveries[$0].dueAt <= now }
-            .sorted { (deliveries[$0].dueAt, $0) < (deliveries[$1].dueAt, $1) }
-        return due.prefix(min(max(limit, 0), 1000)).compactMap { claimDelivery(at: $0, until: end) }
-    }
+    // MARK: Posting
 
-    private mutating func claimDelivery(at index: Int, until end: Timestamp) -> Delivery? {
-        deliveries[index].attempt += 1
-        deliveries[index].isInFlight = true
-        deliveries[index].dueAt = end
-        let outgoing = deliveries[index]
-        guard let job = rows[outgoing.job].map({ jobs[$0] }) else { return nil }
-        return Delivery(
-            id: outgoing.id, attempt: outgoing.attempt, url: outgoing.url, tenant: job.new.tenant,
-            endpoint: endpoints.first { $0.id == outgoing.endpoint }, event: outgoing.event,
-            createdAt: outgoing.createdAt, subject: .job(job.record, job.ended?.result))
-    }
-
-    mutating func settleDelivery(_ id: String, attempt: Int, as outcome: DeliveryOutcome) {
-        guard let index = deliveries.firstIndex(where: { $0.id == id }), deliveries[index].isInFlight,
-            deliveries[index].attempt == attempt
-        else { return }
-        deliveries[index].isInFlight = false
-        switch outcome {
-        case .delivered: deliveries[index].state = .delivered
-        case .failed, .gone: deliveries[index].state = .failed
-        case .retry(let due, _), .postponed(let due):
-            deliveries[index].dueAt = due
-            topics.insert(.deliveries)
+    /// Writes one outbox row for each receiver of a job's end.
+    mutating func announce(_ job: NewJob, endedAs state: JobState, at now: Timestamp) {
+        guard let event = WebhookEvent(endedAs: state) else { return }
+        for endpoint in endpoints where endpoint.tenant == job.tenant && endpoint.status != .disabled {
+            guard endpoint.events.contains(event) || job.webhook == .endpoint(endpoint.id) else { continue }
+            post(event, of: job.id, tenant: job.tenant, to: endpoint.url, endpoint: endpoint.id, at: now)
         }
+        guard case .url(let url) = job.webhook else { return }
+        post(event, of: job.id, tenant: job.tenant, to: url, endpoint: nil, at: now)
+    }
+
+    /// Writes one outbox row for each endpoint of `tenant` that listens to an event that is of no job.
+    mutating func announce(
+        _ event: WebhookEvent, _ data: [UInt8], to tenant: TenantID, except: String? = nil, at now: Timestamp
+    ) {
+        for endpoint in endpoints where endpoint.tenant == tenant && endpoint.status != .disabled {
+            guard endpoint.events.contains(event), endpoint.id != except else { continue }
+            post(event, of: nil, data: data, tenant: tenant, to: endpoint.url, endpoint: endpoint.id, at: now)
+        }
+    }
+
+    mutating func postTest(
+        _ data: [UInt8], to endpoint: String, of tenant: TenantID?, at now: Timestamp
+    ) -> String? {
+        guard let found = endpointIndex(endpoint, of: tenant).map({ endpoints[$0] }) else { return nil }
+        _ = laneIndex(of: found.tenant)
+        return post(
+            .webhookTest, of: nil, data: data, tenant: found.tenant, to: found.url, endpoint: endpoint, at: now)
+    }
+
+    /// - Returns: the delivery's id.
+    @discardableResult
+    private mutating func post(
+        _ event: WebhookEvent, of job: JobID?, data: [UInt8] = [], tenant: TenantID, to url: String, endpoint: String?,
+        at now: Timestamp
+    ) -> String {
+        let id = random.makeDeliveryID()
+        let lane = makeLane(laneName(of: event, tenant, url, endpoint), of: endpoint)
+        deliveryLanes[lane].post(at: now)
+        deliveries.append(
+            Outgoing(
+                id: id, tenant: tenant, job: job, data: data, url: url, endpoint: endpoint, event: event,
+                createdAt: now, lane: deliveryLanes[lane].number, dueAt: now))
+        topics.insert(.deliveries)
+        return id
+    }
+
+    func laneName(of event: WebhookEvent, _ tenant: TenantID, _ url: String, _ endpoint: String?) -> String {
+        guard let endpoint else { return DeliveryLane.name(of: tenant.text, url: url) }
+        return event == .webhookTest ? DeliveryLane.testName(ofEndpoint: endpoint) : endpoint
     }
 }

@@ -35,19 +35,6 @@ struct MemoryModel: Sendable {
         }
     }
 
-    struct Outgoing: Sendable {
-        let id: String
-        let job: JobID
-        let url: String
-        let endpoint: String?
-        let event: WebhookEvent
-        var createdAt: Timestamp
-        var state: DeliveryState = .pending
-        var attempt = 0
-        var isInFlight = false
-        var dueAt: Timestamp
-    }
-
     struct KeyInUse: Hashable, Sendable {
         let tenant: TenantID
         let key: String
@@ -73,6 +60,8 @@ struct MemoryModel: Sendable {
     var endpoints: [WebhookEndpoint] = []
     /// In the order of creation.
     var deliveries: [Outgoing] = []
+    /// What they wait in.
+    var deliveryLanes: [DeliveryLane] = []
     var keys: [String: StoredKey] = [:]
     var egressOutages: [String: EgressOutage] = [:]
     /// In the order of creation, deleted ones included.

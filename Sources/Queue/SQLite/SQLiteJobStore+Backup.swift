@@ -55,7 +55,8 @@ extension SQLiteConnection {
         try all("PRAGMA quick_check(5)") { $0.text(0) }.filter { $0 != "ok" }
     }
 
-    /// Where counts differ from a recount: of jobs by tenant and state, and of deliveries by state. Reads all of it.
+    /// Where counts differ from a recount: of jobs by tenant and state, and of deliveries by state and by lane. Reads all
+    /// of it.
     fileprivate func miscounts() throws -> [String] {
         let tenants = try all(
             "SELECT number, name, queued, running, succeeded, errored, canceled, expired FROM tenants ORDER BY name"
@@ -94,6 +95,13 @@ extension SQLiteConnection {
             let are = try number("SELECT count(*) FROM deliveries WHERE state = \(state.code)")
             compare("\(state.rawValue) callbacks", try counter("deliveries." + state.rawValue), Int(are))
         }
+        for lane in try laneCounts() {
+            compare("pending callbacks to \(lane.name)", lane.pending.said, lane.pending.are)
+            compare("callbacks under way to \(lane.name)", lane.inFlight.said, lane.inFlight.are)
+        }
+        let lost = try number(
+            "SELECT count(*) FROM deliveries WHERE state = 0 AND lane NOT IN (SELECT number FROM lanes)")
+        compare("pending callbacks without a lane", 0, Int(lost))
         return problems
     }
 
@@ -103,6 +111,15 @@ extension SQLiteConnection {
             SELECT c.name, c.queued, count(q.job) FROM model_classes c LEFT JOIN queued q ON q.class = c.number GROUP BY 1
             """
         ) { ($0.text(0), $0.int(1), $0.int(2)) }
+    }
+
+    private func laneCounts() throws -> [(name: String, pending: (said: Int, are: Int), inFlight: (said: Int, are: Int))] {
+        try all(
+            """
+            SELECT l.name, l.pending, count(d.row), l.in_flight, coalesce(sum(d.in_flight), 0)
+            FROM lanes l LEFT JOIN deliveries d ON d.lane = l.number AND d.state = 0 GROUP BY l.number
+            """
+        ) { ($0.text(0), ($0.int(1), $0.int(2)), ($0.int(3), $0.int(4))) }
     }
 
     private func counter(_ name: String) throws -> Int {

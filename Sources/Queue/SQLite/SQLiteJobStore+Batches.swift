@@ -185,6 +185,16 @@ extension SQLiteConnection {
             """, id.text, read: BatchRecord.init(stored:))
     }
 
+    func batch(_ number: Int64) throws -> (tenant: Int64, record: BatchRecord)? {
+        try first(
+            """
+            SELECT b.id, t.name, b.created_at, b.expires_at, b.cancel_initiated_at, b.ended_at, b.archived_at, b.total,
+                b.succeeded, b.errored, b.canceled, b.expired, b.tenant
+            FROM batches b JOIN tenants t ON t.number = b.tenant WHERE b.number = ? LIMIT 1
+            """, number
+        ) { (tenant: $0.int64(12), record: try BatchRecord(stored: $0)) }
+    }
+
     fileprivate func page(of query: BatchQuery) throws -> BatchPage {
         let tenant = try first("SELECT number FROM tenants WHERE name = ? LIMIT 1", query.tenant.text) { $0.int64(0) }
         guard let tenant else { return BatchPage(batches: [], hasMore: false) }

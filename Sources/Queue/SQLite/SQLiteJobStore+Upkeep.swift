@@ -16,9 +16,10 @@ extension SQLiteJobStore {
     ) async throws(JobStoreError) -> PruneSlice {
         guard limit > 0 else { return PruneSlice(deleted: 0, next: nil) }
         let found = try await read { try $0.prunable(endedBefore: cutoff, after: after, limit: limit) }
-        guard !found.rows.isEmpty else { return PruneSlice(deleted: 0, next: found.next) }
+        guard !found.rows.isEmpty || !found.loose.isEmpty else { return PruneSlice(deleted: 0, next: found.next) }
         let deleted = try await writer.perform { context in
-            try found.rows.count { row in
+            for row in found.loose { try context.deleteDelivery(row) }
+            return try found.rows.count { row in
                 try context.archive(row, at: cutoff)
                 return try context.delete(row)
             }
@@ -39,11 +40,13 @@ extension SQLiteJobStore {
             next = slice.next
         }
         moved += try await writer.perform { try $0.rebaseRunning(by: step, keeping: grace, at: now) }
-        while true {
-            let count = try await writer.perform { try $0.rebaseDeliveries(by: step, limit: limit, at: now) }
-            moved += count
-            guard count == limit else { return moved }
+        next = 0
+        while let start = next {
+            let slice = try await writer.perform { try $0.rebaseLanes(by: step, after: start, limit: limit, at: now) }
+            moved += slice.moved
+            next = slice.next
         }
+        return moved
     }
 
     package func latestTime() async throws(JobStoreError) -> Timestamp? {
@@ -94,10 +97,16 @@ extension SQLiteJobStore {
 }
 
 extension SQLiteConnection {
-    /// Jobs to delete, in the order of submission, and where to look next.
+    /// Jobs to delete, in the order of submission, deliveries of no job to delete, and where to look for jobs next.
     fileprivate func prunable(
         endedBefore cutoff: Timestamp, after: Int64, limit: Int
-    ) throws -> (rows: [Int64], next: Int64?) {
+    ) throws -> (rows: [Int64], loose: [Int64], next: Int64?) {
+        let loose = try all(
+            """
+            SELECT row FROM deliveries INDEXED BY deliveries_loose WHERE job = 0 AND state > 0 AND ended_at < ?
+            ORDER BY ended_at LIMIT ?
+            """, cutoff, limit
+        ) { $0.int64(0) }
         let newest = try first("SELECT max(row) FROM jobs") { $0.int64(0) } ?? 0
         let seen = try all(
             """
@@ -109,10 +118,13 @@ extension SQLiteConnection {
             """, cutoff, after, newest, limit
         ) { (row: $0.int64(0), endedAt: $0.time(1), isAwaited: $0.bool(2)) }
         let rows = seen.filter { $0.endedAt < cutoff && !$0.isAwaited }.map(\.row)
-        guard seen.count == limit, let last = seen.last?.row else { return (rows, nil) }
+        guard seen.count == limit, let last = seen.last?.row else {
+            return (rows, loose, loose.count == limit ? after : nil)
+        }
         // What was submitted after the cutoff cannot have ended before it.
         let createdAt = try first("SELECT created_at FROM jobs WHERE row = ? LIMIT 1", last) { $0.time(0) }
-        return (rows, createdAt.map { $0 < cutoff } ?? true ? last : nil)
+        let isOver = createdAt.map { $0 >= cutoff } ?? false
+        return (rows, loose, isOver ? (loose.count == limit ? after : nil) : last)
     }
 }
 
@@ -143,15 +155,47 @@ extension WriteContext {
             """, step.microseconds, now, now.advanced(by: grace))
     }
 
-    fileprivate func rebaseDeliveries(by step: Duration, limit: Int, at now: Timestamp) throws -> Int {
-        let count = try connection.execute(
-            """
-            UPDATE deliveries SET due_at = due_at - ?1, created_at = min(created_at, ?2)
-            WHERE row IN (SELECT row FROM deliveries INDEXED BY deliveries_due
-                WHERE state = 0 AND due_at > ?2 AND created_at > ?2 LIMIT ?3)
-            """, step.microseconds, now, limit)
-        if count > 0 { note(.deliveries) }
-        return count
+    /// Deliveries lane by lane, and what each lane remembers. - Returns: as above; of deliveries.
+    fileprivate func rebaseLanes(
+        by step: Duration, after: Int64, limit: Int, at now: Timestamp
+    ) throws -> (moved: Int, next: Int64?) {
+        let numbers = try connection.all(
+            "SELECT number FROM lanes WHERE number > ? ORDER BY number LIMIT ?", after, limit
+        ) { $0.int64(0) }
+        var moved = 0
+        for number in numbers {
+            let room = limit - moved
+            let count = try rebaseDeliveries(ofLane: number, by: step, limit: room, at: now)
+            moved += count
+            guard count < room else { return (moved, number - 1) }
+            guard var lane = try lane(number) else { continue }
+            lane.health.rebase(by: step, to: now)
+            try reopen(lane, at: now)
+        }
+        if !numbers.isEmpty { note(.deliveries) }
+        return (moved, numbers.count == limit ? numbers.last : nil)
+    }
+
+    private func rebaseDeliveries(
+        ofLane lane: Int64, by step: Duration, limit: Int, at now: Timestamp
+    ) throws -> Int {
+        try [false, true].reduce(0) { moved, isInFlight in
+            moved + (try connection.execute(
+                """
+                UPDATE deliveries SET due_at = due_at - ?1, created_at = min(created_at, ?2)
+                WHERE row IN (SELECT row FROM deliveries INDEXED BY deliveries_lane
+                    WHERE state = 0 AND lane = ?3 AND in_flight = ?4 AND due_at > ?2 AND created_at > ?2 LIMIT ?5)
+                """, step.microseconds, now, lane, isInFlight, limit - moved))
+        }
+    }
+
+    fileprivate func deleteDelivery(_ row: Int64) throws {
+        let state = try connection.first(
+            "DELETE FROM deliveries WHERE row = ? AND state > 0 RETURNING state", row
+        ) { try DeliveryState(stored: $0.int(0)) }
+        guard let state else { return }
+        try connection.execute("DELETE FROM delivery_attempts WHERE delivery = ?", row)
+        countDeliveries(state, by: -1)
     }
 
     /// - Returns: whether it was there still.
@@ -162,10 +206,7 @@ extension WriteContext {
         guard let (tenant, state) = found else { return false }
         try connection.execute("DELETE FROM jobs WHERE row = ?", row)
         try connection.execute("DELETE FROM attempts WHERE job = ?", row)
-        let deliveries = try connection.all("DELETE FROM deliveries WHERE job = ? RETURNING state", row) { $0.int(0) }
-        for state in DeliveryState.allCases {
-            countDeliveries(state, by: -deliveries.count { $0 == state.code })
-        }
+        try deleteDeliveries(ofJob: row)
         countJob(of: tenant, from: state, to: nil)
         return true
     }

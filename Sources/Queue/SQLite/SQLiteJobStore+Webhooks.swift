@@ -7,206 +7,138 @@ extension SQLiteJobStore {
                 "INSERT INTO endpoints (id, tenant, url, events, secret, created_at) VALUES (?, ?, ?, ?, ?, ?)",
                 endpoint.id, endpoint.tenant.text, endpoint.url, endpoint.events.code, endpoint.secret.sealed,
                 endpoint.createdAt)
+            try context.update(endpoint)
+            try context.connection.execute(
+                "INSERT INTO lanes (name, endpoint, mode) VALUES (?, ?, ?)", endpoint.id, endpoint.id,
+                DeliveryLane.Mode(endpoint.status).rawValue)
         }
     }
 
     package func endpoints(of tenant: TenantID?) async throws(JobStoreError) -> [WebhookEndpoint] {
         try await read { connection in
-            try connection.all(
-                """
-                SELECT id, tenant, url, events, secret, created_at FROM endpoints WHERE tenant = ?
-                ORDER BY row LIMIT 1000
-                """, tenant?.text
-            ) { try WebhookEndpoint(stored: $0) }
-        }
-    }
-
-    package func removeEndpoint(_ id: String, of tenant: TenantID?) async throws(JobStoreError) -> Bool {
-        let existed = try await writer.perform { context in
-            try context.connection.execute("DELETE FROM endpoints WHERE id = ? AND tenant = ?", id, tenant?.text) > 0
-        }
-        guard existed else { return false }
-        // In pieces, so that no transaction is long. A crash in between leaves rows that no claim hands out.
-        let piece = 1000
-        while try await removeDeliveries(to: id, limit: piece) == piece {}
-        return true
-    }
-
-    package func claimDeliveries(
-        _ demand: DeliveryDemand, at now: Timestamp, for duration: Duration
-    ) async throws(JobStoreError) -> [Delivery] {
-        let limit = demand.limit
-        guard limit > 0 else { return [] }
-        // Looked for beside the writer: mostly there is nothing, and then nobody is disturbed.
-        let isThereAny = try await read { connection in
-            try connection.first(
-                "SELECT 1 FROM deliveries INDEXED BY deliveries_due WHERE state = 0 AND due_at <= ? LIMIT 1", now
-            ) { _ in true }
-        }
-        guard isThereAny == true else { return [] }
-        let claimed = try await writer.perform { context in
-            try context.dueDeliveries(limit: min(limit, 1000), at: now).compactMap { delivery in
-                try context.claim(delivery, until: now.advanced(by: duration))
+            guard let tenant else {
+                return try connection.all(
+                    """
+                    SELECT e.id, e.tenant, e.url, e.events, e.description, e.thin, e.egress, e.secret, e.secret_at,
+                        e.previous, e.previous_at, e.previous_until, e.status, e.status_reason, e.created_at, e.changed_at,
+                        l.window, l.failures, l.failing_since, l.tripped_until, l.rest
+                    FROM endpoints e LEFT JOIN lanes l ON l.name = e.id ORDER BY e.row LIMIT 1000
+                    """, read: WebhookEndpoint.init(stored:))
             }
-        }
-        guard !claimed.isEmpty else { return [] }
-        return try await read { connection in
-            try claimed.compactMap { try $0.complete(in: connection) }  // an ended job stays as it is
-        }
-    }
-
-    package func settleDelivery(
-        _ delivery: Delivery, as outcome: DeliveryOutcome, log: DeliveryAttempt, rules: EndpointRules
-    ) async throws(JobStoreError) -> EndpointDisabling? {
-        let (id, attempt) = (delivery.id, delivery.attempt)
-        try await writer.perform { context in
-            let values: (state: DeliveryState, due: Timestamp?, end: Timestamp?, status: Int?, error: String?) =
-                switch outcome {
-                case .delivered(let now, let status): (.delivered, nil, now, status, nil)
-                case .retry(let due, let error): (.pending, due, nil, nil, error)
-                case .failed(let now, let error): (.failed, nil, now, nil, error)
-                case .gone(let now, let status): (.failed, nil, now, status, "gone")
-                case .postponed(let due): (.pending, due, nil, nil, nil)
-                }
-            let changed = try context.connection.execute(
+            return try connection.all(
                 """
-                UPDATE deliveries SET state = ?, in_flight = 0, due_at = coalesce(?, due_at), ended_at = ?,
-                    status = ?, error = ?
-                WHERE id = ? AND attempt = ? AND state = 0 AND in_flight = 1
-                """, values.state.code, values.due, values.end, values.status, values.error, id, attempt)
-            guard changed > 0 else { return }
-            context.countDeliveries(.pending, by: -1)
-            context.countDeliveries(values.state, by: 1)
-            if values.state == .pending { context.note(.deliveries) }
+                SELECT e.id, e.tenant, e.url, e.events, e.description, e.thin, e.egress, e.secret, e.secret_at,
+                    e.previous, e.previous_at, e.previous_until, e.status, e.status_reason, e.created_at, e.changed_at,
+                    l.window, l.failures, l.failing_since, l.tripped_until, l.rest
+                FROM endpoints e INDEXED BY endpoints_tenant LEFT JOIN lanes l ON l.name = e.id
+                WHERE e.tenant = ? ORDER BY e.row LIMIT 1000
+                """, tenant.text, read: WebhookEndpoint.init(stored:))
         }
-        return nil
     }
 
     package func endpoint(_ id: String, of tenant: TenantID?) async throws(JobStoreError) -> WebhookEndpoint? {
-        throw .unavailable(detail: "not yet")
+        try await read { try $0.endpoint(id, of: tenant) }
     }
 
     package func changeEndpoint(
         _ id: String, of tenant: TenantID?, _ change: EndpointChange, at now: Timestamp
     ) async throws(JobStoreError) -> WebhookEndpoint? {
-        throw .unavailable(detail: "not yet")
+        try await writer.perform { context in
+            guard let endpoint = try context.connection.endpoint(id, of: tenant) else { return nil }
+            let changed = endpoint.changed(by: change, at: now)
+            try context.update(changed)
+            guard var lane = try context.lane(named: id) else { return changed }
+            lane.health = changed.health
+            lane.mode = DeliveryLane.Mode(changed.status)
+            try context.reopen(lane, at: now)
+            context.note(.deliveries)
+            return changed
+        }
+    }
+
+    package func removeEndpoint(_ id: String, of tenant: TenantID?) async throws(JobStoreError) -> Bool {
+        let existed = try await writer.perform { context in
+            guard try context.connection.endpoint(id, of: tenant) != nil else { return false }
+            try context.connection.execute("DELETE FROM endpoints WHERE id = ?", id)
+            for name in [id, DeliveryLane.testName(ofEndpoint: id)] {
+                guard var lane = try context.lane(named: name) else { continue }
+                lane.mode = .removed
+                lane.openAt = lane.pending > 0 ? Timestamp(microseconds: 0) : nil
+                try context.write(lane)
+            }
+            return true
+        }
+        guard existed else { return false }
+        // In pieces, so that no transaction is long. What a crash in between leaves, claims delete.
+        for name in [id, DeliveryLane.testName(ofEndpoint: id)] {
+            while try await drain(name) {}
+        }
+        return true
+    }
+
+    /// - Returns: whether there was anything.
+    private func drain(_ name: String) async throws(JobStoreError) -> Bool {
+        try await writer.perform { context in
+            guard var lane = try context.lane(named: name) else { return false }
+            let count = try context.drain(&lane, limit: 1000, at: Timestamp(microseconds: 0))
+            try context.write(lane)
+            return count > 0
+        }
     }
 
     package func postTest(
         _ data: [UInt8], to endpoint: String, of tenant: TenantID?, at now: Timestamp
     ) async throws(JobStoreError) -> String? {
-        throw .unavailable(detail: "not yet")
-    }
-
-    package func deliveries(_ query: DeliveryQuery) async throws(JobStoreError) -> DeliveryPage {
-        throw .unavailable(detail: "not yet")
-    }
-
-    package func delivery(_ id: String, of tenant: TenantID?) async throws(JobStoreError) -> DeliveryHistory? {
-        throw .unavailable(detail: "not yet")
-    }
-
-    package func redeliver(
-        _ id: String, of tenant: TenantID?, at now: Timestamp
-    ) async throws(JobStoreError) -> DeliveryRecord? {
-        throw .unavailable(detail: "not yet")
-    }
-
-    package func redeliverFailed(
-        endpoint: String?, of tenant: TenantID?, since: Timestamp, limit: Int, at now: Timestamp
-    ) async throws(JobStoreError) -> Int {
-        throw .unavailable(detail: "not yet")
-    }
-
-    package func laneCounts(at now: Timestamp) async throws(JobStoreError) -> [EndpointHealth.State: Int] {
-        throw .unavailable(detail: "not yet")
-    }
-
-    package func deliveryCounts() async throws(JobStoreError) -> [DeliveryState: Int] {
-        try await read { try $0.counters("deliveries.", DeliveryState.allCases) }
-    }
-
-    private func removeDeliveries(to endpoint: String, limit: Int) async throws(JobStoreError) -> Int {
         try await writer.perform { context in
-            let removed = try context.connection.execute(
-                """
-                DELETE FROM deliveries WHERE row IN (
-                    SELECT row FROM deliveries INDEXED BY deliveries_endpoint
-                    WHERE state = 0 AND endpoint IS NOT NULL AND endpoint = ? LIMIT ?
-                )
-                """, endpoint, limit)
-            context.countDeliveries(.pending, by: -removed)
-            return removed
+            guard let found = try context.connection.endpoint(endpoint, of: tenant) else { return nil }
+            let posting = Posting(
+                event: .webhookTest, tenant: try context.numberMakingTenant(found.tenant.text), data: data,
+                endpoint: endpoint, url: found.url, lane: DeliveryLane.testName(ofEndpoint: endpoint))
+            return try context.post(posting, at: now)
         }
     }
 }
 
-/// An outbox row with what is needed to send it, but for the job.
-private struct ClaimedDelivery: Sendable {
-    let row: Int64
-    let id: String
-    /// Of the row as it was read; one more once it is claimed.
-    var attempt: Int
-    let job: Int64
-    let url: String
-    /// nil if the job named the URL itself, or the endpoint is gone.
-    let endpoint: WebhookEndpoint?
-    let isOrphan: Bool
-    let event: WebhookEvent?
-    let createdAt: Timestamp
-
-    func complete(in connection: SQLiteConnection) throws -> Delivery? {
-        guard let event else { return nil }
-        let result = try connection.first(
-            "SELECT status, headers, body FROM ended WHERE job = ? LIMIT 1", job, read: JobResult.init(stored:))
-        return try connection.record(job).map { record in
-            Delivery(
-                id: id, attempt: attempt, url: url, tenant: record.tenant, endpoint: endpoint, event: event,
-                createdAt: createdAt, subject: .job(record, result))
-        }
+extension SQLiteConnection {
+    func endpoint(_ id: String, of tenant: TenantID? = nil) throws -> WebhookEndpoint? {
+        let found = try first(
+            """
+            SELECT e.id, e.tenant, e.url, e.events, e.description, e.thin, e.egress, e.secret, e.secret_at,
+                e.previous, e.previous_at, e.previous_until, e.status, e.status_reason, e.created_at, e.changed_at,
+                l.window, l.failures, l.failing_since, l.tripped_until, l.rest
+            FROM endpoints e LEFT JOIN lanes l ON l.name = e.id WHERE e.id = ? LIMIT 1
+            """, id, read: WebhookEndpoint.init(stored:))
+        return found.flatMap { tenant == nil || $0.tenant == tenant ? $0 : nil }
     }
 }
 
 extension WriteContext {
-    fileprivate func dueDeliveries(limit: Int, at now: Timestamp) throws -> [ClaimedDelivery] {
-        try connection.all(
-            """
-            SELECT e.id, e.tenant, e.url, e.events, e.secret, e.created_at,
-                d.row, d.id, d.attempt, d.job, d.url, d.event, d.created_at, d.endpoint
-            FROM deliveries d INDEXED BY deliveries_due LEFT JOIN endpoints e ON e.id = d.endpoint
-            WHERE d.state = 0 AND d.due_at <= ? ORDER BY d.due_at, d.row LIMIT ?
-            """, now, limit
-        ) { row in
-            ClaimedDelivery(
-                row: row.int64(6), id: row.text(7), attempt: row.int(8), job: row.int64(9), url: row.text(10),
-                endpoint: row.isNull(0) ? nil : try WebhookEndpoint(stored: row),
-                isOrphan: row.isNull(0) && !row.isNull(13), event: WebhookEvent.set(code: row.int(11)).first,
-                createdAt: row.time(12))
-        }
-    }
-
-    /// nil if the endpoint is gone, and then so is the row.
-    fileprivate func claim(_ delivery: ClaimedDelivery, until end: Timestamp) throws -> ClaimedDelivery? {
-        guard !delivery.isOrphan, delivery.event != nil else {
-            let removed = try connection.execute("DELETE FROM deliveries WHERE row = ? AND state = 0", delivery.row)
-            countDeliveries(.pending, by: -removed)
-            return nil
-        }
-        var claimed = delivery
-        claimed.attempt += 1
+    fileprivate func update(_ endpoint: WebhookEndpoint) throws {
         try connection.execute(
-            "UPDATE deliveries SET attempt = ?, in_flight = 1, due_at = ? WHERE row = ? AND state = 0",
-            claimed.attempt, end, delivery.row)
-        return claimed
+            """
+            UPDATE endpoints SET url = ?, events = ?, description = ?, thin = ?, egress = ?, secret = ?, secret_at = ?,
+                previous = ?, previous_at = ?, previous_until = ?, status = ?, status_reason = ?, changed_at = ?
+            WHERE id = ?
+            """,
+            endpoint.url, endpoint.events.code, endpoint.description, endpoint.payload == .thin, endpoint.egress,
+            endpoint.secret.sealed, endpoint.secret.createdAt, endpoint.previous?.sealed, endpoint.previous?.createdAt,
+            endpoint.previous?.expiresAt, endpoint.status.code, endpoint.statusReason, endpoint.changedAt, endpoint.id)
     }
 }
 
 extension WebhookEndpoint {
-    /// Reads `id, tenant, url, events, secret, created_at` of `endpoints`.
+    /// Reads the columns of `endpoints` as they are listed above, and then its lane's health.
     fileprivate init(stored row: SQLiteRow) throws {
+        let previous = row.optionalBytes(9).map {
+            EndpointSecret(sealed: $0, createdAt: row.time(10), expiresAt: row.optionalTime(11))
+        }
         self.init(
             id: row.text(0), tenant: try TenantID(stored: row.text(1)), url: row.text(2),
-            events: WebhookEvent.set(code: row.int(3)),
-            secret: EndpointSecret(sealed: row.bytes(4), createdAt: row.time(5)), createdAt: row.time(5))
+            events: WebhookEvent.set(code: row.int(3)), description: row.text(4),
+            payload: row.bool(5) ? .thin : .full, egress: row.optionalText(6),
+            secret: EndpointSecret(sealed: row.bytes(7), createdAt: row.time(8)), previous: previous,
+            status: try EndpointStatus(stored: row.int(12)), statusReason: row.optionalText(13),
+            createdAt: row.time(14), changedAt: row.time(15),
+            health: row.isNull(16) ? EndpointHealth() : EndpointHealth(stored: row, from: 16))
     }
 }

@@ -1,4 +1,4 @@
-/// The file format of `relay.sqlite`, version 5. Pages of 8 KiB, journal mode WAL, `synchronous=FULL`,
+/// The file format of `relay.sqlite`, version 6. Pages of 8 KiB, journal mode WAL, `synchronous=FULL`,
 /// `auto_vacuum=INCREMENTAL`.
 ///
 /// Times are microseconds since 1970; names, ids and URLs are text; states and events are the numbers of
@@ -20,8 +20,10 @@
 /// | `attempts` | each attempt that is over: the journal | settlement, reaping | changed |
 /// | `idempotency` | each key in use; past `expires_at` it counts as absent | intake; the reaper deletes it | – |
 /// | `counters` | jobs and deliveries a state (`jobs.queued` …), `batches.staged`, `share.virtual_time` | transitions | – |
-/// | `endpoints` | each registered webhook receiver; `events` has one bit an event | the API | – |
-/// | `deliveries` | each event for each receiver: the outbox | the transaction that ends the job; delivery | – |
+/// | `endpoints` | each registered webhook receiver; `events` has one bit an event | the API; a settlement that disables it | – |
+/// | `lanes` | each endpoint, test of one, and origin that something is on its way to: its counts and health | posting, claims, settlements of deliveries | – |
+/// | `deliveries` | each event for each receiver: the outbox | the transaction that makes the event true; delivery | – |
+/// | `delivery_attempts` | each attempt at a delivery that is over: its log | settlement of the delivery | changed; goes with its delivery |
 /// | `keys` | each upstream key, sealed | operators | – |
 /// | `egress_outages` | each egress path that is out | operators, region refusals | – |
 /// | `batches` | each Message Batch: its counts | creation, cancellation; counts by every ending | – |
@@ -32,11 +34,12 @@
 /// `jobs.row` is never used twice, because the newest row is never deleted; a tenant with `ready = 0` has no due job
 /// before `wake_at`; `model_classes.queued` equals the class's rows in `queued`; of an open batch, `total` equals its rows
 /// in `staged` and `batch_jobs` unless retention has deleted some (`archived_at`), and the sum of its counts equals its jobs
-/// in `ended`.
+/// in `ended`; a lane's `pending` and `in_flight` equal its rows in `deliveries` of state 0, and a lane that is at none of
+/// its limits has `open_at` no later than its first due row.
 enum Schema {
     /// `RLAY`
     static let applicationID = 0x524C_4159
-    static let version = 5
+    static let version = 6
     /// Must be set before the first table is made.
     static let filePragmas = "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL"
 
@@ -206,48 +209,6 @@ enum Schema {
         ) STRICT
         """
     static let otherClass = "INSERT INTO model_classes (number, name) VALUES (0, 'other')"
-
-    static let webhooks = [
-        """
-        CREATE TABLE endpoints (
-            row INTEGER PRIMARY KEY,
-            id TEXT NOT NULL UNIQUE,
-            tenant TEXT NOT NULL,
-            url TEXT NOT NULL,
-            events INTEGER NOT NULL,
-            secret BLOB NOT NULL,
-            created_at INTEGER NOT NULL
-        ) STRICT
-        """,
-        "CREATE INDEX endpoints_tenant ON endpoints(tenant)",
-        // `due_at` of a claimed delivery is when it shows again; `in_flight` holds from claim to settlement. Rows of an
-        // endpoint that is gone are dropped when met.
-        """
-        CREATE TABLE deliveries (
-            row INTEGER PRIMARY KEY,
-            id TEXT NOT NULL UNIQUE,
-            job INTEGER NOT NULL,
-            endpoint TEXT,
-            url TEXT NOT NULL,
-            event INTEGER NOT NULL,
-            state INTEGER NOT NULL DEFAULT 0,
-            attempt INTEGER NOT NULL DEFAULT 0,
-            in_flight INTEGER NOT NULL DEFAULT 0,
-            created_at INTEGER NOT NULL,
-            due_at INTEGER NOT NULL,
-            ended_at INTEGER,
-            status INTEGER,
-            error TEXT
-        ) STRICT
-        """,
-        // Claims of deliveries, and the removal of an endpoint with what it has not received.
-        "CREATE INDEX deliveries_due ON deliveries(due_at) WHERE state = 0",
-        "CREATE INDEX deliveries_endpoint ON deliveries(endpoint) WHERE state = 0 AND endpoint IS NOT NULL",
-        deliveriesByJob,
-    ]
-
-    /// Retention: a job stays while one of its events is on its way, and takes the delivered ones with it.
-    static let deliveriesByJob = "CREATE INDEX deliveries_job ON deliveries(job)"
 
     static let keys = [
         """

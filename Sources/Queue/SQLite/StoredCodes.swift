@@ -28,6 +28,30 @@ extension DeliveryState {
         case .failed: 2
         }
     }
+
+    init(stored code: Int) throws {
+        guard let state = Self.allCases.first(where: { $0.code == code }) else {
+            throw DamagedValue(description: "damaged file: \(code) is no state of a delivery")
+        }
+        self = state
+    }
+}
+
+extension EndpointStatus {
+    var code: Int {
+        switch self {
+        case .active: 0
+        case .paused: 1
+        case .disabled: 2
+        }
+    }
+
+    init(stored code: Int) throws {
+        guard let status = Self.allCases.first(where: { $0.code == code }) else {
+            throw DamagedValue(description: "damaged file: \(code) is no status of an endpoint")
+        }
+        self = status
+    }
 }
 
 extension WebhookEvent {
@@ -42,6 +66,13 @@ extension WebhookEvent {
         case .webhookDisabled: 32
         case .webhookTest: 64
         }
+    }
+
+    init(stored code: Int) throws {
+        guard let event = Self.allCases.first(where: { $0.code == code }) else {
+            throw DamagedValue(description: "damaged file: \(code) is no event")
+        }
+        self = event
     }
 
     static func set(code: Int) -> Set<WebhookEvent> {

@@ -69,6 +69,11 @@ extension WriteContext {
         countEnding(ofBatch: number, as: state, at: now)
     }
 
+    func announceEnd(ofBatch number: Int64, at now: Timestamp) throws {
+        guard let (tenant, batch) = try connection.batch(number) else { return }
+        try announce(.batchEnded, batch.endedData, to: tenant, at: now)
+    }
+
     /// Whether the job's batch was cancelled while the job was under way: it is then not tried again.
     func isBatchCanceled(ofJob row: Int64) throws -> Bool {
         guard let number = try batch(ofJob: row) else { return false }

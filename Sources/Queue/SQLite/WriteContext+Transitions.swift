@@ -132,38 +132,4 @@ extension WriteContext {
             record.bytesReceived, record.usage?.input, record.usage?.output, record.usage?.cacheCreation,
             record.usage?.cacheRead)
     }
-
-    // MARK: Outbox
-
-    /// Writes one outbox row for each receiver: the tenant's endpoints that listen to the event or are named by the
-    /// job, and the URL that the job names.
-    private func announce(_ job: OpenJob, endedAs state: JobState, at now: Timestamp) throws {
-        guard let event = WebhookEvent(endedAs: state) else { return }
-        let target = job.hasWebhook ? try webhook(of: job.row) : nil
-        let endpoints = try connection.all(
-            """
-            SELECT e.id, e.url, e.events FROM tenants t JOIN endpoints e ON e.tenant = t.name
-            WHERE t.number = ? ORDER BY e.row LIMIT 1000
-            """, job.tenant
-        ) { ($0.text(0), $0.text(1), $0.int(2)) }
-        for (id, url, events) in endpoints where events & event.code != 0 || target == .endpoint(id) {
-            try post(event, of: job, to: url, endpoint: id, at: now)
-        }
-        if case .url(let url) = target { try post(event, of: job, to: url, endpoint: nil, at: now) }
-    }
-
-    private func webhook(of job: Int64) throws -> WebhookTarget? {
-        try connection.first("SELECT webhook FROM jobs WHERE row = ? LIMIT 1", job) { $0.optionalText(0) }?
-            .map(WebhookTarget.init(text:))
-    }
-
-    private func post(
-        _ event: WebhookEvent, of job: OpenJob, to url: String, endpoint: String?, at now: Timestamp
-    ) throws {
-        try connection.execute(
-            "INSERT INTO deliveries (id, job, endpoint, url, event, created_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            makeDeliveryID(), job.row, endpoint, url, event.code, now, now)
-        countDeliveries(.pending, by: 1)
-        note(.deliveries)
-    }
 }

@@ -131,7 +131,7 @@ final class WriteContext {
     /// Writes what was counted; before tenants are read, and as the last act before the commit.
     func flush() throws {
         for (tenant, change) in tenants { try write(change, of: tenant) }
-        for (number, endings) in batchEndings { try write(endings.counts, ofBatch: number, at: endings.at) }
+        for (number, endings) in batchEndings.sorted(by: { $0.key < $1.key }) { try write(endings.counts, ofBatch: number, at: endings.at) }
         for (name, delta) in counters where delta != 0 {
             try connection.execute(
                 "INSERT INTO counters (name, count) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET count = count + ?",
@@ -146,17 +146,19 @@ final class WriteContext {
         batchEndings = [:]
     }
 
-    /// A batch has ended when all its requests have.
+    /// A batch has ended when all its requests have; those who listen hear of it.
     private func write(_ counts: [JobState: Int], ofBatch number: Int64, at now: Timestamp) throws {
-        try connection.execute(
+        let hasEnded = try connection.first(
             """
             UPDATE batches SET succeeded = succeeded + ?1, errored = errored + ?2, canceled = canceled + ?3,
                 expired = expired + ?4,
                 ended_at = CASE WHEN succeeded + errored + canceled + expired + ?5 = total THEN ?6 ELSE ended_at END
-            WHERE number = ?7
+            WHERE number = ?7 RETURNING succeeded + errored + canceled + expired = total AND ?5 > 0
             """,
             counts[.succeeded] ?? 0, counts[.errored] ?? 0, counts[.canceled] ?? 0, counts[.expired] ?? 0,
-            counts.values.reduce(0, +), now, number)
+            counts.values.reduce(0, +), now, number
+        ) { $0.bool(0) }
+        if hasEnded == true { try announceEnd(ofBatch: number, at: now) }
     }
 
     private func write(_ change: TenantChange, of tenant: Int64) throws {

@@ -42,6 +42,20 @@ package struct SecretRotation: Hashable, Sendable {
 }
 
 extension WebhookEndpoint {
+    /// As a store shows it.
+    func with(_ health: EndpointHealth) -> WebhookEndpoint {
+        var endpoint = self
+        endpoint.health = health
+        return endpoint
+    }
+
+    func disabled(because reason: String, at now: Timestamp) -> WebhookEndpoint {
+        WebhookEndpoint(
+            id: id, tenant: tenant, url: url, events: events, description: description, payload: payload,
+            egress: egress, secret: secret, previous: previous, status: .disabled, statusReason: reason,
+            createdAt: createdAt, changedAt: now, health: health)
+    }
+
     func changed(by change: EndpointChange, at now: Timestamp) -> WebhookEndpoint {
         let reason: String? =
             switch change.status {

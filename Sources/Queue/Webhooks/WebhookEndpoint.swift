@@ -23,7 +23,7 @@ package struct WebhookEndpoint: Hashable, Sendable {
     package let createdAt: Timestamp
     package let changedAt: Timestamp
     /// What its last attempts say of it. The store keeps it; it cannot be set.
-    package let health: EndpointHealth
+    package internal(set) var health: EndpointHealth
 
     package init(
         id: String, tenant: TenantID, url: String, events: Set<WebhookEvent>, description: String = "",

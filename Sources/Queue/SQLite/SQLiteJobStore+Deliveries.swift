@@ -1,0 +1,113 @@
+package import Domain
+
+extension SQLiteJobStore {
+    package func claimDeliveries(
+        _ demand: DeliveryDemand, at now: Timestamp, for duration: Duration
+    ) async throws(JobStoreError) -> [Delivery] {
+        guard demand.limit > 0 else { return [] }
+        // Looked for beside the writer: mostly there is nothing, and then nobody is disturbed.
+        guard try await read({ try $0.hasOpenLane(at: now, suspects: demand.suspects) }) else { return [] }
+        let claimed = try await writer.perform { context in
+            var round = DeliveryRound(demand, at: now, until: now.advanced(by: duration), in: context)
+            try round.run()
+            return round.claimed
+        }
+        guard !claimed.isEmpty else { return [] }
+        return try await read { connection in
+            try claimed.compactMap { try $0.complete(in: connection) }  // an ended job stays as it is
+        }
+    }
+
+    package func settleDelivery(
+        _ delivery: Delivery, as outcome: DeliveryOutcome, log: DeliveryAttempt, rules: EndpointRules
+    ) async throws(JobStoreError) -> EndpointDisabling? {
+        try await writer.perform(bytes: log.answer.count, isVital: true) { context in
+            let ending = DeliveryEnding(outcome, log: log)
+            guard let settled = try context.settle(delivery, as: ending) else { return nil }
+            if ending.isCounted { try context.write(log, of: settled.row) }
+            if ending.state == .pending {
+                context.note(.deliveries)
+            } else {
+                context.countDeliveries(.pending, by: -1)
+                context.countDeliveries(ending.state, by: 1)
+            }
+            guard var lane = try context.lane(settled.lane) else { return nil }
+            let now = log.endedAt
+            let failingSince = lane.health.failingSince
+            let reason = lane.attemptEnded(outcome, error: ending.error, at: now, rules: rules)
+            try context.reopen(lane, at: now)
+            context.note(.deliveries)  // there is room for another
+            guard let reason, let endpoint = lane.endpoint else { return nil }
+            return try context.disable(
+                endpoint, of: settled.tenant, because: reason, failingSince: lane.health.failingSince ?? failingSince,
+                at: now)
+        }
+    }
+}
+
+extension SQLiteConnection {
+    /// - Parameter suspects: whether and how many of them are wanted.
+    fileprivate func hasOpenLane(at now: Timestamp, suspects: Int) throws -> Bool {
+        try (suspects > 0 ? [false, true] : [false]).contains { isSuspect in
+            try first(
+                """
+                SELECT 1 FROM lanes INDEXED BY lanes_open WHERE suspect = ? AND open_at IS NOT NULL AND open_at <= ?
+                LIMIT 1
+                """, isSuspect, now
+            ) { _ in true } ?? false
+        }
+    }
+}
+
+extension WriteContext {
+    /// nil, and nothing changed, if the attempt is not the delivery's current one.
+    fileprivate func settle(
+        _ delivery: Delivery, as ending: DeliveryEnding
+    ) throws -> (row: Int64, lane: Int64, tenant: Int64)? {
+        guard ending.isCounted else {
+            return try connection.first(
+                """
+                UPDATE deliveries SET in_flight = 0, attempt = attempt - 1, due_at = ?
+                WHERE id = ? AND attempt = ? AND state = 0 AND in_flight = 1 RETURNING row, lane, tenant
+                """, ending.dueAt, delivery.id, delivery.attempt
+            ) { ($0.int64(0), $0.int64(1), $0.int64(2)) }
+        }
+        return try connection.first(
+            """
+            UPDATE deliveries SET in_flight = 0, state = ?, due_at = coalesce(?, due_at), ended_at = ?, status = ?,
+                error = ?
+            WHERE id = ? AND attempt = ? AND state = 0 AND in_flight = 1 RETURNING row, lane, tenant
+            """, ending.state.code, ending.dueAt, ending.endedAt, ending.status, ending.error, delivery.id,
+            delivery.attempt
+        ) { ($0.int64(0), $0.int64(1), $0.int64(2)) }
+    }
+
+    fileprivate func write(_ log: DeliveryAttempt, of delivery: Int64) throws {
+        try connection.execute(
+            """
+            INSERT INTO delivery_attempts (delivery, attempt, started_at, ended_at, status, error, answer)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
+            """, delivery, log.attempt, log.startedAt, log.endedAt, log.status, log.error, log.answer)
+    }
+
+    /// Disables an endpoint and tells the tenant's others. - Returns: nil if it was disabled before.
+    fileprivate func disable(
+        _ id: String, of tenant: Int64, because reason: String, failingSince: Timestamp?, at now: Timestamp
+    ) throws -> EndpointDisabling? {
+        let found = try connection.first(
+            """
+            UPDATE endpoints SET status = 2, status_reason = ?, changed_at = ? WHERE id = ? AND status <> 2
+            RETURNING tenant, url
+            """, reason, now, id
+        ) { (tenant: try TenantID(stored: $0.text(0)), url: $0.text(1)) }
+        guard let found else { return nil }
+        if var lane = try lane(named: id) {
+            lane.mode = .disabled
+            try reopen(lane, at: now)
+        }
+        let disabling = EndpointDisabling(
+            endpoint: id, tenant: found.tenant, url: found.url, reason: reason, failingSince: failingSince)
+        try announce(.webhookDisabled, disabling.data(at: now), to: tenant, except: id, at: now)
+        return disabling
+    }
+}

@@ -1,0 +1,105 @@
+import Domain
+
+/// What one receiver's deliveries wait in, as the stores keep it: how many, how many of them are under way, and when a
+/// claim is to look here.
+struct DeliveryLane: Hashable, Sendable {
+    /// What claims do with what waits here.
+    enum Mode: Int, Sendable {
+        case open = 0
+        /// They leave it.
+        case paused = 1
+        /// They end it as failed: the endpoint is disabled.
+        case disabled = 2
+        /// They delete it: the endpoint is gone.
+        case removed = 3
+    }
+
+    /// What a delivery fails with when its endpoint is disabled.
+    static let disabledError = "the endpoint is disabled"
+
+    let number: Int64
+    let name: String
+    /// Whose it is; nil if it is an origin's.
+    let endpoint: String?
+    var mode = Mode.open
+    /// What waits and what is under way.
+    var pending = 0
+    /// Claimed and not settled; claims whose holder is lost count until a claim meets them.
+    var inFlight = 0
+    /// nil while there is nothing to find.
+    var openAt: Timestamp?
+    var health = EndpointHealth()
+
+    // MARK: Names
+
+    /// The lane of tests, which go to endpoints that are paused, too.
+    static func testName(ofEndpoint id: String) -> String { id + " test" }
+
+    /// The lane of what jobs of `tenant` send to the origin of `url`.
+    static func name(of tenant: String, url: String) -> String {
+        let parts = url.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3 else { return tenant + " " + url.lowercased() }
+        let host = parts[2].prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        return tenant + " " + "\(parts[0])//\(host)".lowercased()
+    }
+
+    /// Whether it is the one that its endpoint's events wait in.
+    private var isOwn: Bool { endpoint == name }
+
+    /// Whether it stays when it is empty.
+    var isKept: Bool { pending > 0 || (isOwn && mode != .removed) }
+
+    /// Whether its receiver's last attempt failed.
+    var isSuspect: Bool { mode == .open && health.failures > 0 }
+
+    // MARK: Claims
+
+    /// How many more may be claimed at `now`.
+    /// - Parameter limit: for any lane.
+    func room(limit: Int, at now: Timestamp) -> Int {
+        guard mode == .open else { return 0 }
+        return max(0, health.capacity(limit: limit, at: now) - inFlight)
+    }
+
+    /// When a claim is to look here again. A lane that was just served goes behind those that wait.
+    /// - Parameters:
+    ///   - waiting: when the first of those is due that wait.
+    ///   - lease: when the first of those shows again that are under way.
+    ///   - limit: for any lane.
+    func opening(
+        waiting: Timestamp?, lease: Timestamp?, limit: Int = EndpointHealth.widest, at now: Timestamp
+    ) -> Timestamp? {
+        switch mode {
+        case .paused: return nil
+        case .disabled: return waiting.map { _ in now } ?? lease
+        case .removed: return pending > 0 ? now : nil
+        case .open: break
+        }
+        let next = waiting.map { max($0, health.trippedUntil ?? $0, now) }
+        guard hasRoom(limit) else { return lease }
+        return [next, lease].compactMap(\.self).min()
+    }
+
+    /// Something was posted that is due at `now`.
+    mutating func post(at now: Timestamp) {
+        pending += 1
+        guard mode != .paused, hasRoom(EndpointHealth.widest) else { return }
+        let next = max(now, health.trippedUntil ?? now)
+        openAt = min(openAt ?? next, next)
+    }
+
+    /// Whether more may be claimed once it is not tripped any more.
+    private func hasRoom(_ limit: Int) -> Bool {
+        inFlight < (health.trippedUntil == nil ? min(health.window, limit) : 1)
+    }
+}
+
+extension DeliveryLane.Mode {
+    init(_ status: EndpointStatus) {
+        switch status {
+        case .active: self = .open
+        case .paused: self = .paused
+        case .disabled: self = .disabled
+        }
+    }
+}
