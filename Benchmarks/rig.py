@@ -73,9 +73,9 @@ class Rig:
             time.sleep(0.002)
         raise SystemExit(f"{name} {arguments[0]} did not start: {out.with_suffix('.err').read_text()}")
 
-    def relay(self, command, upstream="http://127.0.0.1:9"):
+    def relay(self, command, upstream="http://127.0.0.1:9", *options):
         listen = [] if command == "worker" else ["--listen", "127.0.0.1:0"]
-        return self.start("relay", command, "--data", self.data, "--upstream", upstream, *listen)
+        return self.start("relay", command, "--data", self.data, "--upstream", upstream, *listen, *options)
 
     def stop(self, program):
         program.send_signal(signal.SIGTERM)

@@ -14,7 +14,7 @@ FAULT_SHARES = {
 # Short leases, because each kill of a worker costs one; a retry budget that no run exhausts, because a job that
 # errors must mean a defect; a callback timeout as short as a busy machine bears, for the outbox's lease hangs on it.
 CONFIG = """\
-webhooks: {allow_http: true, allow_networks: ["127.0.0.0/8"], timeout: 2s, concurrency: 64}
+webhooks: {allow_http: true, allow_networks: ["127.0.0.0/8"], allow_ports: ["1-65535"], timeout: 2s, concurrency: 64}
 worker: {lease: 2s, concurrency: 64}
 retry: {max_attempts: 1000, base: 20ms, cap: 500ms}
 upstream_timeouts: {first_byte: 2s}

@@ -1,8 +1,12 @@
 """Callbacks: signed, repeated with the same id, and never to where they must not go."""
 
+import base64
 import time
 
 import pytest
+import svix.webhooks
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from world import eventually, job_line, job_of, message_body
@@ -23,6 +27,24 @@ def test_a_registered_endpoint_gets_events_that_its_secret_verifies(world):
     assert event["type"] == "job.succeeded" and job_of(event) == identifier
     with pytest.raises(WebhookVerificationError):
         Webhook(endpoint["secret"]).verify(delivered + b" ", headers)
+    assert svix.webhooks.Webhook(endpoint["secret"]).verify(delivered, headers) == event
+    with pytest.raises(svix.webhooks.WebhookVerificationError):
+        svix.webhooks.Webhook(endpoint["secret"]).verify(delivered + b" ", headers)
+
+
+def test_whoever_knows_the_public_key_alone_can_check_who_signed(world):
+    sim, relay, client = world.serving()
+    receiver = world.receiver()
+    endpoint = client.http.post("/v1/webhooks", json={"url": receiver.url}).json()
+    client.submit(message_body())
+    eventually("the callback came", lambda: receiver.deliveries)
+    headers, body = receiver.deliveries[0]
+    key = Ed25519PublicKey.from_public_bytes(base64.b64decode(endpoint["public_key"].removeprefix("whpk_")))
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    signature, = [base64.b64decode(part[4:]) for part in headers["webhook-signature"].split() if part.startswith("v1a,")]
+    key.verify(signature, signed)
+    with pytest.raises(InvalidSignature):
+        key.verify(signature, signed + b" ")
 
 
 def test_a_failed_delivery_is_repeated_with_the_same_id(world):
@@ -68,7 +90,7 @@ def test_plain_http_is_refused_by_default(world):
 
 
 def test_a_private_address_is_not_called_by_default(world):
-    world.config.write_text("webhooks: {allow_http: true}\n")
+    world.config.write_text("webhooks: {allow_http: true, allow_ports: ["1-65535"]}\n")
     sim, relay, client = world.serving()
     receiver = world.receiver()
     registered = client.http.post("/v1/webhooks", json={"url": receiver.url})

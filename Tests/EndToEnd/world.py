@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -17,7 +18,7 @@ BIN = Path(os.environ.get("RELAY_BIN_DIR", ROOT / ".build/debug")).resolve()
 # Looks like nothing else, so that a search for it finds every leak.
 UPSTREAM_SECRET = "sk-ant-canary-7f3d9b1c5e"
 CONFIG = """\
-webhooks: {allow_http: true, allow_networks: ["127.0.0.0/8"]}
+webhooks: {allow_http: true, allow_networks: ["127.0.0.0/8"], allow_ports: ["1-65535"]}
 worker: {lease: 3s, concurrency: 64}
 retry: {max_attempts: 20, base: 50ms, cap: 1s}
 """
@@ -255,8 +256,8 @@ class World:
 class Receiver:
     """Keeps every delivery as (headers, body); answers with `status`, the first `failing` of them with 500."""
 
-    def __init__(self):
-        self.deliveries, self.failing, self.status, lock = [], 0, 204, threading.Lock()
+    def __init__(self, address="127.0.0.1", port=0):
+        self.deliveries, self.failing, self.status, self.connections, lock = [], 0, 204, 0, threading.Lock()
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -279,9 +280,15 @@ class Receiver:
 
         class Server(ThreadingHTTPServer):
             daemon_threads, request_queue_size = True, 512
+            address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
 
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/callback"
+            def get_request(self):
+                owner.connections += 1
+                return super().get_request()
+
+        self.server = Server((address, port), Handler)
+        self.port = self.server.server_port
+        self.url = f"http://{address}:{self.port}/callback"
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def ids(self):

@@ -1,5 +1,6 @@
 import Domain
 import Testing
+import Webhook
 
 @testable import Relay
 
@@ -28,6 +29,8 @@ import Testing
             webhooks:
               allow_http: true
               allow_networks: ["127.0.0.0/8", "10.0.0.0/8"]
+              allow_ports: [8443, 9000-9099]
+              schedule: [1s, 5m]
             egress:
               - {id: a, proxy: "http://user:pass@127.0.0.1:3128"}
               - {id: b, source: 192.0.2.1}
@@ -40,6 +43,9 @@ import Testing
         #expect(settings.lease == .milliseconds(1500))
         #expect(settings.webhookAllowHTTP)
         #expect(settings.webhookAllowNetworks == ["127.0.0.0/8", "10.0.0.0/8"])
+        let rules = try WebhookRules(settings)
+        #expect(rules.ports == PortSet(allowsHTTP: true, and: [8443...8443, 9000...9099]))
+        #expect(rules.schedule.delays == [.seconds(1), .seconds(300)])
         #expect(settings.egress.map(\.id) == ["a", "b", "c"])
         #expect(settings.egress[0].route == .proxy(Secret("http://user:pass@127.0.0.1:3128")))
     }
@@ -110,6 +116,22 @@ import Testing
         let error = #expect(throws: RelayError.self) { try read(text) }
         #expect(error?.code == .configurationInvalid)
         #expect(error?.message.contains(words) == true, "\(error?.message ?? "")")
+    }
+
+    @Test(arguments: [
+        ("webhooks: {allow_ports: [http]}", "ports such as 8443"), ("webhooks: {allow_ports: [0]}", "'0'"),
+        ("webhooks: {allow_networks: [localhost]}", "networks such as"), ("webhooks: {schedule: [5]}", "durations"),
+        ("webhooks: {schedule: [5s, 31d]}", "at most 30d"),
+    ])
+    func `what is wrong in a list is refused when the process starts`(text: String, words: String) throws {
+        let settings = try read(text)
+        let error = #expect(throws: RelayError.self) { try settings.check() }
+        #expect(error?.message.contains(words) == true, "\(error?.message ?? "")")
+    }
+
+    @Test func `callbacks are tried again after the waits of the standard schedule unless the file says otherwise`() throws {
+        let rules = try WebhookRules(Settings())
+        #expect(rules.schedule == .standard && rules.ports == PortSet(allowsHTTP: false))
     }
 
     @Test func `a wrong value names the file and the line`() {

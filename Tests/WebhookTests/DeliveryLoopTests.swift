@@ -63,25 +63,6 @@ struct DeliveryLoopTests {
         try await run
     }
 
-    @Test func `Ten attempts carry the same id and bytes, then it is given up`() async throws {
-        var world = self
-        world.configuration.timeout = .seconds(100 * 86_400)  // an attempt is not hidden for less time than it takes
-        let receiver = FakeReceiver { _ in .status(500) }
-        let group = world.group(receiver)
-        try await announce("https://a.test/")
-        async let run: Void = group.run()
-        try await until {
-            clock.advance(by: .seconds(1800))
-            return try await count(.failed) == 1
-        }
-        #expect(receiver.requests.count == 10)
-        #expect(Set(receiver.requests.map(\.body)).count == 1)
-        #expect(Set(receiver.requests.map { $0.headers.first("webhook-id") }).count == 1)
-        #expect(Set(receiver.requests.map { $0.headers.first("webhook-timestamp") }).count == 10)
-        await group.triggerGracefulShutdown()
-        try await run
-    }
-
     @Test func `A receiver that hangs does not hold up another's deliveries`() async throws {
         var world = self
         world.configuration.concurrency = 2
