@@ -24,12 +24,31 @@ struct WebhookReceiver: Service {
     }
 
     private func answer(_ request: Request, _ writer: consuming ResponseWriter) async throws {
+        let reply = Reply(writer)
         var status = HTTPResponse.Status.contentTooLarge
         if let buffer = try? await request.body.collect(upTo: Self.bodyLimit) {
             let headers = request.headers.map { HeaderField($0.name.rawName.lowercased(), $0.value) }
             status = .init(code: await onCallback(headers, Array(buffer.readableBytesView)))
         }
-        let head = HTTPResponse(status: status, headerFields: [.contentLength: "0"])
-        try await writer.writeResponse(head)
+        try await reply.send(status)
+    }
+}
+
+/// The way back to the sender of one callback. Used by one task.
+private final class Reply {
+    // It wraps the connection's writer, which is Sendable; the server library does not say so of its wrapper.
+    private nonisolated(unsafe) var writer: ResponseWriter?
+
+    init(_ writer: consuming ResponseWriter) {
+        self.writer = consume writer
+    }
+
+    func send(_ status: HTTPResponse.Status) async throws {
+        guard let writer = take() else { return }
+        try await writer.writeResponse(HTTPResponse(status: status, headerFields: [.contentLength: "0"]))
+    }
+
+    private func take() -> sending ResponseWriter? {
+        writer.take()
     }
 }
