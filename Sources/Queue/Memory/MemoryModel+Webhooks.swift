@@ -69,7 +69,7 @@ extension MemoryModel {
     /// Writes one outbox row for each receiver of a job's end.
     mutating func announce(_ job: NewJob, endedAs state: JobState, at now: Timestamp) {
         guard let event = WebhookEvent(endedAs: state) else { return }
-        for endpoint in endpoints where endpoint.tenant == job.tenant && endpoint.status != .disabled {
+        for endpoint in endpoints where endpoint.tenant == job.tenant {
             guard endpoint.events.contains(event) || job.webhook == .endpoint(endpoint.id) else { continue }
             post(event, of: job.id, tenant: job.tenant, to: endpoint.url, endpoint: endpoint.id, at: now)
         }
@@ -81,7 +81,7 @@ extension MemoryModel {
     mutating func announce(
         _ event: WebhookEvent, _ data: [UInt8], to tenant: TenantID, except: String? = nil, at now: Timestamp
     ) {
-        for endpoint in endpoints where endpoint.tenant == tenant && endpoint.status != .disabled {
+        for endpoint in endpoints where endpoint.tenant == tenant {
             guard endpoint.events.contains(event), endpoint.id != except else { continue }
             post(event, of: nil, data: data, tenant: tenant, to: endpoint.url, endpoint: endpoint.id, at: now)
         }

@@ -82,6 +82,6 @@ package enum EndpointStatus: String, Hashable, Sendable, CaseIterable {
     case active
     /// Its events are kept until it is active again.
     case paused
-    /// It hears of nothing; what was on its way has failed.
+    /// It is sent nothing; its events fail, and can be sent anew once it is active again.
     case disabled
 }
