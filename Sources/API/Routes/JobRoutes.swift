@@ -45,9 +45,9 @@ struct JobRoutes: Sendable {
         guard let named = try call.query.value("tenant", Identifier.rule, { TenantID($0) }), named != own else {
             return own
         }
-        guard call.caller?.scopes.contains(.admin) == true else {
+        guard call.caller?.seesAllTenants(reading: true) == true else {
             throw RelayError(
-                .scopeMissing, "The query names another tenant; required is the scope admin.",
+                .scopeMissing, "The query names another tenant; required is the scope admin:read.",
                 remedy: "Leave tenant out, or use a token with that scope.")
         }
         return named

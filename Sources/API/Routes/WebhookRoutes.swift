@@ -8,9 +8,9 @@ struct WebhookRoutes: Sendable {
 
     var all: [Route] {
         [
-            Route("POST", "/v1/webhooks", scope: .jobs, handler: register),
-            Route("GET", "/v1/webhooks", scope: .jobs, handler: list),
-            Route("DELETE", "/v1/webhooks/{}", scope: .jobs, handler: remove),
+            Route("POST", "/v1/webhooks", scope: .webhooks, handler: register),
+            Route("GET", "/v1/webhooks", scope: .webhooks, handler: list),
+            Route("DELETE", "/v1/webhooks/{}", scope: .webhooks, handler: remove),
         ]
     }
 

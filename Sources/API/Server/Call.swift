@@ -21,10 +21,13 @@ struct Call: Sendable {
         return caller.tenant
     }
 
-    /// Whose jobs it may look at: nil for an operator, who sees all.
+    /// Whose jobs it may look at, or change: nil for an operator, who may all.
     func visibleTenant() throws(RelayError) -> TenantID? {
-        caller?.scopes.contains(.admin) == true ? nil : try tenant()
+        caller?.seesAllTenants(reading: isReading) == true ? nil : try tenant()
     }
+
+    /// Whether it changes nothing.
+    var isReading: Bool { method == "GET" || method == "HEAD" }
 
     func header(_ name: HTTPField.Name) -> String? { headers[name] }
 }

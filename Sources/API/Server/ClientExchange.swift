@@ -8,13 +8,16 @@ struct ClientExchange {
     let request: Request
     let body: RequestBytes
     let sink: AnswerSink
+    /// The client's address in network order; empty if it has none.
+    let address: [UInt8]
     var isHead: Bool { request.method == .head }
 
-    init(_ request: Request, _ sink: AnswerSink) {
+    init(_ request: Request, _ sink: AnswerSink, from address: SocketAddress? = nil) {
         var random = PooledRandom()
         id = "req_relay_" + RandomName.make(using: &random)
         self.request = request
         self.sink = sink
+        self.address = address?.networkBytes ?? []
         body = RequestBytes(request)
     }
 
@@ -40,6 +43,17 @@ struct ClientExchange {
             }
             try await group.next()
             group.cancelAll()
+        }
+    }
+}
+
+extension SocketAddress {
+    /// The IP address alone, in network order; empty for addresses of other kinds.
+    fileprivate var networkBytes: [UInt8] {
+        switch self {
+        case .v4(let address): withUnsafeBytes(of: address.address.sin_addr) { Array($0) }
+        case .v6(let address): withUnsafeBytes(of: address.address.sin6_addr) { Array($0) }
+        case .unixDomainSocket: []
         }
     }
 }

@@ -53,7 +53,7 @@ struct RelayNode {
     }
 
     func server(
-        at address: ListenAddress, keys: KeyDirectory, tokens: TokenAuthority, metrics: PrometheusRegistry,
+        at address: ListenAddress, keys: KeyDirectory, gate: Gatekeeping, metrics: PrometheusRegistry,
         onListening: @escaping @Sendable (Int) -> Void
     ) -> APIServer {
         var api = APIConfiguration()
@@ -70,10 +70,11 @@ struct RelayNode {
         api.writeTimeout = settings.syncWriteTimeout
         api.sharesRetries = settings.shareRetries
         api.retryGrace = settings.retryGrace
+        api.failedAttempts = settings.failedAttempts
         api.allowsHTTPWebhooks = settings.webhookAllowHTTP
         return APIServer(
-            configuration: api, store: store, gateway: gateway, keyring: keys, tokens: tokens,
-            webhookSecrets: secrets, wall: SystemClock(), clock: ContinuousClock(),
+            configuration: api, store: store, gateway: gateway, keyring: keys, tokens: gate.authority,
+            tokenDesk: gate.directory, webhookSecrets: secrets, wall: SystemClock(), clock: ContinuousClock(),
             metricsText: { metrics.renderText() }, logger: logger, onListening: onListening)
     }
 }
