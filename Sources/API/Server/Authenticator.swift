@@ -1,5 +1,7 @@
 import Domain
 import HTTPTypes
+import HummingbirdCore
+import Logging
 import Telemetry
 
 /// Finds out who is calling, by either credential header; clients send both at times, and one that holds is enough.

@@ -50,11 +50,14 @@ struct ClientExchange {
 extension SocketAddress {
     /// The IP address alone, in network order; empty for addresses of other kinds.
     fileprivate var networkBytes: [UInt8] {
-        switch self {
-        case .v4(let address): withUnsafeBytes(of: address.address.sin_addr) { Array($0) }
-        case .v6(let address): withUnsafeBytes(of: address.address.sin6_addr) { Array($0) }
-        case .unixDomainSocket: []
-        }
+        // After family and port; of IPv6 after the flow label, too.
+        let place: Range<Int> =
+            switch self {
+            case .v4: 4..<8
+            case .v6: 8..<24
+            case .unixDomainSocket: 0..<0
+            }
+        return withSockAddr { Array(UnsafeRawBufferPointer(start: $0, count: $1)[place]) }
     }
 }
 

@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 
 extension SQLiteJobStore {
     package func addAPIKey(_ key: APIKey) async throws(JobStoreError) {

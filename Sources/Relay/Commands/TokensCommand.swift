@@ -1,5 +1,6 @@
 import ArgumentParser
 import Domain
+import Queue
 import Vault
 
 struct TokensCommand: AsyncParsableCommand {
