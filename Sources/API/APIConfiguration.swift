@@ -38,6 +38,8 @@ package struct APIConfiguration: Sendable {
     package var sharesRetries = true
     /// How long a plain call of an SDK lives on after its client has left, so that a retry finds it.
     package var retryGrace = Duration.seconds(2)
+    /// Credentials from one address that do not hold and are answered as such within a minute; more are told to wait.
+    package var failedAttempts = 20
     /// An idle connection is closed after this long.
     package var idleTimeout = Duration.seconds(300)
 

@@ -15,21 +15,25 @@ package struct APIServer: Service {
     private let onListening: @Sendable (Int) -> Void
 
     /// - Parameters:
+    ///   - tokens: asked who sends a request; `tokenDesk` makes and revokes credentials for operators.
     ///   - keyring: asked by `/readyz` whether any key is usable.
     ///   - wall: for what is stored.
     ///   - clock: for waiting and measuring.
     ///   - metricsText: what `/metrics` answers, in Prometheus' text format.
     ///   - onListening: called once with the port that was bound.
     package init(
-        configuration: APIConfiguration, store: any JobStore & EgressStore, gateway: any UpstreamGateway,
-        keyring: any UpstreamKeyring, tokens: any TokenVerifier, webhookSecrets: any WebhookSecrets,
-        wall: any WallClock, clock: any Clock<Duration>, metricsText: @escaping @Sendable () -> String,
+        configuration: APIConfiguration, store: any JobStore & EgressStore & TokenStore,
+        gateway: any UpstreamGateway,
+        keyring: any UpstreamKeyring, tokens: any TokenVerifier, tokenDesk: any TokenDesk,
+        webhookSecrets: any WebhookSecrets, wall: any WallClock, clock: any Clock<Duration>,
+        metricsText: @escaping @Sendable () -> String,
         logger: Logger, onListening: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         services = APIServices(
             configuration: configuration, store: store, egress: store, gateway: gateway, keyring: keyring,
-            tokens: tokens,
-            webhookSecrets: webhookSecrets, wall: wall, clock: clock, metricsText: metricsText, logger: logger,
+            tokens: tokens, failures: FailedAttempts(limit: configuration.failedAttempts, clock: clock),
+            tokenStore: store, tokenDesk: tokenDesk, webhookSecrets: webhookSecrets, wall: wall, clock: clock,
+            metricsText: metricsText, logger: logger,
             sharedCalls: configuration.sharesRetries
                 ? SharedCalls(grace: configuration.retryGrace, clock: clock) : nil)
         self.onListening = onListening
@@ -39,7 +43,9 @@ package struct APIServer: Service {
         let configuration = services.configuration
         let responder = Responder(services: services, routes: routes())
         let http = HTTP1Channel(
-            responder: { request, writer, _ in try await responder.respond(to: request, with: writer) },
+            responder: { request, writer, channel in
+                try await responder.respond(to: request, with: writer, from: channel.remoteAddress)
+            },
             configuration: .init(idleTimeout: .milliseconds(configuration.idleTimeout.microseconds / 1000)))
         let server = WatchedHTTP1(http: http, writeTimeout: configuration.writeTimeout).server(
             configuration: .init(address: .hostname(configuration.host, port: configuration.port), backlog: 4096),
@@ -58,7 +64,7 @@ package struct APIServer: Service {
                 + SubmissionRoute(services: services).all + BatchRoutes(services: services).all
                 + WebhookRoutes(services: services).all + DeliveryRoutes(services: services).all
                 + HealthRoutes(services: services).all
-                + AdminRoutes(services: services).all,
+                + AdminRoutes(services: services).all + TokenRoutes(services: services).all,
             others: OtherPaths(
                 forward: services.configuration.forwardsOtherPaths ? MessagesRoutes(services: services).other : nil))
     }

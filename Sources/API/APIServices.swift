@@ -11,6 +11,9 @@ struct APIServices: Sendable {
     let gateway: any UpstreamGateway
     let keyring: any UpstreamKeyring
     let tokens: any TokenVerifier
+    let failures: FailedAttempts
+    let tokenStore: any TokenStore
+    let tokenDesk: any TokenDesk
     let webhookSecrets: any WebhookSecrets
     let wall: any WallClock
     let clock: any Clock<Duration>

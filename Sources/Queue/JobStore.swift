@@ -130,6 +130,8 @@ package enum ChangeTopic: Int, Hashable, Sendable, CaseIterable {
     case cancels
     /// Batches need something: ``BatchStore/advanceBatches(limit:abandonedBefore:at:)``.
     case batches
+    /// API keys or revocations changed: ``TokenStore``.
+    case tokens
 }
 
 /// Why the store did not do what it was asked.

@@ -102,7 +102,10 @@ struct ErrorTests {
         arguments: [
             ([], "token_missing"), ([("x-api-key", "")], "token_missing"),
             ([("authorization", "Basic acme")], "token_missing"), ([("x-api-key", "bad")], "token_invalid"),
-            ([("authorization", "Bearer expired")], "token_expired"),
+            ([("authorization", "Bearer expired")], "token_invalid"),
+            ([("x-api-key", "bad"), ("x-api-key", "acme")], "header_invalid"),
+            ([("x-api-key", "acme"), ("x-api-key", "acme")], nil),
+            ([("authorization", "Bearer acme"), ("authorization", "Bearer bad")], "header_invalid"),
             ([("x-api-key", "acme:messages")], "scope_missing"),
             ([("authorization", "bearer acme")], nil), ([("x-api-key", "acme")], nil),
             ([("x-api-key", "acme"), ("authorization", "Bearer bad")], nil),

@@ -17,6 +17,7 @@ struct World: Sendable {
     let store: MemoryJobStore
     let gateway: ScriptedGateway
     let clock: ManualClock
+    let desk: CountingDesk
     private let services: ServiceGroup
     private let server: APIServer
 
@@ -27,13 +28,14 @@ struct World: Sendable {
         let clock = ManualClock()
         let store = MemoryJobStore(maxDepth: maxDepth, clock: clock)
         let gateway = ScriptedGateway()
+        let desk = CountingDesk()
         var configuration = APIConfiguration()
         configuration.port = 0
         configure(&configuration)
         let (ports, listening) = AsyncStream<Int>.makeStream()
         let server = APIServer(
             configuration: configuration, store: store, gateway: gateway, keyring: gateway, tokens: FixedTokens(),
-            webhookSecrets: FixedSecrets(), wall: clock.wall, clock: clock, metricsText: { "up 1\n" },
+            tokenDesk: desk, webhookSecrets: FixedSecrets(), wall: clock.wall, clock: clock, metricsText: { "up 1\n" },
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             onListening: { listening.yield($0) })
         let services = ServiceGroup(
@@ -44,7 +46,8 @@ struct World: Sendable {
             for await port in ports {
                 try await test(
                     World(
-                        port: port, store: store, gateway: gateway, clock: clock, services: services, server: server))
+                        port: port, store: store, gateway: gateway, clock: clock, desk: desk, services: services,
+                        server: server))
                 break
             }
             group.cancelAll()
@@ -143,16 +146,36 @@ extension LoopbackClient.Reply {
 
 /// The token is the tenant's name, with the scopes after a colon; `expired` has expired, `bad…` is refused.
 private struct FixedTokens: TokenVerifier {
-    func verify(_ token: String) async throws(RelayError) -> Caller {
-        let parts = token.split(separator: ":")
-        guard let name = parts.first, !token.hasPrefix("bad"), let tenant = TenantID(name) else {
-            throw RelayError(.tokenInvalid, "The token is not valid.", remedy: "Use another.")
-        }
-        if token == "expired" { throw RelayError(.tokenExpired, "The token has expired.", remedy: "Renew it.") }
+    func verify(_ token: String) async throws(CredentialRefusal) -> Caller {
+        let parts = token.split(separator: ":", maxSplits: 1)
+        guard let name = parts.first, !token.hasPrefix("bad"), let tenant = TenantID(name) else { throw .badSignature }
+        if token == "expired" { throw .expired }
         let scopes =
             parts.count > 1
             ? parts[1].split(separator: "+").compactMap { Caller.Scope(rawValue: String($0)) } : [.jobs, .messages]
         return Caller(tenant: tenant, scopes: Set(scopes))
+    }
+}
+
+/// Makes keys that hold nowhere; counts how often it was told to look at the store.
+final class CountingDesk: TokenDesk {
+    private let count = Mutex(0)
+
+    var refreshes: Int { count.withLock { $0 } }
+
+    func makeAPIKey(for caller: Caller, name: String, lifetime: Duration?) -> (secret: Secret, key: APIKey) {
+        var random = SystemRandomNumberGenerator()
+        let text = APIKeyText.make(using: &random)
+        let now = ManualClock().timestamp
+        let key = APIKey(
+            id: APIKey.makeID(at: now, using: &random), prefix: APIKeyText.prefix(of: text) ?? "", hash: [],
+            tenant: caller.tenant, scopes: caller.scopes, name: name, createdAt: now,
+            expiresAt: lifetime.map(now.advanced(by:)))
+        return (Secret(text), key)
+    }
+
+    func refresh() async {
+        count.withLock { $0 += 1 }
     }
 }
 

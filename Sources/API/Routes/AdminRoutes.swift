@@ -10,7 +10,7 @@ struct AdminRoutes: Sendable {
 
     var all: [Route] {
         [
-            Route("GET", "/admin/v1/egress", scope: .admin, handler: egress),
+            Route("GET", "/admin/v1/egress", scope: .adminRead, handler: egress),
             Route("POST", "/admin/v1/egress/{}/disable", scope: .admin, handler: disable),
             Route("POST", "/admin/v1/egress/{}/enable", scope: .admin, handler: enable),
         ]

@@ -10,14 +10,14 @@ struct DeliveryRoutes: Sendable {
 
     var all: [Route] {
         [
-            Route("GET", "/v1/deliveries", scope: .jobs) { try await list($0, endpoint: nil) },
-            Route("GET", "/v1/deliveries/{}", scope: .jobs, handler: show),
-            Route("POST", "/v1/deliveries/{}/redeliver", scope: .jobs, handler: redeliver),
-            Route("POST", "/v1/deliveries/redeliver", scope: .jobs) { try await redeliverFailed($0, endpoint: nil) },
-            Route("GET", "/v1/webhooks/{}/deliveries", scope: .jobs) {
+            Route("GET", "/v1/deliveries", scope: .webhooks) { try await list($0, endpoint: nil) },
+            Route("GET", "/v1/deliveries/{}", scope: .webhooks, handler: show),
+            Route("POST", "/v1/deliveries/{}/redeliver", scope: .webhooks, handler: redeliver),
+            Route("POST", "/v1/deliveries/redeliver", scope: .webhooks) { try await redeliverFailed($0, endpoint: nil) },
+            Route("GET", "/v1/webhooks/{}/deliveries", scope: .webhooks) {
                 try await list($0, endpoint: $0.parameters[0])
             },
-            Route("POST", "/v1/webhooks/{}/redeliver", scope: .jobs) {
+            Route("POST", "/v1/webhooks/{}/redeliver", scope: .webhooks) {
                 try await redeliverFailed($0, endpoint: $0.parameters[0])
             },
         ]

@@ -8,15 +8,15 @@ struct WebhookRoutes: Sendable {
 
     var all: [Route] {
         [
-            Route("POST", "/v1/webhooks", scope: .jobs, handler: register),
-            Route("GET", "/v1/webhooks", scope: .jobs, handler: list),
-            Route("GET", "/v1/webhooks/{}", scope: .jobs, handler: show),
-            Route("PATCH", "/v1/webhooks/{}", scope: .jobs, handler: change),
-            Route("DELETE", "/v1/webhooks/{}", scope: .jobs, handler: remove),
-            Route("POST", "/v1/webhooks/{}/rotate", scope: .jobs, handler: rotate),
-            Route("POST", "/v1/webhooks/{}/test", scope: .jobs, handler: test),
-            Route("POST", "/v1/webhooks/{}/pause", scope: .jobs) { try await set(.paused, $0) },
-            Route("POST", "/v1/webhooks/{}/resume", scope: .jobs) { try await set(.active, $0) },
+            Route("POST", "/v1/webhooks", scope: .webhooks, handler: register),
+            Route("GET", "/v1/webhooks", scope: .webhooks, handler: list),
+            Route("GET", "/v1/webhooks/{}", scope: .webhooks, handler: show),
+            Route("PATCH", "/v1/webhooks/{}", scope: .webhooks, handler: change),
+            Route("DELETE", "/v1/webhooks/{}", scope: .webhooks, handler: remove),
+            Route("POST", "/v1/webhooks/{}/rotate", scope: .webhooks, handler: rotate),
+            Route("POST", "/v1/webhooks/{}/test", scope: .webhooks, handler: test),
+            Route("POST", "/v1/webhooks/{}/pause", scope: .webhooks) { try await set(.paused, $0) },
+            Route("POST", "/v1/webhooks/{}/resume", scope: .webhooks) { try await set(.active, $0) },
         ]
     }
 

@@ -21,22 +21,25 @@ struct Call: Sendable {
         return caller.tenant
     }
 
-    /// Whose jobs it may look at: nil for an operator, who sees all.
+    /// Whose jobs it may look at, or change: nil for an operator, who may all.
     func visibleTenant() throws(RelayError) -> TenantID? {
-        caller?.scopes.contains(.admin) == true ? nil : try tenant()
+        caller?.seesAllTenants(reading: isReading) == true ? nil : try tenant()
     }
 
     /// The caller's own tenant, or the one that an operator names in the query.
     func listedTenant() throws(RelayError) -> TenantID {
         let own = try tenant()
         guard let named = try query.value("tenant", Identifier.rule, { TenantID($0) }), named != own else { return own }
-        guard caller?.scopes.contains(.admin) == true else {
+        guard caller?.seesAllTenants(reading: isReading) == true else {
             throw RelayError(
-                .scopeMissing, "The query names another tenant; required is the scope admin.",
+                .scopeMissing, "The query names another tenant; required is the scope admin:read.",
                 remedy: "Leave tenant out, or use a token with that scope.")
         }
         return named
     }
+
+    /// Whether it changes nothing.
+    var isReading: Bool { method == "GET" || method == "HEAD" }
 
     func header(_ name: HTTPField.Name) -> String? { headers[name] }
 }

@@ -9,13 +9,16 @@ struct ClientExchange {
     let request: Request
     let body: RequestBytes
     let sink: AnswerSink
+    /// The client's address in network order; empty if it has none.
+    let address: [UInt8]
     var isHead: Bool { request.method == .head }
 
-    init(_ request: Request, _ sink: AnswerSink) {
+    init(_ request: Request, _ sink: AnswerSink, from address: SocketAddress? = nil) {
         var random = PooledRandom()
         id = "req_relay_" + RandomName.make(using: &random)
         self.request = request
         self.sink = sink
+        self.address = address?.networkBytes ?? []
         body = RequestBytes(request)
     }
 
@@ -42,5 +45,19 @@ struct ClientExchange {
             try await group.next()
             group.cancelAll()
         }
+    }
+}
+
+extension SocketAddress {
+    /// The IP address alone, in network order; empty for addresses of other kinds.
+    fileprivate var networkBytes: [UInt8] {
+        // After family and port; of IPv6 after the flow label, too.
+        let place: Range<Int> =
+            switch self {
+            case .v4: 4..<8
+            case .v6: 8..<24
+            case .unixDomainSocket: 0..<0
+            }
+        return withSockAddr { Array(UnsafeRawBufferPointer(start: $0, count: $1)[place]) }
     }
 }

@@ -2,6 +2,7 @@ import Domain
 import HTTPTypes
 import HummingbirdCore
 import Logging
+import NIOCore
 import NIOHTTP1
 
 /// Answers every request: finds the route, checks the caller, turns errors into envelopes, counts.
@@ -15,9 +16,11 @@ struct Responder: Sendable {
         self.routes = routes
     }
 
-    func respond(to request: Request, with writer: consuming ResponseWriter) async throws {
+    func respond(
+        to request: Request, with writer: consuming ResponseWriter, from address: SocketAddress?
+    ) async throws {
         let watch = Stopwatch(services.clock)
-        let exchange = ClientExchange(request, AnswerSink(writer))
+        let exchange = ClientExchange(request, AnswerSink(writer), from: address)
         let method = request.method.rawValue
         do {
             try await answer(exchange)
@@ -63,7 +66,7 @@ struct Responder: Sendable {
         let headers = exchange.request.headers
         var caller: Caller?
         if let scope = match.route.scope {
-            caller = try await Authenticator(tokens: services.tokens).caller(of: headers, needing: scope)
+            caller = try await Authenticator(services: services).caller(of: exchange, needing: scope)
         }
         try await exchange.inviteBody(limit: match.route.takesParts ? .max : services.configuration.bodyLimit)
         let call = Call(

@@ -10,10 +10,12 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case queryInvalid = "query_invalid"
     case tokenMissing = "token_missing"
     case tokenInvalid = "token_invalid"
-    case tokenExpired = "token_expired"
+    case authThrottled = "auth_throttled"
     case scopeMissing = "scope_missing"
     case routeUnknown = "route_unknown"
     case methodNotAllowed = "method_not_allowed"
+    case tokenUnknown = "token_unknown"
+    case tokenLimitReached = "token_limit_reached"
     case jobUnknown = "job_unknown"
     case jobNotEnded = "job_not_ended"
     case jobAlreadyEnded = "job_already_ended"
@@ -53,14 +55,17 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
         case .framingInvalid, .bodyNotJSON, .fieldMissing, .fieldInvalid, .headerInvalid, .queryInvalid,
             .webhookRefused, .batchInvalid, .batchNotEnded:
             400
-        case .tokenMissing, .tokenInvalid, .tokenExpired: 401
+        case .tokenMissing, .tokenInvalid: 401
         case .scopeMissing: 403
         case .routeUnknown, .jobUnknown, .batchUnknown, .batchArchived, .webhookUnknown, .deliveryUnknown,
-            .egressUnknown:
+            .egressUnknown, .tokenUnknown:
             404
         case .methodNotAllowed: 405
-        case .jobNotEnded, .jobAlreadyEnded, .jobNotReplayable, .idempotencyConflict, .canceled: 409
+        case .jobNotEnded, .jobAlreadyEnded, .jobNotReplayable, .idempotencyConflict, .canceled,
+            .tokenLimitReached:
+            409
         case .bodyTooLarge, .bulkTooLarge: 413
+        case .authThrottled: 429
         case .internalFault, .configurationInvalid, .masterKeyUnusable, .sealedValueUnreadable, .argumentInvalid: 500
         case .relayUnreachable, .upstreamUnreachable, .retriesExhausted: 502
         case .queueFull, .storeUnavailable, .storeBusy, .noUpstreamKey, .noEgressPath, .pacingExhausted, .shuttingDown,
@@ -79,6 +84,7 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
         case 404: "not_found_error"
         case 409: "conflict_error"
         case 413: "request_too_large"
+        case 429: "rate_limit_error"
         case 504: "timeout_error"
         default: "api_error"
         }

@@ -1,9 +1,9 @@
 package import Domain
 import Synchronization
 
-/// The ``JobStore``, ``KeyStore`` and ``EgressStore`` contracts in memory, clear rather than fast: for tests and trials. Nothing in it
-/// outlives the process.
-package final class MemoryJobStore: JobStore, KeyStore, EgressStore {
+/// The ``JobStore``, ``KeyStore``, ``EgressStore`` and ``TokenStore`` contracts in memory, clear rather than fast: for
+/// tests and trials. Nothing in it outlives the process.
+package final class MemoryJobStore: JobStore, KeyStore, EgressStore, TokenStore {
     let maxDepth: Int
     private let signal: ChangeSignal
     private let model: Mutex<MemoryModel>
@@ -31,6 +31,10 @@ package final class MemoryJobStore: JobStore, KeyStore, EgressStore {
         }
         signal.bump(topics)
         return value
+    }
+
+    func look<Value: Sendable>(_ body: (MemoryModel) -> Value) -> Value {
+        model.withLock { body($0) }
     }
 
     package func submit(_ jobs: [NewJob]) async throws(JobStoreError) -> [SubmitOutcome] {

@@ -64,6 +64,11 @@ struct MemoryModel: Sendable {
     var deliveryLanes: [DeliveryLane] = []
     var keys: [String: StoredKey] = [:]
     var egressOutages: [String: EgressOutage] = [:]
+    /// In the order of creation.
+    var apiKeys: [APIKey] = []
+    /// The latest of each subject.
+    var revocations: [TokenRevocation.Subject: Timestamp] = [:]
+    var tokenRevision = 0
     /// In the order of creation, deleted ones included.
     var batches: [Batch] = []
     /// What the transitions since the last look have touched.

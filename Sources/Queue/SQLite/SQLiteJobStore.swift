@@ -1,8 +1,9 @@
 import Domain
 import Synchronization
 
-/// The embedded ``JobStore``, ``KeyStore`` and ``EgressStore``: one SQLite file that several processes may share.
-package final class SQLiteJobStore: JobStore, KeyStore, EgressStore {
+/// The embedded ``JobStore``, ``KeyStore``, ``EgressStore`` and ``TokenStore``: one SQLite file that several processes may
+/// share.
+package final class SQLiteJobStore: JobStore, KeyStore, EgressStore, TokenStore {
     let path: String
     let configuration: JobStoreConfiguration
     let writer: GroupCommitWriter

@@ -19,13 +19,15 @@
 /// | `ended` | each job that is over: what came back | settlement, cancellation, expiry | changed |
 /// | `attempts` | each attempt that is over: the journal | settlement, reaping | changed |
 /// | `idempotency` | each key in use; past `expires_at` it counts as absent | intake; the reaper deletes it | – |
-/// | `counters` | jobs and deliveries a state (`jobs.queued` …), `batches.staged`, `share.virtual_time` | transitions | – |
+/// | `counters` | jobs and deliveries a state (`jobs.queued` …), `batches.staged`, `share.virtual_time`, `tokens.revision` | transitions | – |
 /// | `endpoints` | each registered webhook receiver; `events` has one bit an event | the API; a settlement that disables it | – |
 /// | `lanes` | each endpoint, test of one, and origin that something is on its way to: its counts and health | posting, claims, settlements of deliveries | – |
 /// | `deliveries` | each event for each receiver: the outbox | the transaction that makes the event true; delivery | – |
 /// | `delivery_attempts` | each attempt at a delivery that is over: its log | settlement of the delivery | changed; goes with its delivery |
 /// | `keys` | each upstream key, sealed | operators | – |
 /// | `egress_outages` | each egress path that is out | operators, region refusals | – |
+/// | `api_keys` | each API key that the relay has issued, by its hash | operators; the API moves `last_used_at` | deleted |
+/// | `revocations` | each token and tenant whose tokens do not hold any more, and since when | operators | deleted |
 /// | `batches` | each Message Batch: its counts | creation, cancellation; counts by every ending | – |
 /// | `staged` | each request of a batch that is no job yet | creation; the mover turns it into a job | changed |
 /// | `batch_jobs` | each job of a batch, with the client's name for it | the mover; deletion | changed |
@@ -46,7 +48,7 @@ enum Schema {
     /// Names of models are the clients': classes beyond this many count as `other`.
     static let classLimit = 64
 
-    static let statements = jobs + webhooks + keys + batches + egress
+    static let statements = jobs + webhooks + keys + batches + egress + tokens
 
     static let jobs = [
         """

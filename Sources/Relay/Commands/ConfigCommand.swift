@@ -17,6 +17,7 @@ struct ConfigCommand: AsyncParsableCommand {
             var table = TextTable(["KEY", "VALUE"])
             for setting in Setting.all { table.add([setting.key, setting.text(in: settings)]) }
             for line in settings.pacing.lines { table.add(["pacing.limits", line]) }
+            for issuer in settings.tokenIssuers { table.add(["tokens.issuers", issuer.line]) }
             for path in settings.egress { table.add(["egress", path.id]) }
             print(table.text)
         }

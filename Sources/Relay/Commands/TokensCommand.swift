@@ -1,13 +1,29 @@
 import ArgumentParser
 import Domain
+import Queue
 import Vault
 
 struct TokensCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tokens",
-        abstract: "The tokens that programs call the relay with.",
-        subcommands: [Issue.self]
+        abstract: "The tokens and API keys that programs call the relay with.",
+        subcommands: [Issue.self, CreateKey.self, List.self, Revoke.self]
     )
+
+    /// Who a credential stands for, and what it may do.
+    struct Grant: ParsableArguments {
+        @Option(help: "Who it stands for: \(Identifier.rule).")
+        var tenant: String
+        @Option(help: "What it may do, separated by commas: \(Caller.Scope.rule).")
+        var scopes = "messages,jobs,webhooks"
+
+        func caller() throws -> Caller {
+            guard let scopes = Caller.Scope.list(scopes) else {
+                throw ValidationError("--scopes is '\(scopes)'; allowed are \(Caller.Scope.rule).")
+            }
+            return Caller(tenant: try TokensCommand.tenant(tenant), scopes: scopes)
+        }
+    }
 
     struct Issue: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -20,33 +36,60 @@ struct TokensCommand: AsyncParsableCommand {
         )
 
         @OptionGroup var common: CommonOptions
-        @Option(help: "Who it stands for: \(Identifier.rule).")
-        var tenant: String
-        @Option(help: "What it may do, separated by commas: messages, jobs, admin.")
-        var scopes = "messages,jobs"
+        @OptionGroup var grant: Grant
         @Option(help: "How long it lives, such as 12h or 30d; at most 10 years (3650d).")
         var ttl = "30d"
 
         func run() async throws {
-            guard let tenant = TenantID(tenant) else {
-                throw ValidationError("'\(tenant)' cannot be a tenant; allowed are \(Identifier.rule).")
-            }
-            guard let lifetime = DurationText.parse(ttl), (.seconds(1) ... .seconds(315_360_000)).contains(lifetime)
-            else {
-                throw ValidationError("--ttl is '\(ttl)'; allowed is 1s to 3650d, such as 12h or 30d.")
-            }
-            let caller = Caller(tenant: tenant, scopes: try Set(scopes.split(separator: ",").map(scope)))
+            let (caller, lifetime) = (try grant.caller(), try TokensCommand.lifetime(ttl))
             let folder = try DataFolder(preparing: common.settings().data)
             let authority = TokenAuthority(master: try folder.masterKey(), clock: SystemClock())
             print(try authority.issue(for: caller, lifetime: lifetime).reveal())
         }
+    }
 
-        private func scope(_ word: Substring) throws -> Caller.Scope {
-            guard let scope = Caller.Scope(rawValue: String(word)) else {
-                let known = Caller.Scope.allCases.map(\.rawValue).joined(separator: ", ")
-                throw ValidationError("'\(word)' is no scope; allowed are \(known).")
+    struct CreateKey: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "create-key",
+            abstract: "Prints a new API key (sk-relay-…), and nothing else, on standard output.",
+            discussion: """
+                For programs that know API keys only, and for what is to live until it is revoked. The store keeps a hash of
+                it: it cannot be shown again.
+                """
+        )
+
+        @OptionGroup var common: CommonOptions
+        @OptionGroup var grant: Grant
+        @Option(help: "What to call it, for people.")
+        var name = ""
+        @Option(help: "How long it lives, such as 12h or 30d, at most 3650d; until it is revoked if not given.")
+        var ttl: String?
+
+        func run() async throws {
+            let (caller, lifetime) = (try grant.caller(), try ttl.map(TokensCommand.lifetime))
+            guard name.count <= APIKey.nameLimit else {
+                throw ValidationError("--name has \(name.count) characters; allowed are \(APIKey.nameLimit).")
             }
-            return scope
+            let settings = try common.settings()
+            let folder = try DataFolder(preparing: settings.data)
+            let authority = TokenAuthority(master: try folder.masterKey(), clock: SystemClock())
+            let (secret, key) = authority.makeAPIKey(for: caller, name: name, lifetime: lifetime)
+            try await folder.openStore(settings).addAPIKey(key)
+            print(secret.reveal())
         }
+    }
+
+    static func tenant(_ text: String) throws -> TenantID {
+        guard let tenant = TenantID(text) else {
+            throw ValidationError("'\(text)' cannot be a tenant; allowed are \(Identifier.rule).")
+        }
+        return tenant
+    }
+
+    private static func lifetime(_ text: String) throws -> Duration {
+        guard let lifetime = DurationText.parse(text), (.seconds(1) ... .seconds(315_360_000)).contains(lifetime) else {
+            throw ValidationError("--ttl is '\(text)'; allowed is 1s to 3650d, such as 12h or 30d.")
+        }
+        return lifetime
     }
 }

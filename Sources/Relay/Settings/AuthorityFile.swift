@@ -49,4 +49,10 @@ extension CurlTransport {
     ) throws(RelayError) {
         try self.init(authorities: settings.authorities(), observer: observer)
     }
+
+    /// One that fetches issuers' keys as the settings say.
+    convenience init(issuersOf settings: Settings) throws(RelayError) {
+        let file = try AuthorityFile(settings.tokenAuthorityFile, in: "tokens.ca_file")
+        try self.init(authorities: TrustedAuthorities(servers: file.path))
+    }
 }

@@ -38,6 +38,13 @@ struct Settings: Sendable {
     var shareRetries = true
     var retryGrace = Duration.seconds(2)
 
+    var tokenIssuers: [IssuerSettings] = []
+    /// How old a fetched JWK set may become.
+    var tokenKeyLifetime = Duration.seconds(600)
+    /// Empty: the system's authorities.
+    var tokenAuthorityFile = ""
+    var failedAttempts = 20
+
     var webhookAllowHTTP = false
     var webhookAllowNetworks: [String] = []
     var webhookTimeout = Duration.seconds(15)
@@ -92,6 +99,7 @@ struct Settings: Sendable {
     func check() throws(RelayError) {
         try UpstreamAddress.check(upstream)
         _ = try authorities()
+        try checkIssuers()
         _ = try ListenAddress(listen)
         _ = try WebhookRules(self)
         _ = try LogLevel.parse(logLevel)

@@ -23,6 +23,10 @@ struct SettingsFile {
                         settings.pacingLimits = try LimitList(file: self).limits(in: value)
                         continue
                     }
+                    if name == "tokens", member == "issuers" {
+                        settings.tokenIssuers = try IssuerList(file: self).issuers(in: value)
+                        continue
+                    }
                     guard let setting = Self.settings["\(name).\(member)"] else {
                         throw unknown("\(name).\(member)", at: value)
                     }
@@ -80,7 +84,7 @@ struct SettingsFile {
     }
 
     private func unknown(_ key: String, at node: Node) -> RelayError {
-        let known = Self.settings.keys.sorted() + ["egress", "pacing.limits"]
+        let known = Self.settings.keys.sorted() + ["egress", "pacing.limits", "tokens.issuers"]
         guard let nearest = Suggestion.nearest(to: key, in: known) else {
             return invalid("\(key) is unknown", at: node)
         }

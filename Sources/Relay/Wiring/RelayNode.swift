@@ -58,7 +58,7 @@ struct RelayNode {
     }
 
     func server(
-        at address: ListenAddress, keys: KeyDirectory, tokens: TokenAuthority, metrics: PrometheusRegistry,
+        at address: ListenAddress, keys: KeyDirectory, gate: Gatekeeping, metrics: PrometheusRegistry,
         onListening: @escaping @Sendable (Int) -> Void
     ) -> APIServer {
         var api = APIConfiguration()
@@ -75,12 +75,13 @@ struct RelayNode {
         api.writeTimeout = settings.syncWriteTimeout
         api.sharesRetries = settings.shareRetries
         api.retryGrace = settings.retryGrace
+        api.failedAttempts = settings.failedAttempts
         api.webhookAddress = rules.urls
         api.webhookEgress = rules.egress.map(\.id)
         api.rotationOverlap = settings.webhookRotationOverlap
         return APIServer(
-            configuration: api, store: store, gateway: gateway, keyring: keys, tokens: tokens,
-            webhookSecrets: secrets, wall: SystemClock(), clock: ContinuousClock(),
+            configuration: api, store: store, gateway: gateway, keyring: keys, tokens: gate.authority,
+            tokenDesk: gate.directory, webhookSecrets: secrets, wall: SystemClock(), clock: ContinuousClock(),
             metricsText: { metrics.renderText() }, logger: logger, onListening: onListening)
     }
 }

@@ -58,11 +58,12 @@ struct RelayProcess {
         var services: [any Service] = [keys] + (await upkeep(of: gateway, store: store, logger: logger))
         if duties.contains(.work) { services += node.workers() }
         if duties.contains(.api) {
-            let authority = TokenAuthority(master: master, clock: SystemClock())
+            let gate = try await Gatekeeping(settings, master: master, store: store, logger: logger)
+            services += gate.services
             let greeting = Greeting(settings: settings, hasKey: !keys.keys().isEmpty)
             services.append(
                 node.server(
-                    at: address, keys: keys, tokens: authority, metrics: metrics, onListening: greeting.show))
+                    at: address, keys: keys, gate: gate, metrics: metrics, onListening: greeting.show))
         } else {
             StandardOutput.line("relay worker draining \(settings.data)")
         }

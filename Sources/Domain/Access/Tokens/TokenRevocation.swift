@@ -1,0 +1,22 @@
+/// What an operator has taken back.
+package struct TokenRevocation: Hashable, Sendable {
+    package enum Subject: Hashable, Sendable {
+        /// One JWT, by its `jti`, whoever issued it.
+        case token(String)
+        /// Everything that was issued to a tenant before the revocation: JWTs and API keys.
+        case tenant(TenantID)
+    }
+
+    package let subject: Subject
+    package let since: Timestamp
+
+    package init(_ subject: Subject, since: Timestamp) {
+        self.subject = subject
+        self.since = since
+    }
+
+    /// Revocations that a store keeps at most.
+    package static let limit = 100_000
+    /// Bytes of a `jti` that can be revoked.
+    package static let tokenIDLimit = 256
+}

@@ -1,0 +1,81 @@
+package import Domain
+
+extension MemoryJobStore {
+    package func addAPIKey(_ key: APIKey) async throws(JobStoreError) {
+        try change { model throws(JobStoreError) in
+            let count = model.apiKeys.count
+            guard count < APIKey.limit else { throw .full(depth: count, limit: APIKey.limit) }
+            guard !model.apiKeys.contains(where: { $0.id == key.id || $0.prefix == key.prefix }) else {
+                throw .unavailable(detail: "an API key of the id \(key.id) or its prefix exists")
+            }
+            model.apiKeys.append(key)
+            model.noteTokens()
+        }
+    }
+
+    package func apiKeys(of tenant: TenantID?) async throws(JobStoreError) -> [APIKey] {
+        look { model in
+            model.apiKeys.filter { tenant == nil || $0.tenant == tenant }
+                .sorted { ($0.createdAt.microseconds, $0.id) < ($1.createdAt.microseconds, $1.id) }
+        }
+    }
+
+    package func revokeAPIKey(_ name: String, at now: Timestamp) async throws(JobStoreError) -> APIKey? {
+        try change { model in
+            guard let index = model.apiKeys.firstIndex(where: { $0.id == name || $0.prefix == name }) else {
+                return nil
+            }
+            let key = model.apiKeys[index]
+            guard key.revokedAt == nil else { return key }
+            model.apiKeys[index] = key.with(revokedAt: now, lastUsedAt: key.lastUsedAt)
+            model.noteTokens()
+            return model.apiKeys[index]
+        }
+    }
+
+    package func noteUses(_ uses: [String: Timestamp]) async throws(JobStoreError) {
+        try change { model in
+            for (index, key) in model.apiKeys.enumerated() {
+                guard let time = uses[key.id], key.lastUsedAt.map({ $0 < time }) ?? true else { continue }
+                model.apiKeys[index] = key.with(revokedAt: key.revokedAt, lastUsedAt: time)
+            }
+        }
+    }
+
+    package func revoke(_ revocation: TokenRevocation) async throws(JobStoreError) {
+        try change { model throws(JobStoreError) in
+            let (subject, others) = (revocation.subject, model.revocations.count { $0.key != revocation.subject })
+            guard others < TokenRevocation.limit else { throw .full(depth: others, limit: TokenRevocation.limit) }
+            model.revocations[subject] = max(revocation.since, model.revocations[subject] ?? revocation.since)
+            model.noteTokens()
+        }
+    }
+
+    package func revocations() async throws(JobStoreError) -> [TokenRevocation] {
+        look { model in
+            model.revocations.map { TokenRevocation($0.key, since: $0.value) }
+                .sorted { ($1.since.microseconds, $0.order) < ($0.since.microseconds, $1.order) }
+        }
+    }
+
+    package func tokenRevision() async throws(JobStoreError) -> Int {
+        look { $0.tokenRevision }
+    }
+}
+
+extension MemoryModel {
+    fileprivate mutating func noteTokens() {
+        tokenRevision += 1
+        topics.insert(.tokens)
+    }
+}
+
+extension TokenRevocation {
+    /// Among those of the same time.
+    fileprivate var order: String {
+        switch subject {
+        case .token(let id): "0" + id
+        case .tenant(let tenant): "1" + tenant.text
+        }
+    }
+}

@@ -1,0 +1,108 @@
+import ArgumentParser
+import Domain
+import Queue
+
+extension TokensCommand {
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Lists the API keys, never their secrets, and what has been revoked.")
+        @OptionGroup var common: CommonOptions
+        @Option(help: "Only this tenant's.")
+        var tenant: String?
+        @Option(help: "Only API keys that begin so, such as sk-relay-4fQ.")
+        var prefix = ""
+
+        func run() async throws {
+            let store = try common.openStore()
+            let wanted = try tenant.map(TokensCommand.tenant)
+            let keys = try await store.apiKeys(of: wanted).filter { $0.key(beginsWith: prefix) }
+            print(keys.isEmpty ? "No API keys. Make one: relay tokens create-key --tenant NAME" : table(keys).text)
+            let revocations = try await store.revocations()
+                .filter { wanted == nil || $0.subject == wanted.map(TokenRevocation.Subject.tenant) }
+            guard !revocations.isEmpty else { return }
+            var table = TextTable(["REVOKED", "SINCE"])
+            for revocation in revocations { table.add([revocation.words, revocation.since.rfc3339]) }
+            print("\n" + table.text)
+        }
+
+        private func table(_ keys: [APIKey]) -> TextTable {
+            let now = SystemClock().now()
+            var table = TextTable(["ID", "KEY", "TENANT", "SCOPES", "NAME", "CREATED", "STATE", "LAST USED"])
+            for key in keys {
+                table.add([
+                    key.id, key.prefix + "…", key.tenant.text, key.scopes.text, key.name, key.createdAt.rfc3339,
+                    key.state(at: now), key.lastUsedAt?.rfc3339 ?? "–",
+                ])
+            }
+            return table
+        }
+    }
+
+    struct Revoke: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Takes back an API key, one token, or everything that was issued to a tenant until now.",
+            discussion: """
+                In force within a second in every process of the data folder. What is issued to the tenant later holds.
+                """
+        )
+        @OptionGroup var common: CommonOptions
+        @Argument(help: "An API key's id (key_…) or beginning (sk-relay- and 8 characters).")
+        var key: String?
+        @Option(help: "The jti of a token, whoever issued it.")
+        var jti: String?
+        @Option(help: "A tenant's name.")
+        var tenant: String?
+
+        func validate() throws {
+            guard [key, jti, tenant].count(where: { $0 != nil }) == 1 else {
+                throw ValidationError("Name exactly one: an API key, --jti, or --tenant.")
+            }
+        }
+
+        func run() async throws {
+            let store = try common.openStore()
+            let now = SystemClock().now()
+            if let key { return try await revoke(key, in: store, at: now) }
+            let subject = try subject()
+            try await store.revoke(TokenRevocation(subject, since: now))
+            print("Revoked: \(TokenRevocation(subject, since: now).words).")
+        }
+
+        private func revoke(_ name: String, in store: SQLiteJobStore, at now: Timestamp) async throws {
+            guard let key = try await store.revokeAPIKey(name, at: now) else {
+                throw RelayError(
+                    .argumentInvalid, "There is no API key of that id or beginning.", remedy: "See relay tokens list.")
+            }
+            print("API key \(key.id) of \(key.tenant) is revoked.")
+        }
+
+        private func subject() throws -> TokenRevocation.Subject {
+            if let tenant { return .tenant(try TokensCommand.tenant(tenant)) }
+            guard let jti, (1...TokenRevocation.tokenIDLimit).contains(jti.utf8.count) else {
+                throw ValidationError("--jti must have 1 to \(TokenRevocation.tokenIDLimit) bytes.")
+            }
+            return .token(jti)
+        }
+    }
+}
+
+extension APIKey {
+    fileprivate func key(beginsWith text: String) -> Bool {
+        prefix.hasPrefix(text)
+    }
+
+    fileprivate func state(at now: Timestamp) -> String {
+        if let revokedAt { return "revoked \(revokedAt.rfc3339)" }
+        guard let expiresAt else { return "in use" }
+        return (expiresAt <= now ? "expired " : "until ") + expiresAt.rfc3339
+    }
+}
+
+extension TokenRevocation {
+    fileprivate var words: String {
+        switch subject {
+        case .token(let id): "the token with the jti \(id)"
+        case .tenant(let tenant): "everything issued to \(tenant) until then"
+        }
+    }
+}
