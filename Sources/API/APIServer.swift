@@ -16,20 +16,27 @@ package struct APIServer: Service {
 
     /// - Parameters:
     ///   - keyring: asked by `/readyz` whether any key is usable.
+    ///   - tenants: is kept in step with the store by the caller.
+    ///   - ledger: counts tenants' requests and calls under way.
+    ///   - holder: this process, in the ledger and the store.
     ///   - wall: for what is stored.
     ///   - clock: for waiting and measuring.
     ///   - metricsText: what `/metrics` answers, in Prometheus' text format.
     ///   - onListening: called once with the port that was bound.
     package init(
-        configuration: APIConfiguration, store: any JobStore & EgressStore, gateway: any UpstreamGateway,
+        configuration: APIConfiguration, store: any JobStore & EgressStore & TenantStore, gateway: any UpstreamGateway,
         keyring: any UpstreamKeyring, tokens: any TokenVerifier, webhookSecrets: any WebhookSecrets,
+        tenants: TenantDirectory, ledger: any PacingLedger, prices: PriceBook, holder: String,
         wall: any WallClock, clock: any Clock<Duration>, metricsText: @escaping @Sendable () -> String,
         logger: Logger, onListening: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         services = APIServices(
             configuration: configuration, store: store, egress: store, gateway: gateway, keyring: keyring,
             tokens: tokens,
-            webhookSecrets: webhookSecrets, wall: wall, clock: clock, metricsText: metricsText, logger: logger,
+            webhookSecrets: webhookSecrets,
+            tenants: TenantGate(
+                directory: tenants, store: store, ledger: ledger, prices: prices, wall: wall, holder: holder),
+            wall: wall, clock: clock, metricsText: metricsText, logger: logger,
             sharedCalls: configuration.sharesRetries
                 ? SharedCalls(grace: configuration.retryGrace, clock: clock) : nil)
         self.onListening = onListening
@@ -57,7 +64,8 @@ package struct APIServer: Service {
             MessagesRoutes(services: services).all + JobRoutes(services: services).all
                 + SubmissionRoute(services: services).all + BatchRoutes(services: services).all
                 + WebhookRoutes(services: services).all + HealthRoutes(services: services).all
-                + AdminRoutes(services: services).all,
+                + AdminRoutes(services: services).all + TenantRoutes(services: services).all
+                + UsageRoutes(services: services).all,
             others: OtherPaths(
                 forward: services.configuration.forwardsOtherPaths ? MessagesRoutes(services: services).other : nil))
     }

@@ -12,6 +12,7 @@ struct APIServices: Sendable {
     let keyring: any UpstreamKeyring
     let tokens: any TokenVerifier
     let webhookSecrets: any WebhookSecrets
+    let tenants: TenantGate
     let wall: any WallClock
     let clock: any Clock<Duration>
     let metricsText: @Sendable () -> String

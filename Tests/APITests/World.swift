@@ -17,6 +17,7 @@ struct World: Sendable {
     let store: MemoryJobStore
     let gateway: ScriptedGateway
     let clock: ManualClock
+    let tenants: TenantDirectory
     private let services: ServiceGroup
     private let server: APIServer
 
@@ -27,13 +28,15 @@ struct World: Sendable {
         let clock = ManualClock()
         let store = MemoryJobStore(maxDepth: maxDepth, clock: clock)
         let gateway = ScriptedGateway()
+        let tenants = TenantDirectory(store: store)
         var configuration = APIConfiguration()
         configuration.port = 0
         configure(&configuration)
         let (ports, listening) = AsyncStream<Int>.makeStream()
         let server = APIServer(
             configuration: configuration, store: store, gateway: gateway, keyring: gateway, tokens: FixedTokens(),
-            webhookSecrets: FixedSecrets(), wall: clock.wall, clock: clock, metricsText: { "up 1\n" },
+            webhookSecrets: FixedSecrets(), tenants: tenants, ledger: MemoryPacingLedger(),
+            prices: PriceBook(.sample), holder: "test", wall: clock.wall, clock: clock, metricsText: { "up 1\n" },
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             onListening: { listening.yield($0) })
         let services = ServiceGroup(
@@ -44,7 +47,7 @@ struct World: Sendable {
             for await port in ports {
                 try await test(
                     World(
-                        port: port, store: store, gateway: gateway, clock: clock, services: services, server: server))
+                        port: port, store: store, gateway: gateway, clock: clock, tenants: tenants, services: services, server: server))
                 break
             }
             group.cancelAll()

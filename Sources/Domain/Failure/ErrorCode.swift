@@ -26,6 +26,12 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case webhookRefused = "webhook_refused"
     case idempotencyConflict = "idempotency_conflict"
     case queueFull = "queue_full"
+    case tenantRateLimited = "tenant_rate_limited"
+    case tenantConcurrency = "tenant_concurrency"
+    case tenantQueueFull = "tenant_queue_full"
+    case modelNotAllowed = "model_not_allowed"
+    case budgetExhausted = "budget_exhausted"
+    case tenantUnknown = "tenant_unknown"
     case storeUnavailable = "store_unavailable"
     case storeBusy = "store_busy"
     case noUpstreamKey = "no_upstream_key"
@@ -53,11 +59,14 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
             .webhookRefused, .batchInvalid, .batchNotEnded:
             400
         case .tokenMissing, .tokenInvalid, .tokenExpired: 401
-        case .scopeMissing: 403
-        case .routeUnknown, .jobUnknown, .batchUnknown, .batchArchived, .webhookUnknown, .egressUnknown: 404
+        case .scopeMissing, .modelNotAllowed: 403
+        case .routeUnknown, .jobUnknown, .batchUnknown, .batchArchived, .webhookUnknown, .egressUnknown,
+            .tenantUnknown:
+            404
         case .methodNotAllowed: 405
         case .jobNotEnded, .jobAlreadyEnded, .jobNotReplayable, .idempotencyConflict, .canceled: 409
         case .bodyTooLarge, .bulkTooLarge: 413
+        case .tenantRateLimited, .tenantConcurrency, .tenantQueueFull, .budgetExhausted: 429
         case .internalFault, .configurationInvalid, .masterKeyUnusable, .sealedValueUnreadable, .argumentInvalid: 500
         case .relayUnreachable, .upstreamUnreachable, .retriesExhausted: 502
         case .queueFull, .storeUnavailable, .storeBusy, .noUpstreamKey, .noEgressPath, .pacingExhausted, .shuttingDown,
@@ -76,6 +85,7 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
         case 404: "not_found_error"
         case 409: "conflict_error"
         case 413: "request_too_large"
+        case 429: "rate_limit_error"
         case 504: "timeout_error"
         default: "api_error"
         }

@@ -94,7 +94,30 @@ extension SQLiteConnection {
             let are = try number("SELECT count(*) FROM deliveries WHERE state = \(state.code)")
             compare("\(state.rawValue) callbacks", try counter("deliveries." + state.rawValue), Int(are))
         }
+        for standing in try bookedPeriods() {
+            let are = try openReservations(of: standing.tenant, in: standing.period)
+            let what = "of \(standing.name) for the \(standing.period.words)"
+            compare("reserved tokens \(what)", standing.reserved.tokens, are.tokens)
+            compare("reserved micro-dollars \(what)", standing.reserved.money.microdollars, are.money.microdollars)
+        }
         return problems
+    }
+
+    private func bookedPeriods() throws -> [(tenant: Int64, name: String, period: BudgetPeriod, reserved: BudgetAmount)] {
+        try all(
+            """
+            SELECT b.tenant, t.name, b.kind, b.start, b.reserved_tokens, b.reserved_money
+            FROM budgets b JOIN tenants t ON t.number = b.tenant ORDER BY b.tenant, b.kind, b.start
+            """
+        ) { row in
+            guard let kind = BudgetPeriod.Kind(rawValue: row.int(2)) else {
+                throw DamagedValue(description: "damaged file: \(row.int(2)) is no kind of budget")
+            }
+            return (
+                row.int64(0), row.text(1), BudgetPeriod(kind, containing: row.time(3)),
+                BudgetAmount(tokens: row.int(4), money: Money(microdollars: row.int(5)))
+            )
+        }
     }
 
     private func classCounts() throws -> [(name: String, said: Int, are: Int)] {

@@ -162,6 +162,7 @@ extension WriteContext {
         guard let (tenant, state) = found else { return false }
         try connection.execute("DELETE FROM jobs WHERE row = ?", row)
         try connection.execute("DELETE FROM attempts WHERE job = ?", row)
+        try connection.execute("DELETE FROM reservations WHERE job = ?", row)
         let deliveries = try connection.all("DELETE FROM deliveries WHERE job = ? RETURNING state", row) { $0.int(0) }
         for state in DeliveryState.allCases {
             countDeliveries(state, by: -deliveries.count { $0 == state.code })
