@@ -47,7 +47,8 @@ struct World: Sendable {
             for await port in ports {
                 try await test(
                     World(
-                        port: port, store: store, gateway: gateway, clock: clock, tenants: tenants, services: services, server: server))
+                        port: port, store: store, gateway: gateway, clock: clock, tenants: tenants, services: services,
+                        server: server))
                 break
             }
             group.cancelAll()

@@ -54,7 +54,8 @@ struct TenantCallTests {
                     model: model, usage: TokenUsage(input: 1, output: 2, cacheCreation: 3, cacheRead: 4),
                     cost: Money(microdollars: 5), isPriced: model == "m1")
                 let key = UsageKey(
-                    tenant: .sample(tenant), at: world.now.advanced(by: .seconds(86_400 * days)), key: key, model: model)
+                    tenant: .sample(tenant), at: world.now.advanced(by: .seconds(86_400 * days)), key: key, model: model
+                )
                 try await world.store.addUsage([key: UsageCounts(bill, isError: days == 1, isMaybeBilled: false)])
             }
             let all = try await world.store.usage(UsageQuery())
@@ -99,7 +100,8 @@ struct TenantCallTests {
             #expect(row.tenant == .sample() && row.key == "k1" && row.model == "claude-test")
             #expect(row.day == world.now.startOfDay)
             let counts = row.counts
-            #expect(counts.requests == 2 && counts.errors == 1 && counts.maybeBilled == 1 && counts.cost.microdollars == 9)
+            #expect(
+                counts.requests == 2 && counts.errors == 1 && counts.maybeBilled == 1 && counts.cost.microdollars == 9)
         }
     }
 }

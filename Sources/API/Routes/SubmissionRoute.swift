@@ -67,7 +67,8 @@ struct SubmissionRoute: Sendable {
                 remedy: "Leave it out, or submit the jobs one by one.")
         }
         var intake = BulkIntake(draft: draft, store: services.store, wall: services.wall)
-        try await read(call.body, limit: draft.limits.bodyLimit(within: services.configuration.bodyLimit), into: &intake)
+        try await read(
+            call.body, limit: draft.limits.bodyLimit(within: services.configuration.bodyLimit), into: &intake)
         let body = await intake.finish()
         guard intake.accepted + intake.refused > 0 else {
             throw RelayError(

@@ -28,7 +28,9 @@ package enum TenantLimitField: String, Hashable, Sendable, CaseIterable {
     package func set(_ text: String?, in limits: inout TenantLimits) -> Bool {
         switch self {
         case .requestsPerSecond:
-            Self.put(text, in: &limits.requestsPerSecond) { Double($0).flatMap { TenantLimits.rates.contains($0) ? $0 : nil } }
+            Self.put(text, in: &limits.requestsPerSecond) {
+                Double($0).flatMap { TenantLimits.rates.contains($0) ? $0 : nil }
+            }
         case .concurrency: Self.put(text, in: &limits.concurrency, Self.count)
         case .queuedJobs: Self.put(text, in: &limits.queuedJobs, Self.count)
         case .bodyBytes: Self.put(text, in: &limits.bodyBytes, Self.count)

@@ -22,11 +22,14 @@ package struct BudgetBook: Hashable, Sendable {
         self.entries = entries
     }
 
+    /// Where `period` stands.
     package subscript(period: BudgetPeriod) -> Entry { entries[period] ?? Entry() }
 
     /// Sets `amount` aside, if the limits have room for it.
     /// - Returns: why not; nil if it is reserved.
-    package mutating func reserve(_ amount: BudgetAmount, under limits: BudgetLimits, at now: Timestamp) -> BudgetRefusal? {
+    package mutating func reserve(_ amount: BudgetAmount, under limits: BudgetLimits, at now: Timestamp)
+        -> BudgetRefusal?
+    {
         let periods = BudgetPeriod.all(containing: now)
         for period in periods {
             if let refusal = refusal(of: amount, in: period, under: limits) { return refusal }
@@ -50,12 +53,15 @@ package struct BudgetBook: Hashable, Sendable {
         }
     }
 
-    private func refusal(of amount: BudgetAmount, in period: BudgetPeriod, under limits: BudgetLimits) -> BudgetRefusal? {
+    private func refusal(of amount: BudgetAmount, in period: BudgetPeriod, under limits: BudgetLimits) -> BudgetRefusal?
+    {
         let entry = self[period]
         if let limit = limits.money(per: period.kind), entry.spent.money + entry.reserved.money + amount.money > limit {
             return BudgetRefusal(period: period, measure: .money, limits: limits, entry: entry, amount: amount)
         }
-        if let limit = limits.tokens(per: period.kind), entry.spent.tokens + entry.reserved.tokens + amount.tokens > limit {
+        if let limit = limits.tokens(per: period.kind),
+            entry.spent.tokens + entry.reserved.tokens + amount.tokens > limit
+        {
             return BudgetRefusal(period: period, measure: .tokens, limits: limits, entry: entry, amount: amount)
         }
         return nil

@@ -28,7 +28,8 @@ package struct PriceList: Hashable, Sendable {
     /// What an answer of `model` has cost.
     package func bill(_ usage: TokenUsage?, of model: String) -> Bill {
         let price = price(of: model)
-        return Bill(model: model, usage: usage, cost: usage.map((price ?? dearest).cost) ?? .zero, isPriced: price != nil)
+        return Bill(
+            model: model, usage: usage, cost: usage.map((price ?? dearest).cost) ?? .zero, isPriced: price != nil)
     }
 
     /// What a call may cost at most: its input as ``inputTokens(of:)`` counts it, and as much output as it allows.
@@ -70,7 +71,8 @@ package struct ModelPrice: Hashable, Sendable {
     package static let limit = Money(microdollars: 1_000_000_000)
     /// Tokens of one call and kind; what is above counts as this.
     static let tokenLimit = 1_000_000_000
-    static let free = ModelPrice(input: .zero, output: .zero, cacheWrite: .zero, cacheWriteHour: .zero, cacheRead: .zero)
+    static let free = ModelPrice(
+        input: .zero, output: .zero, cacheWrite: .zero, cacheWriteHour: .zero, cacheRead: .zero)
 
     package let input: Money
     package let output: Money

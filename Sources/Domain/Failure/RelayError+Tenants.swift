@@ -7,6 +7,7 @@ extension RelayError {
             retryAfter: delay)
     }
 
+    /// As many calls as `limit` allows are under way.
     package static func tenantConcurrency(_ limit: Int) -> RelayError {
         RelayError(
             .tenantConcurrency, "The tenant has \(limit) synchronous calls under way; that is its limit.",

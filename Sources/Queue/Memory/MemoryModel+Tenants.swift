@@ -45,7 +45,9 @@ extension MemoryModel {
 
     private mutating func openBook(of tenant: TenantID, at now: Timestamp) {
         for period in BudgetPeriod.all(containing: now) {
-            let used = tenancy.usage.filter { $0.key.tenant == tenant && (period.start..<period.end).contains($0.key.day) }
+            let used = tenancy.usage.filter {
+                $0.key.tenant == tenant && (period.start..<period.end).contains($0.key.day)
+            }
             let spent = used.values.reduce(UsageCounts(), +)
             tenancy.books[tenant, default: BudgetBook()].entries[period] = BudgetBook.Entry(
                 reserved: openReservations(of: tenant, in: period),
@@ -65,7 +67,9 @@ extension MemoryModel {
     }
 
     func budget(of tenant: TenantID, at now: Timestamp) -> BudgetBook {
-        guard tenancy.limits[tenant]?.budget.isNone == false, let book = tenancy.books[tenant] else { return BudgetBook() }
+        guard tenancy.limits[tenant]?.budget.isNone == false, let book = tenancy.books[tenant] else {
+            return BudgetBook()
+        }
         let periods = BudgetPeriod.all(containing: now)
         return BudgetBook(entries: Dictionary(uniqueKeysWithValues: periods.map { ($0, book[$0]) }))
     }
@@ -130,7 +134,8 @@ extension MemoryModel {
     mutating func reserveCall(_ call: NewCall, at now: Timestamp) -> AdmissionRefusal? {
         let limits = tenancy.limits[call.tenant]?.budget ?? .none
         guard !limits.isNone else { return nil }
-        if let refusal = tenancy.books[call.tenant, default: BudgetBook()].reserve(call.demand, under: limits, at: now) {
+        if let refusal = tenancy.books[call.tenant, default: BudgetBook()].reserve(call.demand, under: limits, at: now)
+        {
             return .budget(refusal)
         }
         tenancy.calls[call.id] = HeldCall(
@@ -145,7 +150,9 @@ extension MemoryModel {
     }
 
     mutating func renewCalls(of holder: String, until end: Timestamp) {
-        for id in tenancy.calls.keys where tenancy.calls[id]?.call.holder == holder { tenancy.calls[id]?.expiresAt = end }
+        for id in tenancy.calls.keys where tenancy.calls[id]?.call.holder == holder {
+            tenancy.calls[id]?.expiresAt = end
+        }
     }
 
     mutating func reapCalls(limit: Int, at now: Timestamp) -> Int {

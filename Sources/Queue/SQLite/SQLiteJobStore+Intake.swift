@@ -136,7 +136,8 @@ extension WriteContext {
     /// What was reserved for the job when it came in; nothing if its tenant had no budget then.
     private func demand(of job: Int64) throws -> BudgetAmount {
         try connection.first(
-            "SELECT made_at, tokens, money FROM reservations WHERE job = ? LIMIT 1", job, read: Reservation.init(stored:)
+            "SELECT made_at, tokens, money FROM reservations WHERE job = ? LIMIT 1", job,
+            read: Reservation.init(stored:)
         )?.amount ?? .nothing
     }
 

@@ -31,7 +31,8 @@ extension SQLiteJobStore: TenantStore {
     package func budget(of tenant: TenantID, at now: Timestamp) async throws(JobStoreError) -> BudgetBook {
         try await read { connection in
             let number = try connection.first(
-                "SELECT number FROM tenants WHERE name = ? LIMIT 1", tenant.text) { $0.int64(0) }
+                "SELECT number FROM tenants WHERE name = ? LIMIT 1", tenant.text
+            ) { $0.int64(0) }
             guard let number, try !(connection.storedLimits(of: number)?.limits.budget.isNone ?? true) else {
                 return BudgetBook()
             }

@@ -38,7 +38,8 @@ extension WriteContext {
     /// When the batch was let in under a budget; nil if it was not.
     func reservationTime(of batch: StoredBatch) throws -> Timestamp? {
         try connection.first(
-            "SELECT made_at FROM batch_reservations WHERE batch = ? LIMIT 1", batch.number) { $0.time(0) }
+            "SELECT made_at FROM batch_reservations WHERE batch = ? LIMIT 1", batch.number
+        ) { $0.time(0) }
     }
 
     /// The request that was staged as `row` is `job` from now on.

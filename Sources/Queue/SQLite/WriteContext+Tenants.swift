@@ -147,7 +147,8 @@ extension WriteContext {
     private func write(_ counts: UsageCounts, at place: UsagePlace) throws {
         guard try !add(counts, at: place) else { return }
         let places = try connection.first(
-            "SELECT count(*) FROM usage WHERE tenant = ? AND day = ?", place.tenant, place.key.day) { $0.int(0) }
+            "SELECT count(*) FROM usage WHERE tenant = ? AND day = ?", place.tenant, place.key.day
+        ) { $0.int(0) }
         let isFull = (places ?? 0) >= UsageKey.placesPerDay
         let key = isFull ? place.key.ofOtherModel : place.key
         if isFull, try add(counts, at: UsagePlace(tenant: place.tenant, key: key)) { return }

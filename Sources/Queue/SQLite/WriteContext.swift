@@ -69,7 +69,8 @@ final class WriteContext {
     func queuedJobs(of tenant: Int64) throws -> Int {
         let change = tenants[tenant]
         let stored = try connection.first(
-            "SELECT queued + staged FROM tenants WHERE number = ? LIMIT 1", tenant) { $0.int(0) }
+            "SELECT queued + staged FROM tenants WHERE number = ? LIMIT 1", tenant
+        ) { $0.int(0) }
         return (stored ?? 0) + (change?.counts[.queued] ?? 0) + (change?.staged ?? 0)
     }
 

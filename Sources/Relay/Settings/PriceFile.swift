@@ -35,7 +35,8 @@ struct PriceFile {
         var words: [String: String] = [:]
         for (name, value) in try file.pairs(of: node, within: "models") {
             guard Self.fields.contains(name), let text = value.scalar?.string else {
-                throw file.invalid("models.\(name) is unknown; allowed are \(Self.fields.joined(separator: ", "))", at: value)
+                throw file.invalid(
+                    "models.\(name) is unknown; allowed are \(Self.fields.joined(separator: ", "))", at: value)
             }
             words[name] = text
         }
