@@ -10,12 +10,14 @@ struct PriceListTests {
                 cacheWrite: Money(microdollars: input * 5 / 4), cacheWriteHour: Money(microdollars: input * 2),
                 cacheRead: Money(microdollars: input / 10))
         }
-        return try #require(
-            PriceList([
-                PriceRule(try #require(ModelPattern("claude-a-1")), price(9_000_000, 9_000_000)),
-                PriceRule(try #require(ModelPattern("claude-a*")), price(3_000_000, 15_000_000)),
-                PriceRule(try #require(ModelPattern("claude-b*")), price(5_000_000, 10_000_000)),
-            ]))
+        func rule(_ pattern: String, _ price: ModelPrice) throws -> PriceRule {
+            PriceRule(try #require(ModelPattern(pattern)), price)
+        }
+        let rules = [
+            try rule("claude-a-1", price(9_000_000, 9_000_000)), try rule("claude-a*", price(3_000_000, 15_000_000)),
+            try rule("claude-b*", price(5_000_000, 10_000_000)),
+        ]
+        return try #require(PriceList(rules))
     }
 
     @Test func `the first entry that matches counts, and costs are rounded up`() throws {
