@@ -79,7 +79,10 @@ enum StoreBenchmark {
                 lease: claim.lease, outcome: .ended(.succeeded, result),
                 attempt: AttemptRecord(
                     attempt: claim.lease.attempt, key: "k", egress: "direct", startedAt: now, endedAt: now, status: 200,
-                    requestID: "req", verdict: "success", maybeBilled: false)))
+                    requestID: "req", verdict: "success", maybeBilled: false),
+                bill: Bill(
+                    model: claim.model, usage: TokenUsage(input: 100, output: 100), cost: Money(microdollars: 1800),
+                    isPriced: true)))
     }
 
     private static func now() -> Timestamp {

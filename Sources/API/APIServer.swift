@@ -17,23 +17,27 @@ package struct APIServer: Service {
     /// - Parameters:
     ///   - tokens: asked who sends a request; `tokenDesk` makes and revokes credentials for operators.
     ///   - keyring: asked by `/readyz` whether any key is usable.
+    ///   - tenants: is kept in step with the store by the caller.
+    ///   - ledger: counts tenants' requests and calls under way.
+    ///   - holder: this process, in the ledger and the store.
     ///   - wall: for what is stored.
     ///   - clock: for waiting and measuring.
     ///   - metricsText: what `/metrics` answers, in Prometheus' text format.
     ///   - onListening: called once with the port that was bound.
     package init(
-        configuration: APIConfiguration, store: any JobStore & EgressStore & TokenStore,
-        gateway: any UpstreamGateway,
+        configuration: APIConfiguration, store: any RelayStore, gateway: any UpstreamGateway,
         keyring: any UpstreamKeyring, tokens: any TokenVerifier, tokenDesk: any TokenDesk,
-        webhookSecrets: any WebhookSecrets, wall: any WallClock, clock: any Clock<Duration>,
-        metricsText: @escaping @Sendable () -> String,
+        webhookSecrets: any WebhookSecrets, tenants: TenantDirectory, ledger: any PacingLedger, prices: PriceBook,
+        holder: String, wall: any WallClock, clock: any Clock<Duration>, metricsText: @escaping @Sendable () -> String,
         logger: Logger, onListening: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         services = APIServices(
             configuration: configuration, store: store, egress: store, gateway: gateway, keyring: keyring,
             tokens: tokens, failures: FailedAttempts(limit: configuration.failedAttempts, clock: clock),
-            tokenStore: store, tokenDesk: tokenDesk, webhookSecrets: webhookSecrets, wall: wall, clock: clock,
-            metricsText: metricsText, logger: logger,
+            tokenStore: store, tokenDesk: tokenDesk, webhookSecrets: webhookSecrets,
+            tenants: TenantGate(
+                directory: tenants, store: store, ledger: ledger, prices: prices, wall: wall, holder: holder),
+            wall: wall, clock: clock, metricsText: metricsText, logger: logger,
             sharedCalls: configuration.sharesRetries
                 ? SharedCalls(grace: configuration.retryGrace, clock: clock) : nil)
         self.onListening = onListening
@@ -64,7 +68,8 @@ package struct APIServer: Service {
                 + SubmissionRoute(services: services).all + BatchRoutes(services: services).all
                 + WebhookRoutes(services: services).all + DeliveryRoutes(services: services).all
                 + HealthRoutes(services: services).all
-                + AdminRoutes(services: services).all + TokenRoutes(services: services).all,
+                + AdminRoutes(services: services).all + TokenRoutes(services: services).all
+                + TenantRoutes(services: services).all + UsageRoutes(services: services).all,
             others: OtherPaths(
                 forward: services.configuration.forwardsOtherPaths ? MessagesRoutes(services: services).other : nil))
     }

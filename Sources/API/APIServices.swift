@@ -15,6 +15,7 @@ struct APIServices: Sendable {
     let tokenStore: any TokenStore
     let tokenDesk: any TokenDesk
     let webhookSecrets: any WebhookSecrets
+    let tenants: TenantGate
     let wall: any WallClock
     let clock: any Clock<Duration>
     let metricsText: @Sendable () -> String

@@ -10,10 +10,15 @@ enum ErrorResponse {
         var headers: HTTPFields = [
             .contentType: "application/json", .requestID: requestID, .relayError: error.code.rawValue,
         ]
+        addAdvice(of: error, to: &headers)
+        return headers
+    }
+
+    /// When to try again, and whether a client's library should.
+    static func addAdvice(of error: RelayError, to headers: inout HTTPFields) {
         if let delay = error.retryAfter { headers[.retryAfter] = String(seconds(delay)) }
         let isLong = error.retryAfter.map { $0 > longestClientWait } ?? false
         if error.isFinal || isLong { headers[.shouldRetry] = "false" }
-        return headers
     }
 
     static func body(of error: RelayError, requestID: String) -> [UInt8] {

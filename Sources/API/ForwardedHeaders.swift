@@ -16,13 +16,13 @@ enum ForwardedHeaders {
     ]
 
     /// What the upstream gets of the client's headers.
-    /// - Parameter isStream: events must stay readable, so no compressed answer is asked for.
-    static func toUpstream(_ headers: HTTPFields, isStream: Bool) -> [HeaderField] {
+    /// - Parameter isRead: the answer's events or usage must be readable, so no compressed one is asked for.
+    static func toUpstream(_ headers: HTTPFields, isRead: Bool) -> [HeaderField] {
         let named = connectionNames(headers[values: .connection])
         return headers.compactMap { field in
             let name = field.name.canonicalName
             guard !hopByHop.contains(name), !ofClient.contains(name), !named.contains(name),
-                !name.hasPrefix("x-relay-"), !(isStream && name == "accept-encoding")
+                !name.hasPrefix("x-relay-"), !(isRead && name == "accept-encoding")
             else { return nil }
             return HeaderField(field.name.rawName, field.value)
         }

@@ -60,6 +60,8 @@ package enum BatchOpening: Hashable, Sendable {
     case existing(BatchRecord)
     /// The idempotency key was used for another batch. The new one is given up.
     case idempotencyConflict(BatchID)
+    /// The tenant's limits have no room for it. The batch is given up.
+    case refused(AdmissionRefusal)
     case gone
 }
 

@@ -156,6 +156,8 @@ package enum SubmitOutcome: Hashable, Sendable {
     case idempotencyConflict(JobID)
     /// The job names a webhook endpoint that its tenant does not have; nothing was stored.
     case unknownEndpoint(String)
+    /// The tenant's limits have no room for it; nothing was stored.
+    case refused(AdmissionRefusal)
 }
 
 /// What a worker learns when it renews a lease.

@@ -20,4 +20,6 @@ package enum ReplayOutcome: Hashable, Sendable {
     /// It has not ended, or has succeeded.
     case refused(JobState)
     case unknown
+    /// Its tenant's limits have no room for it.
+    case overLimit(AdmissionRefusal)
 }

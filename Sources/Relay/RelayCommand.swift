@@ -18,7 +18,7 @@ struct RelayCommand: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, APICommand.self, WorkerCommand.self,
             KeysCommand.self, EgressCommand.self, TokensCommand.self, WebhooksCommand.self,
-            JobsCommand.self, BatchCommand.self, QueueCommand.self, TenantsCommand.self,
+            JobsCommand.self, BatchCommand.self, QueueCommand.self, TenantsCommand.self, UsageCommand.self,
             StatusCommand.self, DoctorCommand.self, BackupCommand.self, ConfigCommand.self,
         ]
     )

@@ -12,7 +12,8 @@ struct AttemptRunner: Sendable {
     let registry: AttemptRegistry
 
     func run(_ claim: Claim, with permit: Permit) async {
-        let decision = SettlementDecision(claim: claim, policy: services.configuration.retry)
+        let decision = SettlementDecision(
+            claim: claim, policy: services.configuration.retry, prices: services.prices.list)
         if let deadline = claim.deadline, deadline <= max(permit.start, services.wall.now()) {
             await services.gateway.giveBack([permit])
             let expired = Settlement.Outcome.ended(.expired, JobResult(.jobDeadlinePassed))

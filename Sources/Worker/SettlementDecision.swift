@@ -5,6 +5,7 @@ import Upstream
 struct SettlementDecision {
     let claim: Claim
     let policy: RetryPolicy
+    let prices: PriceList
 
     /// - Parameters:
     ///   - earlierRefusals: attempts before this one that were refused for want of permission.
@@ -18,7 +19,16 @@ struct SettlementDecision {
         let decision = policy.decide(
             after: exchange.verdict, attempt: claim.lease.attempt, charged: charged,
             refusals: earlierRefusals + 1, elapsed: elapsed, using: &random)
-        return Settlement(lease: claim.lease, outcome: outcome(decision, exchange, now), attempt: record(exchange))
+        return Settlement(
+            lease: claim.lease, outcome: outcome(decision, exchange, now), attempt: record(exchange),
+            bill: bill(exchange))
+    }
+
+    /// nil if nothing was sent.
+    private func bill(_ exchange: Exchange?) -> Bill? {
+        guard let exchange else { return nil }
+        if case .deferred = exchange.verdict { return nil }
+        return prices.bill(exchange.usage, of: claim.model)
     }
 
     private func outcome(_ decision: RetryPolicy.Decision, _ exchange: Exchange, _ now: Timestamp)
@@ -50,7 +60,7 @@ struct SettlementDecision {
             attempt: AttemptRecord(
                 attempt: claim.lease.attempt, key: exchange?.key, egress: exchange?.egress,
                 startedAt: exchange?.startedAt ?? now, endedAt: now, status: nil, requestID: nil, verdict: verdict,
-                maybeBilled: exchange?.verdict.isMaybeBilled ?? false))
+                maybeBilled: exchange?.verdict.isMaybeBilled ?? false), bill: bill(exchange))
     }
 
     private func record(_ exchange: Exchange) -> AttemptRecord {

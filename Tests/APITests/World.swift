@@ -18,6 +18,7 @@ struct World: Sendable {
     let gateway: ScriptedGateway
     let clock: ManualClock
     let desk: CountingDesk
+    let tenants: TenantDirectory
     private let services: ServiceGroup
     private let server: APIServer
 
@@ -29,13 +30,15 @@ struct World: Sendable {
         let store = MemoryJobStore(maxDepth: maxDepth, clock: clock)
         let gateway = ScriptedGateway()
         let desk = CountingDesk()
+        let tenants = TenantDirectory(store: store)
         var configuration = APIConfiguration()
         configuration.port = 0
         configure(&configuration)
         let (ports, listening) = AsyncStream<Int>.makeStream()
         let server = APIServer(
             configuration: configuration, store: store, gateway: gateway, keyring: gateway, tokens: FixedTokens(),
-            tokenDesk: desk, webhookSecrets: FixedSecrets(), wall: clock.wall, clock: clock, metricsText: { "up 1\n" },
+            tokenDesk: desk, webhookSecrets: FixedSecrets(), tenants: tenants, ledger: MemoryPacingLedger(),
+            prices: PriceBook(.sample), holder: "test", wall: clock.wall, clock: clock, metricsText: { "up 1\n" },
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             onListening: { listening.yield($0) })
         let services = ServiceGroup(
@@ -46,7 +49,8 @@ struct World: Sendable {
             for await port in ports {
                 try await test(
                     World(
-                        port: port, store: store, gateway: gateway, clock: clock, desk: desk, services: services,
+                        port: port, store: store, gateway: gateway, clock: clock, desk: desk, tenants: tenants,
+                        services: services,
                         server: server))
                 break
             }

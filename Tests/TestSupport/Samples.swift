@@ -50,3 +50,14 @@ extension AttemptRecord {
             status: verdict == "success" ? 200 : nil, requestID: "req_sample", verdict: verdict, maybeBilled: false)
     }
 }
+
+extension PriceList {
+    /// `claude-test…` at $1 and $10 for a million tokens; nothing else.
+    package static let sample: PriceList = {
+        let price = ModelPrice(
+            input: Money(microdollars: 1_000_000), output: Money(microdollars: 10_000_000),
+            cacheWrite: Money(microdollars: 1_250_000), cacheWriteHour: Money(microdollars: 2_000_000),
+            cacheRead: Money(microdollars: 100_000))
+        return ModelPattern("claude-test*").flatMap { PriceList([PriceRule($0, price)]) } ?? .free
+    }()
+}

@@ -27,7 +27,8 @@ struct WorkerWorld {
         configuration.concurrency = concurrency
         configuration.retry = retry
         services = WorkerServices(
-            configuration: configuration, store: store, gateway: gateway, clock: clock, wall: clock.wall,
+            configuration: configuration, store: store, gateway: gateway, prices: PriceBook(.sample), clock: clock,
+            wall: clock.wall,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, random: SeededGenerator(seed: 2))
     }
 
@@ -36,7 +37,8 @@ struct WorkerWorld {
         var configuration = services.configuration
         change(&configuration)
         services = WorkerServices(
-            configuration: configuration, store: store, gateway: gateway, clock: clock, wall: clock.wall,
+            configuration: configuration, store: store, gateway: gateway, prices: PriceBook(.sample), clock: clock,
+            wall: clock.wall,
             logger: services.logger, random: SeededGenerator(seed: 2))
     }
 

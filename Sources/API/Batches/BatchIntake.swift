@@ -10,6 +10,8 @@ struct BatchIntake {
     private static let sliceBytes = 4 * 1024 * 1024
 
     let batch: NewBatch
+    let limits: TenantLimits
+    let prices: PriceList
     let store: any JobStore
     let wall: any WallClock
     let clock: any Clock<Duration>
@@ -23,9 +25,12 @@ struct BatchIntake {
 
     /// - Parameter isFingerprinted: whether ``fingerprint`` is wanted.
     init(
-        _ batch: NewBatch, isFingerprinted: Bool, store: any JobStore, wall: any WallClock, clock: any Clock<Duration>
+        _ batch: NewBatch, limits: TenantLimits, prices: PriceList, isFingerprinted: Bool, store: any JobStore,
+        wall: any WallClock, clock: any Clock<Duration>
     ) {
         self.batch = batch
+        self.limits = limits
+        self.prices = prices
         self.isFingerprinted = isFingerprinted
         self.store = store
         self.wall = wall
@@ -33,7 +38,8 @@ struct BatchIntake {
     }
 
     /// Takes one request, `{"custom_id": …, "params": …}`.
-    /// - Throws: what makes the whole batch refused: a bad name, an unknown field; bad `params` are a result, not this.
+    /// - Throws: what makes the whole batch refused: a bad name, an unknown field, a model that the tenant may not call; bad
+    ///   `params` are a result, not this.
     mutating func add(_ element: [UInt8]) async throws(RelayError) {
         count += 1
         guard count <= Self.requestLimit else {
@@ -66,6 +72,7 @@ struct BatchIntake {
             throw RelayError(
                 .idempotencyConflict, "The Idempotency-Key was used for another batch, which is \(first).",
                 remedy: "Use a new key for a new batch.")
+        case .refused(let refusal): throw RelayError(refusal, at: now)
         case .gone: throw Self.gone
         }
     }
@@ -126,20 +133,27 @@ struct BatchIntake {
         let name = try fields.require("custom_id", CustomID.rule) { fields.string($0).flatMap { CustomID($0) } }
         let params = try fields.require("params", "an object, the body for POST /v1/messages") { $0 }
         var random = PooledRandom()
-        let (model, refusal) = judge(params, in: element)
+        let (model, maxTokens, refusal) = judge(params, in: element)
+        if refusal == nil { try limits.check(model) }
+        let body = fields.bytes(params)
         return BatchItem(
-            customID: name, job: .make(at: batch.createdAt, using: &random), body: fields.bytes(params), model: model,
-            refusal: refusal.map { ErrorEnvelope.render($0, requestID: nil) })
+            customID: name, job: .make(at: batch.createdAt, using: &random), body: body, model: model,
+            refusal: refusal.map { ErrorEnvelope.render($0, requestID: nil) },
+            demand: limits.demand(of: model, body, maxTokens: maxTokens, at: prices))
     }
 
     /// Of `params` only what the relay cannot send is judged; the rest is the upstream's to say, in the request's result.
-    private func judge(_ params: JSONMember, in element: [UInt8]) -> (model: String, refusal: RelayError?) {
+    private func judge(
+        _ params: JSONMember, in element: [UInt8]
+    ) -> (model: String, maxTokens: Int?, refusal: RelayError?) {
         guard let fields = try? JSONFields(element, in: params.value, path: "params.") else {
-            return ("", Self.refused("The field params is not an object."))
+            return ("", nil, Self.refused("The field params is not an object."))
         }
         let model = fields.member("model").flatMap(fields.string) ?? ""
         let isStream = fields.member("stream").flatMap(fields.boolean) ?? false
-        return (model, isStream ? Self.refused("The field params.stream is true; allowed in a batch is false.") : nil)
+        let maxTokens = fields.member("max_tokens").flatMap(fields.positiveInteger)
+        let refusal = isStream ? Self.refused("The field params.stream is true; allowed in a batch is false.") : nil
+        return (model, maxTokens, refusal)
     }
 
     private static func refused(_ message: String) -> RelayError {

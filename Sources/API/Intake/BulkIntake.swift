@@ -42,8 +42,8 @@ struct BulkIntake {
     private var flight: Flight?
     private(set) var accepted = 0
     private(set) var refused = 0
-    /// The first failure of the store, if there was one.
-    private(set) var storeFailure: RelayError?
+    /// The first refusal that is not the fault of its line (a failure of the store, a limit of the tenant), if there was one.
+    private(set) var failure: RelayError?
 
     init(draft: JobDraft, store: any JobStore, wall: any WallClock) {
         self.draft = draft
@@ -113,16 +113,18 @@ struct BulkIntake {
     }
 
     private mutating func answer(_ result: Result<SubmitOutcome, JobStoreError>, line: Int) {
-        switch result.map(SubmitAnswer.init) {
+        switch result.map({ SubmitAnswer($0, at: wall.now()) }) {
         case .success(.accepted(let id)), .success(.existing(let id)):
             accepted += 1
             answers += Array(#"{"line":\#(line),"id":"\#(id.text)","status":"queued"}"#.utf8)
             answers.append(UInt8(ascii: "\n"))
-        case .success(.refused(let error)): answerRefusal(error, line: line)
+        case .success(.refused(let error)):
+            if error.code.status == 429 { failure = failure ?? error }
+            answerRefusal(error, line: line)
         case .failure(let error):
-            let failure = RelayError(error)
-            storeFailure = storeFailure ?? failure
-            answerRefusal(failure, line: line)
+            let refusal = RelayError(error)
+            failure = failure ?? refusal
+            answerRefusal(refusal, line: line)
         }
     }
 
@@ -146,8 +148,9 @@ enum SubmitAnswer {
     case existing(JobID)
     case refused(RelayError)
 
-    init(_ outcome: SubmitOutcome) {
+    init(_ outcome: SubmitOutcome, at now: Timestamp) {
         switch outcome {
+        case .refused(let refusal): self = .refused(RelayError(refusal, at: now))
         case .accepted(let id): self = .accepted(id)
         case .existing(let id): self = .existing(id)
         case .idempotencyConflict(let id):

@@ -10,8 +10,10 @@ struct JobDraft: Sendable {
     /// Sent with the request when its turn comes.
     let headers: [HeaderField]
     let address: WebhookAddress
+    let limits: TenantLimits
+    let prices: PriceList
 
-    /// - Throws: `body_not_json`, `field_missing`, `field_invalid` or `webhook_refused`.
+    /// - Throws: `body_not_json`, `field_missing`, `field_invalid`, `model_not_allowed` or `webhook_refused`.
     func job(
         _ document: [UInt8], at now: Timestamp, idempotency: IdempotencyKey? = nil
     ) throws(RelayError) -> NewJob {
@@ -22,13 +24,16 @@ struct JobDraft: Sendable {
         }
         let message = try MessagesRequest(document, in: request, path: "request.")
         guard !message.isStream else { throw Self.streamRefused }
+        try limits.check(message.model)
         var random = PooledRandom()
         let runAt = try fields.optional("run_at", Self.timeRule) { time(fields.string($0)) } ?? now
+        let body = Array(document[request])
         return NewJob(
-            id: .make(at: now, using: &random), tenant: tenant, body: Array(document[request]), headers: headers,
+            id: .make(at: now, using: &random), tenant: tenant, body: body, headers: headers,
             model: message.model, priority: try priority(fields), createdAt: now, runAt: runAt,
             deadline: try deadline(fields, after: max(now, runAt)), webhook: try webhook(fields),
-            metadata: try metadata(fields), idempotency: idempotency)
+            metadata: try metadata(fields), idempotency: idempotency,
+            demand: limits.demand(of: message.model, body, maxTokens: message.maxTokens, at: prices))
     }
 
     private func priority(_ fields: JSONFields) throws(RelayError) -> Priority {

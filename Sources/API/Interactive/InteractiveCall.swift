@@ -10,12 +10,15 @@ struct InteractiveCall: Sendable {
     let demand: CallDemand
     /// Whether an attempt is repeated that may have been executed.
     var repeatsMaybeExecuted = true
+    /// nil for calls that are not billed.
+    var meter: CallMeter?
 
     /// The whole answer.
     func exchange() async throws -> Answer {
         var attempts = try await Attempts(services, demand, repeatsMaybeExecuted)
         while true {
             let exchange = await services.gateway.exchange(call, with: attempts.permit, avoiding: attempts.avoided)
+            note(exchange)
             try Task.checkCancellation()
             let last = InteractiveOutcome(exchange, requestID: requestID)
             guard try await attempts.again(after: exchange.verdict, egress: exchange.egress, last) else {
@@ -30,19 +33,25 @@ struct InteractiveCall: Sendable {
         while true {
             switch await services.gateway.open(call, with: attempts.permit, avoiding: attempts.avoided) {
             case .settled(let exchange):
+                note(exchange)
                 try Task.checkCancellation()
                 let last = InteractiveOutcome(exchange, requestID: requestID)
                 guard try await attempts.again(after: exchange.verdict, egress: exchange.egress, last) else {
                     return try await send(last, to: sink)
                 }
             case .streaming(let stream):
-                var relay = StreamRelay(services: services, requestID: requestID, stream: stream, sink: sink)
+                var relay = StreamRelay(
+                    services: services, requestID: requestID, stream: stream, sink: sink, meter: meter)
                 guard let early = try await relay.run() else { return }
                 guard try await attempts.again(after: early.verdict, egress: stream.egress, early) else {
                     return try await send(early, to: sink)
                 }
             }
         }
+    }
+
+    private func note(_ exchange: Exchange) {
+        meter?.note(exchange.verdict, key: exchange.key, usage: exchange.usage, at: exchange.endedAt)
     }
 
     private func send(_ outcome: InteractiveOutcome, to sink: AnswerSink) async throws {

@@ -12,6 +12,7 @@ struct StreamProgress {
     /// Whether the body has ended, however it did.
     private(set) var hasEnded = false
     private var failure: TransportFailure?
+    private var receivedBytes = 0
     private var scanner = SSEScanner()
 
     init(isEventStream: Bool) {
@@ -22,6 +23,7 @@ struct StreamProgress {
 
     mutating func feed(_ chunk: [UInt8]) {
         guard isEventStream else { return }
+        receivedBytes += chunk.count
         for event in scanner.feed(chunk) {
             switch event {
             case .content: hasBegun = true
@@ -34,6 +36,17 @@ struct StreamProgress {
 
     /// What the events so far say of the tokens used; nil if they do not.
     var usage: TokenUsage? { TokenUsage(streamStart: scanner.startData, delta: scanner.deltaData) }
+
+    /// The same for the tenant's books. An answer that ended before it said how much it had generated is taken to have a
+    /// token for every four bytes that came, so that breaking calls off in time does not make them free.
+    /// - Parameter maxTokens: what the request allowed.
+    func usage(atMost maxTokens: Int?) -> TokenUsage? {
+        guard let usage, scanner.deltaData.isEmpty else { return usage }
+        let output = max(usage.output, min(maxTokens ?? .max, receivedBytes / 4))
+        return TokenUsage(
+            input: usage.input, output: output, cacheCreation: usage.cacheCreation,
+            hourCacheCreation: usage.hourCacheCreation, cacheRead: usage.cacheRead)
+    }
 
     /// - Parameter failure: nil for a clean end of the body.
     mutating func end(_ failure: TransportFailure?) {

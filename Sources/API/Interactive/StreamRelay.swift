@@ -23,11 +23,15 @@ struct StreamRelay {
     private let requestID: String
     private let stream: StreamedExchange
     private let sink: AnswerSink
+    private let meter: CallMeter?
     private var progress: StreamProgress
     private var held: [UInt8] = []
     private var isReleased = false
 
-    init(services: APIServices, requestID: String, stream: StreamedExchange, sink: AnswerSink) {
+    init(
+        services: APIServices, requestID: String, stream: StreamedExchange, sink: AnswerSink, meter: CallMeter? = nil
+    ) {
+        self.meter = meter
         self.services = services
         self.requestID = requestID
         self.stream = stream
@@ -39,14 +43,20 @@ struct StreamRelay {
     mutating func run() async throws -> InteractiveOutcome? {
         do {
             let outcome = try await relay()
-            await services.gateway.book(outcome?.verdict ?? progress.verdict, of: stream, usage: progress.usage)
+            await book(outcome?.verdict ?? progress.verdict)
             return outcome
         } catch {
             let gone = TransportFailure(.canceled, maybeSent: true, detail: "the client is gone")
-            await services.gateway.book(
-                progress.hasEnded ? progress.verdict : .egressFault(gone), of: stream, usage: progress.usage)
+            await book(progress.hasEnded ? progress.verdict : .egressFault(gone))
             throw error
         }
+    }
+
+    private func book(_ verdict: Verdict) async {
+        await services.gateway.book(verdict, of: stream, usage: progress.usage)
+        guard let meter else { return }
+        let usage = progress.usage(atMost: meter.maxTokens)
+        meter.note(verdict, key: stream.key, usage: usage, at: services.wall.now())
     }
 
     private mutating func relay() async throws -> InteractiveOutcome? {

@@ -38,7 +38,8 @@ struct BatchRoutes: Sendable {
             createdAt: now, expiresAt: now.advanced(by: services.configuration.batchLifetime))
         let key = try IdempotencyHeader.key(call.headers)
         var intake = BatchIntake(
-            batch, isFingerprinted: key != nil, store: services.store, wall: services.wall, clock: services.clock)
+            batch, limits: call.limits, prices: services.tenants.prices.list, isFingerprinted: key != nil,
+            store: services.store, wall: services.wall, clock: services.clock)
         do {
             try await read(call.body, limit: limit, into: &intake)
             let lifetime = services.configuration.idempotencyLifetime
@@ -59,7 +60,7 @@ struct BatchRoutes: Sendable {
     }
 
     private func read(_ body: RequestBytes, limit: Int, into intake: inout BatchIntake) async throws {
-        var splitter = BatchSplitter(limit: services.configuration.bodyLimit)
+        var splitter = BatchSplitter(limit: intake.limits.bodyLimit(within: services.configuration.bodyLimit))
         var length = 0
         while let chunk = try await body.next() {
             length += chunk.readableBytes

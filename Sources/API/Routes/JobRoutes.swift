@@ -128,6 +128,7 @@ struct JobRoutes: Sendable {
                 .jobNotReplayable,
                 "The job is \(state.rawValue); only one that is errored, canceled or expired can be retried.",
                 remedy: state.isTerminal ? "Fetch its result." : "Wait until it has ended.")
+        case .overLimit(let refusal)?: throw RelayError(refusal, at: now)
         case .unknown?, nil: throw Self.unknown
         }
     }

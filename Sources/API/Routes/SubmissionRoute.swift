@@ -14,18 +14,18 @@ struct SubmissionRoute: Sendable {
         let type = call.headers[.contentType]?.split(separator: ";").first.map { $0.lowercased() } ?? ""
         let draft = JobDraft(
             tenant: try call.tenant(), headers: ForwardedHeaders.ofJob(call.headers),
-            address: services.configuration.webhookAddress)
+            address: services.configuration.webhookAddress, limits: call.limits, prices: services.tenants.prices.list)
         return Self.bulkTypes.contains(type) ? try await submitMany(call, draft) : try await submitOne(call, draft)
     }
 
     // MARK: One
 
     private func submitOne(_ call: Call, _ draft: JobDraft) async throws -> Answer {
-        let body = try await call.body.collect(limit: services.configuration.bodyLimit)
+        let body = try await call.body.collect(limit: call.limits.bodyLimit(within: services.configuration.bodyLimit))
         let now = services.wall.now()
         let job = try draft.job(body, at: now, idempotency: try idempotency(call, body, at: now))
         let outcomes = try await services.store.reading { store throws(JobStoreError) in try await store.submit([job]) }
-        switch outcomes.first.map(SubmitAnswer.init) {
+        switch outcomes.first.map({ SubmitAnswer($0, at: now) }) {
         case .accepted:
             return .json(JobText.job(JobRecord(accepted: job)), status: 202, headers: location(job.id))
         case .existing(let id):
@@ -66,7 +66,8 @@ struct SubmissionRoute: Sendable {
                 remedy: "Leave it out, or submit the jobs one by one.")
         }
         var intake = BulkIntake(draft: draft, store: services.store, wall: services.wall)
-        try await read(call.body, into: &intake)
+        try await read(
+            call.body, limit: draft.limits.bodyLimit(within: services.configuration.bodyLimit), into: &intake)
         let body = await intake.finish()
         guard intake.accepted + intake.refused > 0 else {
             throw RelayError(
@@ -77,15 +78,15 @@ struct SubmissionRoute: Sendable {
             .contentType: "application/x-ndjson", .relayAccepted: String(intake.accepted),
             .relayRefused: String(intake.refused),
         ]
-        if let delay = intake.storeFailure?.retryAfter { headers[.retryAfter] = String(ErrorResponse.seconds(delay)) }
-        let failure = intake.storeFailure?.code.status ?? 400
-        return .full(status: intake.accepted > 0 ? 202 : failure, headers: headers, body: body)
+        if let failure = intake.failure { ErrorResponse.addAdvice(of: failure, to: &headers) }
+        let status = intake.accepted > 0 ? 202 : intake.failure?.code.status ?? 400
+        return .full(status: status, headers: headers, body: body)
     }
 
     /// What comes after the limit of lines is read and dropped, so that the client gets to read what became of the lines
     /// before it.
-    private func read(_ body: RequestBytes, into intake: inout BulkIntake) async throws {
-        var splitter = LineSplitter(limit: services.configuration.bodyLimit)
+    private func read(_ body: RequestBytes, limit: Int, into intake: inout BulkIntake) async throws {
+        var splitter = LineSplitter(limit: limit)
         var number = 0
         while let chunk = try await body.next() {
             for line in splitter.feed(chunk) {
@@ -115,7 +116,8 @@ struct SubmissionRoute: Sendable {
         case .text(let bytes) where bytes.isEmpty: break
         case .text(let bytes): await intake.add(bytes, number: number)
         case .tooLong(let count):
-            intake.refuse(RequestBytes.tooLarge(count, services.configuration.bodyLimit), line: number)
+            let limit = intake.draft.limits.bodyLimit(within: services.configuration.bodyLimit)
+            intake.refuse(RequestBytes.tooLarge(count, limit), line: number)
         }
         return true
     }

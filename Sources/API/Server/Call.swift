@@ -15,6 +15,8 @@ struct Call: Sendable {
     let body: RequestBytes
     /// The verified sender; the open routes have none.
     let caller: Caller?
+    /// Of the sender's tenant.
+    var limits = TenantLimits.none
 
     func tenant() throws(RelayError) -> TenantID {
         guard let caller else { throw Authenticator.missing }

@@ -59,6 +59,7 @@ final class RequestBytes: Sendable {
     static func tooLarge(_ count: Int, _ limit: Int) -> RelayError {
         RelayError(
             .bodyTooLarge, "The body has at least \(count) bytes; the limit is \(limit).",
-            remedy: "Send less, or raise limits.body.")
+            remedy:
+                "Send less, or have the operator raise limits.body or the tenant's limit (relay tenants set --body).")
     }
 }

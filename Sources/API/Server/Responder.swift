@@ -67,11 +67,17 @@ struct Responder: Sendable {
         var caller: Caller?
         if let scope = match.route.scope {
             caller = try await Authenticator(services: services).caller(of: exchange, needing: scope)
+            if let caller, scope != .admin, scope != .adminRead {
+                try await services.tenants.admitRequest(of: caller.tenant)
+            }
         }
-        try await exchange.inviteBody(limit: match.route.takesParts ? .max : services.configuration.bodyLimit)
+        let limits = caller.map { services.tenants.limits(of: $0.tenant) } ?? .none
+        let bodyLimit = limits.bodyLimit(within: services.configuration.bodyLimit)
+        try await exchange.inviteBody(limit: match.route.takesParts ? .max : bodyLimit)
         let call = Call(
             id: exchange.id, method: exchange.request.method.rawValue, target: target, parameters: match.parameters,
-            query: Query(parts.count > 1 ? parts[1] : ""), headers: headers, body: exchange.body, caller: caller)
+            query: Query(parts.count > 1 ? parts[1] : ""), headers: headers, body: exchange.body, caller: caller,
+            limits: limits)
         return (call, match.route.handler)
     }
 

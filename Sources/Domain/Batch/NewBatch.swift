@@ -32,8 +32,14 @@ package struct BatchItem: Hashable, Sendable {
     package let model: String
     /// Why the relay will not send it; it then ends as errored with this answer. nil if the upstream is to judge.
     package let refusal: [UInt8]?
+    /// What it may take from its tenant's budgets at most.
+    package let demand: BudgetAmount
 
-    package init(customID: CustomID, job: JobID, body: [UInt8], model: String, refusal: [UInt8]? = nil) {
+    package init(
+        customID: CustomID, job: JobID, body: [UInt8], model: String, refusal: [UInt8]? = nil,
+        demand: BudgetAmount = .nothing
+    ) {
+        self.demand = demand
         self.customID = customID
         self.job = job
         self.body = body

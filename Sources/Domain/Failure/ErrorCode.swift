@@ -29,6 +29,12 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case webhookRefused = "webhook_refused"
     case idempotencyConflict = "idempotency_conflict"
     case queueFull = "queue_full"
+    case tenantRateLimited = "tenant_rate_limited"
+    case tenantConcurrency = "tenant_concurrency"
+    case tenantQueueFull = "tenant_queue_full"
+    case modelNotAllowed = "model_not_allowed"
+    case budgetExhausted = "budget_exhausted"
+    case tenantUnknown = "tenant_unknown"
     case storeUnavailable = "store_unavailable"
     case storeBusy = "store_busy"
     case noUpstreamKey = "no_upstream_key"
@@ -56,16 +62,16 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
             .webhookRefused, .batchInvalid, .batchNotEnded:
             400
         case .tokenMissing, .tokenInvalid: 401
-        case .scopeMissing: 403
+        case .scopeMissing, .modelNotAllowed: 403
         case .routeUnknown, .jobUnknown, .batchUnknown, .batchArchived, .webhookUnknown, .deliveryUnknown,
-            .egressUnknown, .tokenUnknown:
+            .egressUnknown, .tokenUnknown, .tenantUnknown:
             404
         case .methodNotAllowed: 405
         case .jobNotEnded, .jobAlreadyEnded, .jobNotReplayable, .idempotencyConflict, .canceled,
             .tokenLimitReached:
             409
         case .bodyTooLarge, .bulkTooLarge: 413
-        case .authThrottled: 429
+        case .authThrottled, .tenantRateLimited, .tenantConcurrency, .tenantQueueFull, .budgetExhausted: 429
         case .internalFault, .configurationInvalid, .masterKeyUnusable, .sealedValueUnreadable, .argumentInvalid: 500
         case .relayUnreachable, .upstreamUnreachable, .retriesExhausted: 502
         case .queueFull, .storeUnavailable, .storeBusy, .noUpstreamKey, .noEgressPath, .pacingExhausted, .shuttingDown,

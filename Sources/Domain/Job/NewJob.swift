@@ -21,6 +21,8 @@ package struct NewJob: Hashable, Sendable {
     /// The client's `metadata` object as raw JSON, returned unchanged.
     package let metadata: [UInt8]?
     package let idempotency: IdempotencyKey?
+    /// What it may take from its tenant's budgets at most.
+    package let demand: BudgetAmount
 
     package var models: ModelClass { ModelClass(model: model) }
 
@@ -32,7 +34,8 @@ package struct NewJob: Hashable, Sendable {
     package init(
         id: JobID, tenant: TenantID, body: [UInt8], headers: [HeaderField], model: String,
         priority: Priority = .normal, createdAt: Timestamp, runAt: Timestamp, deadline: Timestamp? = nil,
-        webhook: WebhookTarget? = nil, metadata: [UInt8]? = nil, idempotency: IdempotencyKey? = nil
+        webhook: WebhookTarget? = nil, metadata: [UInt8]? = nil, idempotency: IdempotencyKey? = nil,
+        demand: BudgetAmount = .nothing
     ) {
         self.id = id
         self.tenant = tenant
@@ -47,5 +50,6 @@ package struct NewJob: Hashable, Sendable {
         self.webhook = webhook
         self.metadata = metadata
         self.idempotency = idempotency
+        self.demand = demand
     }
 }

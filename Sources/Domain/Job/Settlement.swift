@@ -10,10 +10,19 @@ package struct Settlement: Hashable, Sendable {
     package let lease: Lease
     package let outcome: Outcome
     package let attempt: AttemptRecord
+    /// What the attempt has used and cost; nil if it was not sent.
+    package let bill: Bill?
 
-    package init(lease: Lease, outcome: Outcome, attempt: AttemptRecord) {
+    package init(lease: Lease, outcome: Outcome, attempt: AttemptRecord, bill: Bill? = nil) {
+        self.bill = bill
         self.lease = lease
         self.outcome = outcome
         self.attempt = attempt
+    }
+
+    /// Whether the attempt may have been billed and does not say what it has cost.
+    package var isSilent: Bool {
+        guard let bill, bill.usage == nil else { return false }
+        return attempt.maybeBilled || attempt.verdict == Verdict.success.code
     }
 }

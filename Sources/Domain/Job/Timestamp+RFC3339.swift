@@ -60,7 +60,7 @@ private struct DigitWriter {
 }
 
 /// A day of the proleptic Gregorian calendar, after Howard Hinnant's "chrono-Compatible Low-Level Date Algorithms".
-private struct CivilDate {
+struct CivilDate {
     let year: Int64
     let month: Int64
     let day: Int64
@@ -143,7 +143,7 @@ private struct DigitReader {
 
 extension Int64 {
     /// Rounded towards minus infinity; `divisor` is more than 0.
-    fileprivate func flooredQuotient(by divisor: Int64) -> Int64 {
+    func flooredQuotient(by divisor: Int64) -> Int64 {
         self >= 0 ? self / divisor : (self - divisor + 1) / divisor
     }
 }

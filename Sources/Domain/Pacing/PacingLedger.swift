@@ -68,6 +68,16 @@ package struct PacingScope: Hashable, Sendable {
         PacingScope(name: "organization:\(id):\(models.name)")
     }
 
+    /// The requests of a tenant at the API.
+    package static func requests(of tenant: TenantID) -> PacingScope {
+        PacingScope(name: "tenant:\(tenant):requests")
+    }
+
+    /// Its synchronous calls under way.
+    package static func calls(of tenant: TenantID) -> PacingScope {
+        PacingScope(name: "tenant:\(tenant):calls")
+    }
+
     /// Those of one of its workspaces.
     package static func workspace(_ id: String, of organization: String, _ models: ModelClass) -> PacingScope {
         PacingScope(name: "workspace:\(organization)/\(id):\(models.name)")

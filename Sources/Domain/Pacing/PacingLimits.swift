@@ -67,6 +67,6 @@ package struct TokenCost: Hashable, Sendable {
 
     /// Tokens read from a cache do not count against the limits.
     package init(_ usage: TokenUsage) {
-        self.init(input: usage.input + usage.cacheCreation, output: usage.output)
+        self.init(input: usage.input + usage.cacheCreation + usage.hourCacheCreation, output: usage.output)
     }
 }

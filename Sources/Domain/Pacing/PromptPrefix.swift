@@ -19,8 +19,8 @@ package enum PromptPrefix {
         return Rendezvous.finish(hash)
     }
 
-    /// Looks at underscores, which are rarer than quotes.
-    private static func mentionsCache(_ body: [UInt8]) -> Bool {
+    /// Whether `body` may ask for caching. Looks at underscores, which are rarer than quotes.
+    package static func mentionsCache(_ body: [UInt8]) -> Bool {
         body.withUnsafeBufferPointer { bytes in
             var rest = bytes[...]
             while let place = rest.firstIndex(of: UInt8(ascii: "_")) {

@@ -22,9 +22,11 @@ extension TokenUsage {
         guard let output = last?("output_tokens") ?? first?.output, first != nil || last?("input_tokens") != nil else {
             return nil
         }
+        let hour = first?.hourCacheCreation ?? 0
+        let creation = last?("cache_creation_input_tokens") ?? first.map { $0.cacheCreation + hour } ?? 0
         self.init(
             input: last?("input_tokens") ?? first?.input ?? 0, output: output,
-            cacheCreation: last?("cache_creation_input_tokens") ?? first?.cacheCreation ?? 0,
+            cacheCreation: max(0, creation - hour), hourCacheCreation: min(hour, creation),
             cacheRead: last?("cache_read_input_tokens") ?? first?.cacheRead ?? 0)
     }
 
@@ -33,9 +35,22 @@ extension TokenUsage {
         guard let number = Self.numbers(of: members, in: document), let input = number("input_tokens"),
             let output = number("output_tokens")
         else { return nil }
+        let creation = number("cache_creation_input_tokens") ?? 0
+        let hour = min(Self.hourCacheCreation(of: members, in: document) ?? 0, creation)
         self.init(
-            input: input, output: output, cacheCreation: number("cache_creation_input_tokens") ?? 0,
+            input: input, output: output, cacheCreation: creation - hour, hourCacheCreation: hour,
             cacheRead: number("cache_read_input_tokens") ?? 0)
+    }
+
+    /// Of `usage.cache_creation`, what is kept for an hour.
+    private static func hourCacheCreation(of members: [JSONMember], in document: [UInt8]) -> Int? {
+        guard let usage = members.last(where: { $0.key == "usage" && $0.kind == .object }),
+            let fields = try? JSONScanner.members(of: document, in: usage.value),
+            let creation = fields.last(where: { $0.key == "cache_creation" && $0.kind == .object }),
+            let parts = try? JSONScanner.members(of: document, in: creation.value)
+        else { return nil }
+        return parts.last { $0.key == "ephemeral_1h_input_tokens" }
+            .flatMap { JSONScanner.integer(document, at: $0.value) }.flatMap { plausible.contains($0) ? $0 : nil }
     }
 
     private static func numbers(of members: [JSONMember], in document: [UInt8]) -> ((String) -> Int?)? {

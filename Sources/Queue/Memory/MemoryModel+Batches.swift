@@ -20,8 +20,13 @@ extension MemoryModel {
         var cancelFrom = 0
         var endedAt: Timestamp?
         var archivedAt: Timestamp?
+        /// When it was let in under a budget.
+        var reservedAt: Timestamp?
         var ended: [JobState: Int] = [.succeeded: 0, .errored: 0, .canceled: 0, .expired: 0]
         var isBusy = true
+
+        /// What its requests may take that are no jobs yet.
+        var demand: BudgetAmount { staged.filter { $0.refusal == nil }.map(\.demand).reduce(.nothing, +) }
 
         var record: BatchRecord {
             BatchRecord(
@@ -64,7 +69,15 @@ extension MemoryModel {
             let isSame = first.idempotency?.fingerprint == idempotency?.fingerprint
             return isSame ? .existing(first.record) : .idempotencyConflict(first.new.id)
         }
+        let (tenant, total) = (batches[index].new.tenant, batches[index].total)
+        var admission = beginAdmission()
+        if let refusal = admit(batches[index].demand, of: tenant, count: total, &admission, at: now) {
+            batches[index].phase = .deleting
+            return .refused(refusal)
+        }
         try reserve(batches[index].total, maxDepth: maxDepth)
+        tenancy.books = admission.books
+        batches[index].reservedAt = tenancy.limits[tenant]?.budget.isNone == false ? now : nil
         batches[index].phase = .open
         batches[index].idempotency = idempotency
         topics.insert(.batches)
@@ -198,6 +211,9 @@ extension MemoryModel {
         let new = NewJob(
             id: item.job, tenant: batch.tenant, body: item.body, headers: batch.headers, model: item.model,
             priority: .batch, createdAt: batch.createdAt, runAt: min(batch.createdAt, now), deadline: batch.expiresAt)
+        if let reservedAt = batches[index].reservedAt, item.refusal == nil {
+            hold(Reservation(item.demand, at: reservedAt), for: item.job)
+        }
         batches[index].jobs.append((item.job, item.customID))
         add(Job(new, row: Int64(jobs.count + 1)))
         let place = jobs.count - 1

@@ -5,18 +5,28 @@ extension MemoryModel {
         _ replays: [Replay], of tenant: TenantID?, maxDepth: Int, at now: Timestamp
     ) throws(JobStoreError) -> [ReplayOutcome] {
         var seen: [JobID: JobID] = [:]
-        let outcomes = replays.map { plan($0, of: tenant, &seen) }
+        var admission = beginAdmission()
+        let outcomes = replays.map { plan($0, of: tenant, &seen, &admission, at: now) }
         let accepted = zip(replays, outcomes).filter { $1 == .replayed($0.newID) }.map(\.0)
         try reserve(accepted.count, maxDepth: maxDepth)
-        for replay in accepted { repeatJob(replay, at: now) }
+        tenancy.books = admission.books
+        for (replay, reservation) in zip(accepted, admission.reservations) {
+            hold(reservation, for: replay.newID)
+            repeatJob(replay, at: now)
+        }
         return outcomes
     }
 
-    private func plan(_ replay: Replay, of tenant: TenantID?, _ seen: inout [JobID: JobID]) -> ReplayOutcome {
+    private func plan(
+        _ replay: Replay, of tenant: TenantID?, _ seen: inout [JobID: JobID], _ admission: inout Admission,
+        at now: Timestamp
+    ) -> ReplayOutcome {
         if let first = seen[replay.job] { return .existing(first) }
         guard let job = rows[replay.job].map({ jobs[$0] }), job.isVisible(to: tenant) else { return .unknown }
         if let existing = job.replayedAs { return .existing(existing) }
         guard job.life.state.isTerminal, job.life.state != .succeeded else { return .refused(job.life.state) }
+        let demand = tenancy.reservations[replay.job]?.reservation.amount ?? .nothing
+        if let refusal = admit(demand, of: job.new.tenant, &admission, at: now) { return .overLimit(refusal) }
         seen[replay.job] = replay.newID
         return .replayed(replay.newID)
     }
@@ -68,6 +78,7 @@ extension MemoryModel {
         let index = Int(job.row) - 1
         jobs[index].isDeleted = true
         rows[job.new.id] = nil
+        tenancy.reservations[job.new.id] = nil
         usedKeys = usedKeys.filter { $0.value.job != job.new.id }
         deleteDeliveries(of: job.new.id)
         if let original = job.replayOf.flatMap({ rows[$0] }) { jobs[original].replayedAs = nil }

@@ -12,6 +12,8 @@ struct MemoryModel: Sendable {
         var replayOf: JobID?
         var replayedAs: JobID?
         var isDeleted = false
+        /// Of the attempt that ends it; nil if none does.
+        var ending: EndingCost?
 
         init(_ new: NewJob, row: Int64, replayOf: JobID? = nil) {
             self.new = new
@@ -71,6 +73,8 @@ struct MemoryModel: Sendable {
     var tokenRevision = 0
     /// In the order of creation, deleted ones included.
     var batches: [Batch] = []
+    /// Limits, budgets and usage.
+    var tenancy = Tenancy()
     /// What the transitions since the last look have touched.
     var topics: Set<ChangeTopic> = []
     var random: any RandomNumberGenerator & Sendable
@@ -83,11 +87,16 @@ struct MemoryModel: Sendable {
 
     mutating func submit(_ batch: [NewJob], maxDepth: Int) throws(JobStoreError) -> [SubmitOutcome] {
         var used = usedKeys
-        let outcomes = batch.map { judge($0, &used) }
+        var admission = beginAdmission()
+        let outcomes = batch.map { judge($0, &used, &admission) }
         let accepted = zip(batch, outcomes).filter { $1 == .accepted($0.id) }.map(\.0)
         try reserve(accepted.count, maxDepth: maxDepth)
         usedKeys = used
-        for job in accepted { add(Job(job, row: Int64(jobs.count + 1))) }
+        tenancy.books = admission.books
+        for (job, reservation) in zip(accepted, admission.reservations) {
+            hold(reservation, for: job.id)
+            add(Job(job, row: Int64(jobs.count + 1)))
+        }
         return outcomes
     }
 
@@ -104,7 +113,7 @@ struct MemoryModel: Sendable {
     }
 
     private func judge(
-        _ job: NewJob, _ used: inout [KeyInUse: (key: IdempotencyKey, job: JobID)]
+        _ job: NewJob, _ used: inout [KeyInUse: (key: IdempotencyKey, job: JobID)], _ admission: inout Admission
     ) -> SubmitOutcome {
         if let key = job.idempotency,
             let first = used[KeyInUse(tenant: job.tenant, key: key.key)], first.key.expiresAt > job.createdAt
@@ -115,6 +124,7 @@ struct MemoryModel: Sendable {
         {
             return .unknownEndpoint(id)
         }
+        if let refusal = admit(job.demand, of: job.tenant, &admission, at: job.createdAt) { return .refused(refusal) }
         if let key = job.idempotency { used[KeyInUse(tenant: job.tenant, key: key.key)] = (key, job.id) }
         return .accepted(job.id)
     }
@@ -139,7 +149,11 @@ struct MemoryModel: Sendable {
         let lease = settlement.lease
         guard let index = index(of: lease), jobs[index].life.isRunning(lease.attempt) else { throw .leaseLost(lease) }
         let now = settlement.attempt.endedAt
+        let tenant = jobs[index].new.tenant
+        jobs[index].ending = EndingCost(
+            known: settlement.bill?.amount, silent: jobs[index].chargedAttempts + (settlement.isSilent ? 1 : 0))
         jobs[index].journal.append(settlement.attempt)
+        addUsage(of: settlement, tenant: tenant)
         switch settlement.outcome {
         case .ended(let state, let result):
             follow(jobs[index].life.finish(lease.attempt, as: state), of: index, with: result, at: now)
@@ -149,6 +163,7 @@ struct MemoryModel: Sendable {
             )
         case .retry(let runAt):
             follow(jobs[index].life.retry(lease.attempt, at: runAt), of: index, with: JobResult(.jobCanceled), at: now)
+            if jobs[index].life.state == .queued { spend(settlement.bill?.amount, of: tenant, at: now) }
         }
     }
 
@@ -160,7 +175,7 @@ struct MemoryModel: Sendable {
             .prefix(max(limit, 0))
         for index in overdue + abandoned { reap(index, maxAttempts: maxAttempts, at: now) }
         usedKeys = usedKeys.filter { $0.value.key.expiresAt > now }
-        return overdue.count + abandoned.count
+        return overdue.count + abandoned.count + reapCalls(limit: limit, at: now)
     }
 
     private mutating func reap(_ index: Int, maxAttempts: Int, at now: Timestamp) {
@@ -169,6 +184,7 @@ struct MemoryModel: Sendable {
         if let lease = before.lease {
             jobs[index].journal.append(
                 .leaseExpired(attempt: before.attempt, claimedAt: lease.claimedAt, at: now))
+            addLostUsage(of: jobs[index].new.tenant, model: jobs[index].new.model, at: now)
         }
         if before.lease != nil, isBatchCanceled(of: jobs[index].new.id) {
             let canceled = jobs[index].life.finish(before.attempt, as: .canceled)
@@ -203,9 +219,12 @@ struct MemoryModel: Sendable {
     ) {
         switch transition {
         case nil: break
-        case .queued: expect(jobs[index])
+        case .queued:
+            jobs[index].ending = nil
+            expect(jobs[index])
         case .ended(let state):
             jobs[index].ended = (now, result)
+            settleReservation(of: jobs[index], at: now)
             noteRoom(of: jobs[index].new.tenant)
             topics.insert(.results)
             endInBatch(jobs[index].new.id, at: now)

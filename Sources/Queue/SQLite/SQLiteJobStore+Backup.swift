@@ -102,7 +102,38 @@ extension SQLiteConnection {
         let lost = try number(
             "SELECT count(*) FROM deliveries WHERE state = 0 AND lane NOT IN (SELECT number FROM lanes)")
         compare("pending callbacks without a lane", 0, Int(lost))
-        return problems
+        return try problems + misreservations()
+    }
+
+    /// Where the sums of what is reserved differ from a recount.
+    private func misreservations() throws -> [String] {
+        try bookedPeriods().flatMap { standing in
+            let are = try openReservations(of: standing.tenant, in: standing.period)
+            let what = "of \(standing.name) for the \(standing.period.words)"
+            let (tokens, money) = (standing.reserved.tokens, standing.reserved.money)
+            return [
+                tokens == are.tokens ? nil : "reserved tokens \(what): counted \(tokens), there are \(are.tokens)",
+                money == are.money ? nil : "reserved money \(what): counted \(money), there is \(are.money)",
+            ].compactMap(\.self)
+        }
+    }
+
+    private func bookedPeriods() throws -> [(tenant: Int64, name: String, period: BudgetPeriod, reserved: BudgetAmount)]
+    {
+        try all(
+            """
+            SELECT b.tenant, t.name, b.kind, b.start, b.reserved_tokens, b.reserved_money
+            FROM budgets b JOIN tenants t ON t.number = b.tenant ORDER BY b.tenant, b.kind, b.start
+            """
+        ) { row in
+            guard let kind = BudgetPeriod.Kind(rawValue: row.int(2)) else {
+                throw DamagedValue(description: "damaged file: \(row.int(2)) is no kind of budget")
+            }
+            return (
+                row.int64(0), row.text(1), BudgetPeriod(kind, containing: row.time(3)),
+                BudgetAmount(tokens: row.int(4), money: Money(microdollars: row.int(5)))
+            )
+        }
     }
 
     private func classCounts() throws -> [(name: String, said: Int, are: Int)] {

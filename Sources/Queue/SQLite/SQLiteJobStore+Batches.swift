@@ -23,8 +23,11 @@ extension SQLiteJobStore: BatchStore {
                 Int64(batch.total + items.count) < StoredBatch.capacity
             else { return .gone }
             if let twice = try context.firstUsedName(of: items, in: batch) { return .duplicate(twice) }
+            let isBudgeted = try !(context.limits(of: batch.tenant)?.limits.budget.isNone ?? true)
             for (index, item) in items.enumerated() {
-                try context.stage(item, at: batch.rows.lowerBound + Int64(batch.total + index))
+                let row = batch.rows.lowerBound + Int64(batch.total + index)
+                try context.stage(item, at: row)
+                if isBudgeted, item.refusal == nil { try context.stageDemand(item.demand, at: row) }
             }
             try context.connection.execute(
                 "UPDATE batches SET total = total + ?, touched_at = ? WHERE number = ?", items.count, now,
@@ -43,11 +46,14 @@ extension SQLiteJobStore: BatchStore {
                 try context.connection.execute("UPDATE batches SET phase = 2 WHERE number = ?", batch.number)
                 return first
             }
-            try context.reserve(batch.total, limit: limit)
+            if let refusal = try context.admit(batch, limit: limit, at: now) {
+                try context.connection.execute("UPDATE batches SET phase = 2 WHERE number = ?", batch.number)
+                return .refused(refusal)
+            }
             try context.connection.execute(
                 "UPDATE batches SET phase = 1, key = ?, key_expires_at = ?, fingerprint = ? WHERE number = ?",
                 idempotency?.key, idempotency?.expiresAt, idempotency?.fingerprint, batch.number)
-            context.countStaged(by: batch.total)
+            context.countStaged(of: batch.tenant, by: batch.total)
             context.note(.batches)
             guard let record = try context.connection.batch(id) else { return .gone }
             return .opened(record)

@@ -5,10 +5,14 @@ extension SQLiteJobStore {
         guard !jobs.isEmpty else { return [] }
         let limit = configuration.maxDepth
         return try await writer.perform(bytes: jobs.reduce(0) { $0 + $1.bytes }) { context in
-            let outcomes = try context.judge(jobs)
+            var admission = JobAdmission()
+            let outcomes = try context.judge(jobs, &admission)
             let accepted = zip(jobs, outcomes).filter { $1 == .accepted($0.id) }.map(\.0)
             try context.reserve(accepted.count, limit: limit)
-            for job in accepted { try context.insert(job) }
+            context.adopt(admission)
+            for (job, reservation) in zip(accepted, admission.reservations) {
+                try context.insert(job, under: reservation)
+            }
             return outcomes
         }
     }
@@ -21,10 +25,14 @@ extension SQLiteJobStore {
         return try await writer.perform { context in
             // Decided before anything is written, so that a refusal costs the neighbours nothing.
             var seen: [JobID: JobID] = [:]
-            let plan = try replays.map { try context.plan($0, of: tenant, seen: &seen) }
-            try context.reserve(plan.count { $0.source != nil }, limit: limit)
-            for (replay, step) in zip(replays, plan) {
-                if let source = step.source { try context.repeatJob(source, as: replay.newID, at: now) }
+            var admission = JobAdmission()
+            let plan = try replays.map { try context.plan($0, of: tenant, seen: &seen, &admission, at: now) }
+            let accepted = zip(replays, plan).filter { $1.source != nil }
+            try context.reserve(accepted.count, limit: limit)
+            context.adopt(admission)
+            for ((replay, step), reservation) in zip(accepted, admission.reservations) {
+                guard let source = step.source else { continue }
+                try context.repeatJob(source, as: replay.newID, under: reservation, at: now)
             }
             return plan.map(\.outcome)
         }
@@ -39,7 +47,7 @@ extension WriteContext {
     }
 
     /// What becomes of each job, later ones seeing earlier ones. Reads only.
-    fileprivate func judge(_ jobs: [NewJob]) throws -> [SubmitOutcome] {
+    fileprivate func judge(_ jobs: [NewJob], _ admission: inout JobAdmission) throws -> [SubmitOutcome] {
         var used: [KeyInUse: (fingerprint: [UInt8], job: JobID)] = [:]
         return try jobs.map { job in
             if let key = job.idempotency {
@@ -47,15 +55,22 @@ extension WriteContext {
                 if let (fingerprint, id) = try used[inUse] ?? storedUse(of: inUse, at: job.createdAt) {
                     return fingerprint == key.fingerprint ? .existing(id) : .idempotencyConflict(id)
                 }
-                guard try hasEndpoint(of: job) else { return .unknownEndpoint(job.webhook?.text ?? "") }
-                used[inUse] = (key.fingerprint, job.id)
-                return .accepted(job.id)
+                let outcome = try admit(job, &admission)
+                if outcome == .accepted(job.id) { used[inUse] = (key.fingerprint, job.id) }
+                return outcome
             }
-            return try hasEndpoint(of: job) ? .accepted(job.id) : .unknownEndpoint(job.webhook?.text ?? "")
+            return try admit(job, &admission)
         }
     }
 
-    fileprivate func insert(_ job: NewJob) throws {
+    private func admit(_ job: NewJob, _ admission: inout JobAdmission) throws -> SubmitOutcome {
+        guard try hasEndpoint(of: job) else { return .unknownEndpoint(job.webhook?.text ?? "") }
+        let tenant = try number(of: job.tenant.text)
+        let refusal = try admission.admit(job.demand, of: tenant, in: self, at: job.createdAt)
+        return refusal.map(SubmitOutcome.refused) ?? .accepted(job.id)
+    }
+
+    fileprivate func insert(_ job: NewJob, under reservation: Reservation?) throws {
         let tenant = try numberMakingTenant(job.tenant.text)
         try connection.execute(
             """
@@ -69,6 +84,7 @@ extension WriteContext {
             row: row, tenant: tenant, models: try classNumber(of: job.model), priority: job.priority.value,
             runAt: job.runAt, deadline: job.deadline, bytes: job.body.count, hasWebhook: job.webhook != nil)
         try enqueue(open, from: nil, at: job.runAt, charged: 0)
+        if let reservation { try hold(reservation, for: row, of: tenant) }
         if let key = job.idempotency {
             try connection.execute(
                 "INSERT OR REPLACE INTO idempotency (tenant, key, fingerprint, job, expires_at) VALUES (?, ?, ?, ?, ?)",
@@ -96,7 +112,8 @@ extension WriteContext {
     // MARK: Replays
 
     fileprivate func plan(
-        _ replay: Replay, of tenant: TenantID?, seen: inout [JobID: JobID]
+        _ replay: Replay, of tenant: TenantID?, seen: inout [JobID: JobID], _ admission: inout JobAdmission,
+        at now: Timestamp
     ) throws -> (source: Int64?, outcome: ReplayOutcome) {
         if let first = seen[replay.job] { return (nil, .existing(first)) }
         let found = try connection.first(
@@ -109,11 +126,24 @@ extension WriteContext {
         }
         if let replayedAs { return (nil, .existing(replayedAs)) }
         guard state.isTerminal, state != .succeeded else { return (nil, .refused(state)) }
+        if let refusal = try admission.admit(demand(of: row), of: number(of: owner), in: self, at: now) {
+            return (nil, .overLimit(refusal))
+        }
         seen[replay.job] = replay.newID
         return (row, .replayed(replay.newID))
     }
 
-    fileprivate func repeatJob(_ row: Int64, as id: JobID, at now: Timestamp) throws {
+    /// What was reserved for the job when it came in; nothing if its tenant had no budget then.
+    private func demand(of job: Int64) throws -> BudgetAmount {
+        try connection.first(
+            "SELECT made_at, tokens, money FROM reservations WHERE job = ? LIMIT 1", job,
+            read: Reservation.init(stored:)
+        )?.amount ?? .nothing
+    }
+
+    fileprivate func repeatJob(
+        _ row: Int64, as id: JobID, under reservation: Reservation?, at now: Timestamp
+    ) throws {
         try connection.execute(
             """
             INSERT INTO jobs (id, tenant, created_at, priority, model, webhook, replay_of, metadata, headers, body)
@@ -130,6 +160,7 @@ extension WriteContext {
             row: new, tenant: tenant, models: try classNumber(of: model), priority: priority, runAt: now, deadline: nil,
             bytes: bytes, hasWebhook: hasWebhook)
         try enqueue(open, from: nil, at: now, charged: 0)
+        if let reservation { try hold(reservation, for: new, of: tenant) }
     }
 }
 

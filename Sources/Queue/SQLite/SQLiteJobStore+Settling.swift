@@ -4,11 +4,14 @@ extension SQLiteJobStore {
     package func settle(_ settlement: Settlement) async throws(JobStoreError) {
         try await writer.perform(bytes: settlement.outcome.bytes, isVital: true) { context in
             let lease = settlement.lease
-            guard let job = try context.takeRunning(lease.row, attempt: lease.attempt) else {
+            guard var job = try context.takeRunning(lease.row, attempt: lease.attempt) else {
                 throw JobStoreError.leaseLost(lease)
             }
             let now = settlement.attempt.endedAt
             try context.journal(settlement.attempt, of: job.row)
+            try context.addUsage(of: settlement, of: job.tenant)
+            job.cost = settlement.bill?.amount
+            job.isSilent = settlement.isSilent
             switch settlement.outcome {
             case .ended(let state, let result):
                 try context.end(job, from: .running, as: state, with: result, at: now)
@@ -17,6 +20,7 @@ extension SQLiteJobStore {
             case .retry(let runAt):
                 let charged = job.charged + (settlement.attempt.maybeBilled ? 1 : 0)
                 try context.enqueue(job, from: .running, at: runAt, charged: charged)
+                if let cost = job.cost { try context.spend(cost, of: job.tenant, at: now) }
             }
         }
     }
@@ -34,6 +38,7 @@ extension SQLiteJobStore {
                 count += 1
             }
             for row in found.abandoned where try context.recover(row, maxAttempts: maxAttempts, at: now) { count += 1 }
+            count += try context.reapCalls(limit: limit, at: now)
             try context.forgetExpiredKeys(limit: 20 * limit, at: now)
             return count
         }
@@ -77,9 +82,10 @@ extension Settlement.Outcome {
 private struct Reapable: Sendable {
     let overdue: [Int64]
     let abandoned: [Int64]
+    let hasLostCalls: Bool
     let hasExpiredKeys: Bool
 
-    var isThereAny: Bool { !overdue.isEmpty || !abandoned.isEmpty || hasExpiredKeys }
+    var isThereAny: Bool { !overdue.isEmpty || !abandoned.isEmpty || hasLostCalls || hasExpiredKeys }
 }
 
 extension SQLiteConnection {
@@ -94,6 +100,9 @@ extension SQLiteConnection {
             abandoned: try all(
                 "SELECT job FROM running WHERE lease_until <= ? ORDER BY lease_until, job LIMIT ?", now, limit
             ) { $0.int64(0) },
+            hasLostCalls: try first(
+                "SELECT 1 FROM call_reservations INDEXED BY call_reservations_expiry WHERE expires_at <= ? LIMIT 1", now
+            ) { _ in true } ?? false,
             hasExpiredKeys: try first(
                 "SELECT 1 FROM idempotency INDEXED BY idempotency_expiry WHERE expires_at <= ? LIMIT 1", now
             ) { _ in true } ?? false)
@@ -106,8 +115,11 @@ extension WriteContext {
         let attempt = try connection.first(
             "SELECT attempt FROM running WHERE job = ? AND lease_until <= ? LIMIT 1", row, now
         ) { $0.int(0) }
-        guard let attempt, let job = try takeRunning(row, attempt: attempt) else { return false }
+        guard let attempt, var job = try takeRunning(row, attempt: attempt) else { return false }
+        job.isSilent = true
         try journal(.leaseExpired(attempt: attempt, claimedAt: job.claimedAt ?? now, at: now), of: row)
+        let model = try connection.first("SELECT model FROM jobs WHERE row = ? LIMIT 1", row) { $0.text(0) }
+        try addLostUsage(model: model ?? "", of: job.tenant, at: now)
         if try job.isCancelRequested || isBatchCanceled(ofJob: row) {
             try end(job, from: .running, as: .canceled, because: .jobCanceled, at: now)
         } else if job.charged + 1 >= maxAttempts {

@@ -206,6 +206,7 @@ extension WriteContext {
         guard let (tenant, state) = found else { return false }
         try connection.execute("DELETE FROM jobs WHERE row = ?", row)
         try connection.execute("DELETE FROM attempts WHERE job = ?", row)
+        try connection.execute("DELETE FROM reservations WHERE job = ?", row)
         try deleteDeliveries(ofJob: row)
         countJob(of: tenant, from: state, to: nil)
         return true

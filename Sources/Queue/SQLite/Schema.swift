@@ -31,6 +31,7 @@
 /// | `batches` | each Message Batch: its counts | creation, cancellation; counts by every ending | – |
 /// | `staged` | each request of a batch that is no job yet | creation; the mover turns it into a job | changed |
 /// | `batch_jobs` | each job of a batch, with the client's name for it | the mover; deletion | changed |
+/// | of limits, budgets and usage | see ``tenancy`` | | |
 ///
 /// Invariants: counts equal a recount (`relay doctor` and the chaos run check it); `attempt` of a job equals its claims;
 /// `jobs.row` is never used twice, because the newest row is never deleted; a tenant with `ready = 0` has no due job
@@ -48,7 +49,7 @@ enum Schema {
     /// Names of models are the clients': classes beyond this many count as `other`.
     static let classLimit = 64
 
-    static let statements = jobs + webhooks + keys + batches + egress + tokens
+    static let statements = jobs + webhooks + keys + batches + egress + tokens + tenancy
 
     static let jobs = [
         """

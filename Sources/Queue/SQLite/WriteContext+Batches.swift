@@ -126,17 +126,21 @@ extension WriteContext {
                 model: $0.text(4))
         }
         var (moved, bytes) = (0, 0)
+        let reservedAt = staged.isEmpty ? nil : try reservationTime(of: batch)
         for request in staged {
             guard moved == 0 || bytes + request.bytes <= Self.bytesOfStep else { break }
-            try release(request, of: batch, at: now)
+            try release(request, of: batch, reservedAt: reservedAt, at: now)
             moved += 1
             bytes += request.bytes
         }
-        countStaged(by: -moved)
+        countStaged(of: batch.tenant, by: -moved)
         return moved
     }
 
-    private func release(_ request: StagedRequest, of batch: StoredBatch, at now: Timestamp) throws {
+    /// - Parameter reservedAt: when the batch was let in under a budget; nil if it was not.
+    private func release(
+        _ request: StagedRequest, of batch: StoredBatch, reservedAt: Timestamp?, at now: Timestamp
+    ) throws {
         try connection.execute(
             """
             INSERT INTO jobs (id, tenant, created_at, priority, deadline, model, headers, body)
@@ -147,6 +151,7 @@ extension WriteContext {
         try connection.execute("DELETE FROM staged WHERE row = ?", request.row)
         try connection.execute(
             "INSERT INTO batch_jobs (job, batch, custom_id) VALUES (?, ?, ?)", row, batch.number, request.customID)
+        if let reservedAt { try moveReservation(from: request.row, to: row, of: batch.tenant, madeAt: reservedAt) }
         let job = OpenJob(
             row: row, tenant: batch.tenant, models: try classNumber(of: request.model), priority: Priority.batch.value,
             runAt: batch.createdAt, deadline: batch.expiresAt, bytes: request.bytes)
@@ -182,6 +187,7 @@ extension WriteContext {
             "DELETE FROM staged WHERE row IN (SELECT row FROM staged WHERE row >= ? AND row < ? ORDER BY row LIMIT ?)",
             batch.rows.lowerBound, batch.rows.upperBound, limit)
         guard staged == 0 else { return staged }
+        try forgetReservations(of: batch)
         let newest = try connection.first("SELECT max(row) FROM jobs") { $0.int64(0) } ?? 0
         let jobs = try connection.all(
             "SELECT job FROM batch_jobs INDEXED BY batch_jobs_batch WHERE batch = ? ORDER BY job LIMIT ?",

@@ -20,6 +20,10 @@ struct OpenJob {
     /// Only of a running one.
     var claimedAt: Timestamp?
     var isCancelRequested = false
+    /// What the attempt that has just ended takes from budgets; nil if it does not say, or there was none.
+    var cost: BudgetAmount?
+    /// Whether that attempt may have been billed and does not say.
+    var isSilent = false
 
     /// One that was never claimed.
     init(
@@ -108,6 +112,7 @@ extension WriteContext {
             FieldCodec.encode(result.headers), result.body)
         countJob(of: job.tenant, from: old, to: state)
         try countInBatch(job.row, endedAs: state, at: now)
+        try settleReservation(of: job, at: now)
         note(.results)
         try announce(job, endedAs: state, at: now)
     }
@@ -129,7 +134,8 @@ extension WriteContext {
             """,
             job, record.attempt, record.key, record.egress, record.startedAt, record.firstByteAt, record.endedAt,
             record.status, record.requestID, record.verdict, record.error, record.maybeBilled, record.bytesSent,
-            record.bytesReceived, record.usage?.input, record.usage?.output, record.usage?.cacheCreation,
+            record.bytesReceived, record.usage?.input, record.usage?.output,
+            record.usage.map { $0.cacheCreation + $0.hourCacheCreation },
             record.usage?.cacheRead)
     }
 }

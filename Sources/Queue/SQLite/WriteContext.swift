@@ -8,14 +8,19 @@ final class WriteContext {
         var counts: [JobState: Int] = [:]
         /// The earliest of the instants at which its queued jobs become due.
         var earliest: Timestamp?
+        /// By how much its requests of batches that are no jobs yet have grown.
+        var staged = 0
     }
 
     let connection: SQLiteConnection
     let makeDeliveryID: () -> String
     private(set) var topics: Set<ChangeTopic> = []
+    /// Of limits, budgets and usage.
+    var tenancy = TenancyChanges()
     private var tenants: [Int64: TenantChange] = [:]
     private var counters: [String: Int] = [:]
     private var numbers: [String: Int64] = [:]
+    private var names: [Int64: TenantID] = [:]
     /// Of models met in this transaction.
     private var classes: [String: Int64] = [:]
     /// By how much the queued jobs of each class have grown.
@@ -48,6 +53,25 @@ final class WriteContext {
         try connection.execute("INSERT INTO tenants (name) VALUES (?)", tenant)
         numbers[tenant] = connection.lastInsertedRow
         return connection.lastInsertedRow
+    }
+
+    func name(of tenant: Int64) throws -> TenantID {
+        if let name = names[tenant] { return name }
+        let stored = try connection.first("SELECT name FROM tenants WHERE number = ? LIMIT 1", tenant) {
+            try TenantID(stored: $0.text(0))
+        }
+        guard let stored else { throw DamagedValue(description: "damaged file: there is no tenant \(tenant)") }
+        names[tenant] = stored
+        return stored
+    }
+
+    /// Its jobs that wait and its requests of accepted batches that are no jobs yet, those of this transaction included.
+    func queuedJobs(of tenant: Int64) throws -> Int {
+        let change = tenants[tenant]
+        let stored = try connection.first(
+            "SELECT queued + staged FROM tenants WHERE number = ? LIMIT 1", tenant
+        ) { $0.int(0) }
+        return (stored ?? 0) + (change?.counts[.queued] ?? 0) + (change?.staged ?? 0)
     }
 
     // MARK: Classes of models
@@ -106,8 +130,9 @@ final class WriteContext {
     }
 
     /// Requests of accepted batches that are no jobs yet.
-    func countStaged(by delta: Int) {
+    func countStaged(of tenant: Int64, by delta: Int) {
         counters[Self.staged, default: 0] += delta
+        tenants[tenant, default: TenantChange()].staged += delta
     }
 
     /// Where there has never been a batch, jobs need not be looked up in them.
@@ -140,6 +165,7 @@ final class WriteContext {
         for (models, delta) in queuedByClass where delta != 0 {
             try connection.execute("UPDATE model_classes SET queued = queued + ? WHERE number = ?", delta, models)
         }
+        try flushTenancy()
         queuedByClass = [:]
         tenants = [:]
         counters = [:]
@@ -166,12 +192,12 @@ final class WriteContext {
         let hasRoomForMore = try connection.first(
             """
             UPDATE tenants SET queued = queued + ?1, running = running + ?2, succeeded = succeeded + ?3,
-                errored = errored + ?4, canceled = canceled + ?5, expired = expired + ?6,
+                errored = errored + ?4, canceled = canceled + ?5, expired = expired + ?6, staged = staged + ?9,
                 wake_at = CASE WHEN ready = 0 AND ?7 < coalesce(wake_at, 9223372036854775807) THEN ?7 ELSE wake_at END
             WHERE number = ?8 RETURNING max_running IS NOT NULL AND running < max_running AND queued > 0
             """,
             counts[.queued] ?? 0, counts[.running] ?? 0, counts[.succeeded] ?? 0, counts[.errored] ?? 0,
-            counts[.canceled] ?? 0, counts[.expired] ?? 0, change.earliest, tenant
+            counts[.canceled] ?? 0, counts[.expired] ?? 0, change.earliest, tenant, change.staged
         ) { $0.bool(0) }
         if hasRoomForMore == true, counts[.running] ?? 0 < 0 { note(.jobs) }
     }

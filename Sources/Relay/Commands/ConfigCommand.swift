@@ -3,7 +3,8 @@ import Domain
 
 struct ConfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "config", abstract: "Checks the configuration.", subcommands: [Check.self])
+        commandName: "config", abstract: "Checks the configuration; shows the prices.",
+        subcommands: [Check.self, Prices.self])
 
     struct Check: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -20,6 +21,15 @@ struct ConfigCommand: AsyncParsableCommand {
             for issuer in settings.tokenIssuers { table.add(["tokens.issuers", issuer.line]) }
             for path in settings.egress { table.add(["egress", path.id]) }
             print(table.text)
+        }
+    }
+
+    struct Prices: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Prints the price list that the relay ships, to begin a file of your own with (prices.file).")
+
+        func run() async throws {
+            print(ShippedPrices.yaml)
         }
     }
 }

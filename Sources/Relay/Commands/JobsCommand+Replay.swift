@@ -57,6 +57,8 @@ extension JobsCommand {
             case .replayed(let id): "replayed as \(id)"
             case .existing(let id): "was replayed before as \(id)"
             case .refused(let state): "not replayed: it is \(state.rawValue)"
+            case .overLimit(.queueFull(_, let limit)): "not replayed: its tenant has \(limit) jobs waiting, its limit"
+            case .overLimit(.budget): "not replayed: its tenant's budget has no room for it"
             case .unknown: "there is no such job"
             }
         }
@@ -67,7 +69,7 @@ extension ReplayOutcome {
     fileprivate var newJob: JobID? {
         switch self {
         case .replayed(let id), .existing(let id): id
-        case .refused, .unknown: nil
+        case .refused, .overLimit, .unknown: nil
         }
     }
 }

@@ -5,8 +5,8 @@ import Queue
 struct TenantsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tenants",
-        abstract: "How tenants share the workers.",
-        subcommands: [List.self, Set.self]
+        abstract: "How tenants share the workers, what they may ask for, and their budgets.",
+        subcommands: [List.self, Show.self, Set.self]
     )
 
     struct List: AsyncParsableCommand {
@@ -26,35 +26,47 @@ struct TenantsCommand: AsyncParsableCommand {
         }
     }
 
-    struct Set: AsyncParsableCommand {
+    struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Sets a tenant's share of the workers; a running relay uses it with the next claim.",
-            discussion: """
-                While several tenants have due jobs, they take turns: one of weight 3 gets three jobs for every one of weight 1.
-                A limit holds however idle the workers are. What is not given goes back to its default.
-                """
-        )
+            abstract: "Shows a tenant's share, limits, and where its budgets stand.")
         @OptionGroup var common: CommonOptions
-        @Argument(help: "The tenant: \(Identifier.rule).")
+        @Argument(help: "The tenant.")
         var tenant: String
-        @Option(help: "Its weight, \(TenantShare.weights.lowerBound) to \(TenantShare.weights.upperBound).")
-        var weight = TenantShare.normalWeight
-        @Option(help: "Jobs of it that run at the same time at most; unlimited if not given.")
-        var maxRunning: Int?
 
         func run() async throws {
-            guard let id = TenantID(tenant) else {
-                throw ValidationError("'\(tenant)' cannot be a tenant; allowed are \(Identifier.rule).")
+            let (store, now) = (try common.openStore(), SystemClock().now())
+            let id = TenantID(tenant)
+            let status = try await store.tenants(at: now).first { $0.share.tenant == id }
+            guard let id, let limits = try await store.limits()[id] ?? status.map({ _ in .none }) else {
+                throw ValidationError("There is no tenant '\(tenant)'; relay tenants list shows them.")
             }
-            guard let share = TenantShare(tenant: id, weight: weight, maxRunning: maxRunning) else {
-                throw ValidationError(
-                    "--weight is \(weight) and --max-running \(maxRunning.map(String.init) ?? "not given"); allowed are "
-                        + "\(TenantShare.weights.lowerBound) to \(TenantShare.weights.upperBound), and 1 or more.")
+            print(table(status, limits).text)
+            let book = try await store.budget(of: id, at: now)
+            if !book.entries.isEmpty { print("\n\(standing(book, limits.budget).text)") }
+        }
+
+        private func table(_ status: TenantStatus?, _ limits: TenantLimits) -> TextTable {
+            var table = TextTable(["LIMIT", "VALUE"])
+            table.add(["weight", String(status?.share.weight ?? TenantShare.normalWeight)])
+            table.add(["max_running", status?.share.maxRunning.map(String.init) ?? "-"])
+            for field in TenantLimitField.allCases { table.add([field.rawValue, field.text(in: limits) ?? "-"]) }
+            return table
+        }
+
+        private func standing(_ book: BudgetBook, _ limits: BudgetLimits) -> TextTable {
+            var table = TextTable(["BUDGET", "MEASURE", "LIMIT", "SPENT", "RESERVED"])
+            for period in book.entries.keys.sorted(by: { $0.kind.rawValue < $1.kind.rawValue }) {
+                let entry = book[period]
+                table.add([
+                    period.words, "tokens", limits.tokens(per: period.kind).map(String.init) ?? "-",
+                    String(entry.spent.tokens), String(entry.reserved.tokens),
+                ])
+                table.add([
+                    period.words, "usd", limits.money(per: period.kind)?.dollars ?? "-", entry.spent.money.dollars,
+                    entry.reserved.money.dollars,
+                ])
             }
-            let settings = try common.settings()  // a share may be set before the first start
-            try await DataFolder(preparing: settings.data).openStore(settings).setShare(share)
-            let limit = maxRunning.map { "at most \($0) running" } ?? "no limit"
-            print("Tenant '\(id)' has weight \(weight), \(limit).")
+            return table
         }
     }
 }

@@ -52,6 +52,7 @@ struct Setting: Sendable {
         Setting("pacing.interactive_share", .count(\.interactiveShare, 0...90)),
         Setting("pacing.token_burst", .duration(\.tokenBurst, .zero ... .seconds(60))),
         Setting("pacing.ramp_up", .duration(\.rampUp, .zero ... .seconds(3600))),
+        Setting("prices.file", .text(\.priceFile)),
         Setting("egress_regions", .list(\.egressRegions)),
         Setting("egress_probe.keep_warm", .duration(\.keepWarm, .zero ... .seconds(300))),
         Setting("egress_probe.interval", .duration(\.probeInterval, .zero ... .seconds(604_800))),

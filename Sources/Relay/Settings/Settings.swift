@@ -73,6 +73,9 @@ struct Settings: Sendable {
     var rampUp = Duration.zero
     var pacingLimits: [PacingRules.Subject: PacingLimits] = [:]
 
+    /// Empty: the list that the relay ships.
+    var priceFile = ""
+
     /// The limits and the way of pacing, as the Gateway takes them.
     var pacing: PacingRules {
         var style = PacingStyle()
@@ -103,5 +106,6 @@ struct Settings: Sendable {
         _ = try ListenAddress(listen)
         _ = try WebhookRules(self)
         _ = try LogLevel.parse(logLevel)
+        _ = try prices()
     }
 }

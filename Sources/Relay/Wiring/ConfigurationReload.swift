@@ -1,14 +1,16 @@
 import Domain
 import Logging
+import Queue
 import ServiceLifecycle
 import Telemetry
 import UnixSignals
 import Upstream
 
-/// On SIGHUP reads the configuration anew and takes over what can change while the process runs: the ways out and the
-/// limits of pacing. All or nothing: a configuration that a start would refuse changes nothing.
+/// On SIGHUP reads the configuration anew and takes over what can change while the process runs: the ways out, the limits
+/// of pacing and the prices. All or nothing: a configuration that a start would refuse changes nothing.
 struct ConfigurationReload: Service {
     let gateway: Gateway<ContinuousClock>
+    let prices: PriceBook
     let reread: @Sendable () throws -> Settings
     let logger: Logger
 
@@ -20,6 +22,8 @@ struct ConfigurationReload: Service {
     private func reload() {
         do {
             let settings = try reread()
+            let list = try settings.prices()
+            prices.adopt(list)
             gateway.adopt(settings.paths, preferring: settings.egressRegions)
             gateway.adopt(settings.pacing)
             logger.notice("configuration read anew", metadata: ["paths": "\(settings.paths.count)"])

@@ -14,9 +14,13 @@ struct RelayNode {
     let settings: Settings
     let store: SQLiteJobStore
     let gateway: any UpstreamGateway
+    let ledger: any PacingLedger
+    let prices: PriceBook
     let deliveryTransport: CurlTransport
     let secrets: WebhookSecretVault
     let rules: WebhookRules
+    /// This process, in the ledger and the store.
+    let holder: String
     let logger: Logger
 
     /// The services that drain the queue and the outbox, in the order in which a shutdown must end them: last first.
@@ -35,8 +39,8 @@ struct RelayNode {
             maxAttempts: settings.retryAttempts, maxElapsed: settings.retryElapsed,
             backoff: Backoff(base: settings.retryBase, cap: settings.retryCap))
         let services = WorkerServices(
-            configuration: worker, store: store, gateway: gateway, clock: ContinuousClock(), wall: SystemClock(),
-            logger: logger)
+            configuration: worker, store: store, gateway: gateway, prices: prices, clock: ContinuousClock(),
+            wall: SystemClock(), logger: logger)
         return [deliveries()] + WorkerPool.services(services)
     }
 
@@ -58,7 +62,8 @@ struct RelayNode {
     }
 
     func server(
-        at address: ListenAddress, keys: KeyDirectory, gate: Gatekeeping, metrics: PrometheusRegistry,
+        at address: ListenAddress, keys: KeyDirectory, gate: Gatekeeping, tenants: TenantDirectory,
+        metrics: PrometheusRegistry,
         onListening: @escaping @Sendable (Int) -> Void
     ) -> APIServer {
         var api = APIConfiguration()
@@ -81,7 +86,8 @@ struct RelayNode {
         api.rotationOverlap = settings.webhookRotationOverlap
         return APIServer(
             configuration: api, store: store, gateway: gateway, keyring: keys, tokens: gate.authority,
-            tokenDesk: gate.directory, webhookSecrets: secrets, wall: SystemClock(), clock: ContinuousClock(),
+            tokenDesk: gate.directory, webhookSecrets: secrets, tenants: tenants, ledger: ledger, prices: prices,
+            holder: holder, wall: SystemClock(), clock: ContinuousClock(),
             metricsText: { metrics.renderText() }, logger: logger, onListening: onListening)
     }
 }

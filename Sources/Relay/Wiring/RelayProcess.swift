@@ -27,6 +27,14 @@ struct RelayProcess {
     let duties: Duties
     /// Reads the configuration anew.
     let reread: @Sendable () throws -> Settings
+    /// What this process calls itself in the ledger and in the store.
+    private let holder = ProcessName.unique
+
+    init(settings: Settings, duties: Duties, reread: @escaping @Sendable () throws -> Settings) {
+        self.settings = settings
+        self.duties = duties
+        self.reread = reread
+    }
 
     func run() async throws {
         signal(SIGPIPE, SIG_IGN)  // a log's reader or a connection that is gone must not end the process
@@ -49,21 +57,27 @@ struct RelayProcess {
             transport.shutdown()
             deliveryTransport.shutdown()
         }
-        let gateway = self.gateway(
-            transport: transport, ledger: try folder.openLedger(), keys: keys, store: store, logger: logger)
+        let (ledger, prices) = (try folder.openLedger(), PriceBook(try settings.prices()))
+        let gateway = self.gateway(transport: transport, ledger: ledger, keys: keys, store: store, logger: logger)
         let node = RelayNode(
-            settings: settings, store: store, gateway: gateway, deliveryTransport: deliveryTransport,
-            secrets: WebhookSecretVault(master: master), rules: policy, logger: logger)
+            settings: settings, store: store, gateway: gateway, ledger: ledger, prices: prices,
+            deliveryTransport: deliveryTransport, secrets: WebhookSecretVault(master: master), rules: policy,
+            holder: holder, logger: logger)
 
-        var services: [any Service] = [keys] + (await upkeep(of: gateway, store: store, logger: logger))
+        var services: [any Service] = [keys]
+        services += await upkeep(of: gateway, prices: prices, store: store, logger: logger)
         if duties.contains(.work) { services += node.workers() }
         if duties.contains(.api) {
+            let tenants = TenantDirectory(store: store)
+            try await tenants.synchronize()
+            services.append(TenantUpkeep(directory: tenants, store: store, holder: holder, logger: logger))
             let gate = try await Gatekeeping(settings, master: master, store: store, logger: logger)
             services += gate.services
             let greeting = Greeting(settings: settings, hasKey: !keys.keys().isEmpty)
             services.append(
                 node.server(
-                    at: address, keys: keys, gate: gate, metrics: metrics, onListening: greeting.show))
+                    at: address, keys: keys, gate: gate, tenants: tenants, metrics: metrics,
+                    onListening: greeting.show))
         } else {
             StandardOutput.line("relay worker draining \(settings.data)")
         }
@@ -88,14 +102,14 @@ struct RelayProcess {
             configuration: GatewayConfiguration(
                 upstream: settings.upstream, timeouts: timeouts,
                 egress: settings.paths, regions: settings.egressRegions, pacing: settings.pacing,
-                holder: ProcessName.unique),
+                holder: holder),
             transport: transport, ledger: ledger, keyring: keys, clock: ContinuousClock(), wall: SystemClock(),
             onNotice: { await GatewayNotices(store: store, logger: logger).take($0) })
     }
 
     /// What keeps the Gateway in step: with other processes, with operators, with its paths.
     private func upkeep(
-        of gateway: Gateway<ContinuousClock>, store: SQLiteJobStore, logger: Logger
+        of gateway: Gateway<ContinuousClock>, prices: PriceBook, store: SQLiteJobStore, logger: Logger
     ) async -> [any Service] {
         let directory = EgressDirectory(store: store, gateway: gateway, logger: logger)
         await directory.refresh()
@@ -106,7 +120,7 @@ struct RelayProcess {
         let probing: [any Service] = isProbing ? [EgressProbing(prober: prober)] : []
         return [
             GatewayUpkeep(gateway: gateway), directory,
-            ConfigurationReload(gateway: gateway, reread: reread, logger: logger),
+            ConfigurationReload(gateway: gateway, prices: prices, reread: reread, logger: logger),
         ] + probing
     }
 

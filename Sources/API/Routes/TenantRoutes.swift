@@ -1,0 +1,118 @@
+import Domain
+import Queue
+
+/// `/admin/v1/tenants`: limits and budgets, as operators see and set them.
+struct TenantRoutes: Sendable {
+    private static let bodyLimit = 64 * 1024
+    private static let shareFields = ["weight", "max_running"]
+    let services: APIServices
+
+    var all: [Route] {
+        [
+            Route("GET", "/admin/v1/tenants", scope: .admin, handler: list),
+            Route("GET", "/admin/v1/tenants/{}", scope: .admin, handler: show),
+            Route("PATCH", "/admin/v1/tenants/{}", scope: .admin, handler: change),
+        ]
+    }
+
+    private func list(_ call: Call) async throws -> Answer {
+        let now = services.wall.now()
+        let tenants = try await services.store.reading { store throws(JobStoreError) in
+            try await store.tenants(at: now)
+        }
+        let limits = try await services.tenants.asking { store throws(JobStoreError) in try await store.limits() }
+        var json = JSONObject()
+        json.setRaw(
+            "data",
+            JSONObject.array(
+                tenants.map { TenantText.tenant($0.share.tenant, $0, limits[$0.share.tenant] ?? .none).closed() }))
+        return .json(json.closed())
+    }
+
+    private func show(_ call: Call) async throws -> Answer {
+        let (tenant, now) = (try tenant(call), services.wall.now())
+        let status = try await services.store.reading { store throws(JobStoreError) in
+            try await store.tenants(at: now)
+        }.first { $0.share.tenant == tenant }
+        let limits = try await limits(of: tenant)
+        guard status != nil || limits != nil else { throw Self.unknown(tenant.text) }
+        let book = try await services.tenants.asking { store throws(JobStoreError) in
+            try await store.budget(of: tenant, at: now)
+        }
+        var json = TenantText.tenant(tenant, status, limits ?? .none)
+        json.setRaw("budget", TenantText.budget(book, limits?.budget ?? .none))
+        return .json(json.closed())
+    }
+
+    /// Sets what the body names; null removes a limit, and what is not named stays.
+    private func change(_ call: Call) async throws -> Answer {
+        let tenant = try tenant(call)
+        let fields = try JSONFields(try await call.body.collect(limit: Self.bodyLimit))
+        try fields.allowOnly(TenantLimitField.allCases.map(\.rawValue) + Self.shareFields)
+        var limits = try await limits(of: tenant) ?? .none
+        for field in TenantLimitField.allCases {
+            guard let member = fields.members.last(where: { $0.key == field.rawValue }) else { continue }
+            let text = try fields.text(of: member, field)
+            guard field.set(text, in: &limits) else { throw fields.refusal(of: member, field) }
+        }
+        let share = try share(of: tenant, fields)
+        let (changed, now) = (limits, services.wall.now())
+        try await services.tenants.asking { store throws(JobStoreError) in
+            try await store.setLimits(changed, of: tenant, at: now)
+        }
+        if let share {
+            try await services.store.reading { store throws(JobStoreError) in try await store.setShare(share) }
+        }
+        return try await show(call)
+    }
+
+    /// nil if the body names neither part of it.
+    private func share(of tenant: TenantID, _ fields: JSONFields) throws(RelayError) -> TenantShare? {
+        guard fields.members.contains(where: { Self.shareFields.contains($0.key) }) else { return nil }
+        let (least, most) = (TenantShare.weights.lowerBound, TenantShare.weights.upperBound)
+        let weight = try fields.optional("weight", "a whole number from \(least) to \(most)") { member in
+            fields.integer(member).flatMap { TenantShare.weights.contains($0) ? $0 : nil }
+        }
+        let maxRunning = try fields.optional("max_running", "a whole number of at least 1", fields.positiveInteger)
+        return TenantShare(tenant: tenant, weight: weight ?? TenantShare.normalWeight, maxRunning: maxRunning)
+    }
+
+    private func limits(of tenant: TenantID) async throws(RelayError) -> TenantLimits? {
+        try await services.tenants.asking { store throws(JobStoreError) in try await store.limits() }[tenant]
+    }
+
+    private func tenant(_ call: Call) throws(RelayError) -> TenantID {
+        guard let tenant = TenantID(call.parameters[0]) else { throw Self.unknown(call.parameters[0]) }
+        return tenant
+    }
+
+    private static func unknown(_ name: String) -> RelayError {
+        RelayError(
+            .tenantUnknown, "There is no tenant '\(name.prefix(64))'; names are \(Identifier.rule).",
+            remedy: "Check the name; a tenant exists from its first job or limit on.")
+    }
+}
+
+extension JSONFields {
+    /// The value as ``TenantLimitField`` reads it: numbers and strings as they are, lists with commas; nil for null.
+    fileprivate func text(of member: JSONMember, _ field: TenantLimitField) throws(RelayError) -> String? {
+        switch member.kind {
+        case .null: return nil
+        case .number: return String(decoding: document[member.value], as: UTF8.self)
+        case .string: return string(member)
+        case .array where field == .models:
+            let elements = (try? JSONScanner.elements(of: document, in: member.value)) ?? []
+            let patterns = elements.compactMap { JSONScanner.string(document, at: $0) }
+            guard patterns.count == elements.count else { throw refusal(of: member, field) }
+            return patterns.joined(separator: ",")
+        default: throw refusal(of: member, field)
+        }
+    }
+
+    fileprivate func refusal(of member: JSONMember, _ field: TenantLimitField) -> RelayError {
+        let met = String(decoding: document[member.value].prefix(100), as: UTF8.self)
+        return RelayError(
+            .fieldInvalid, "The field \(member.key) is \(met); allowed are null for no limit, or \(field.rule).",
+            remedy: "Correct it.")
+    }
+}

@@ -1,0 +1,46 @@
+package import Domain
+
+extension MemoryJobStore: TenantStore {
+    package func setLimits(
+        _ limits: TenantLimits, of tenant: TenantID, at now: Timestamp
+    ) async throws(JobStoreError) {
+        try change { $0.setLimits(limits, of: tenant, at: now) }
+    }
+
+    package func limits() async throws(JobStoreError) -> [TenantID: TenantLimits] {
+        try change { $0.tenancy.limits }
+    }
+
+    package func budget(of tenant: TenantID, at now: Timestamp) async throws(JobStoreError) -> BudgetBook {
+        try change { $0.budget(of: tenant, at: now) }
+    }
+
+    package func reserveCall(
+        _ call: NewCall, at now: Timestamp
+    ) async throws(JobStoreError) -> AdmissionRefusal? {
+        try change { $0.reserveCall(call, at: now) }
+    }
+
+    package func settleCall(_ settlement: CallSettlement, at now: Timestamp) async throws(JobStoreError) {
+        try change { model in
+            for (key, counts) in settlement.usage { model.addUsage(counts, at: key) }
+            model.endCall(settlement.id, known: settlement.known, silent: settlement.silent)
+        }
+    }
+
+    package func renewCalls(
+        of holder: String, for life: Duration, at now: Timestamp
+    ) async throws(JobStoreError) {
+        try change { $0.renewCalls(of: holder, until: now.advanced(by: life)) }
+    }
+
+    package func addUsage(_ usage: [UsageKey: UsageCounts]) async throws(JobStoreError) {
+        try change { model in
+            for (key, counts) in usage { model.addUsage(counts, at: key) }
+        }
+    }
+
+    package func usage(_ query: UsageQuery) async throws(JobStoreError) -> [UsageRow] {
+        try change { $0.usage(query) }
+    }
+}

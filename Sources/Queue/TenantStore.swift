@@ -1,0 +1,116 @@
+package import Domain
+
+/// Where the limits of tenants, their budgets and their usage are kept.
+///
+/// Every method that changes something is one transaction. Jobs are let in, and their reservations settled, in the
+/// transactions of ``JobStore`` that change their state.
+package protocol TenantStore: Sendable {
+    /// Sets a tenant's limits; ``TenantLimits/none`` removes them. A budget that is new counts what the tenant has used in
+    /// its periods before.
+    func setLimits(_ limits: TenantLimits, of tenant: TenantID, at now: Timestamp) async throws(JobStoreError)
+    /// Of tenants that have some; at most 10,000.
+    func limits() async throws(JobStoreError) -> [TenantID: TenantLimits]
+    /// Where the day and the month of `now` stand; empty if the tenant has no budget.
+    func budget(of tenant: TenantID, at now: Timestamp) async throws(JobStoreError) -> BudgetBook
+
+    // MARK: Synchronous calls
+
+    /// Sets aside what a synchronous call may take, until it is settled or not renewed in time.
+    /// - Returns: why not; nil if it may be sent.
+    func reserveCall(_ call: NewCall, at now: Timestamp) async throws(JobStoreError) -> AdmissionRefusal?
+    /// Ends a call: books its usage and settles what was set aside for it. A second time changes nothing.
+    func settleCall(_ settlement: CallSettlement, at now: Timestamp) async throws(JobStoreError)
+    /// `holder` lives: what it has set aside stays so until `now + life`.
+    func renewCalls(of holder: String, for life: Duration, at now: Timestamp) async throws(JobStoreError)
+
+    // MARK: Usage
+
+    /// Books usage that no budget waits for.
+    func addUsage(_ usage: [UsageKey: UsageCounts]) async throws(JobStoreError)
+    /// At most 10,000 rows, in the order of what they are grouped by.
+    func usage(_ query: UsageQuery) async throws(JobStoreError) -> [UsageRow]
+}
+
+/// A synchronous call before it is sent.
+package struct NewCall: Hashable, Sendable {
+    /// Of its own.
+    package let id: String
+    package let tenant: TenantID
+    package let model: String
+    package let demand: BudgetAmount
+    /// The process that makes it.
+    package let holder: String
+    /// How long its reservation holds without ``TenantStore/renewCalls(of:for:at:)``.
+    package let life: Duration
+
+    package init(
+        id: String, tenant: TenantID, model: String, demand: BudgetAmount, holder: String, life: Duration
+    ) {
+        self.id = id
+        self.tenant = tenant
+        self.model = model
+        self.demand = demand
+        self.holder = holder
+        self.life = life
+    }
+}
+
+/// How a synchronous call has ended.
+package struct CallSettlement: Hashable, Sendable {
+    package let id: String
+    package let usage: [UsageKey: UsageCounts]
+    /// What its attempts have said they cost; nil if none has.
+    package let known: BudgetAmount?
+    /// Attempts that may have been billed and did not say.
+    package let silent: Int
+
+    package init(id: String, usage: [UsageKey: UsageCounts], known: BudgetAmount?, silent: Int) {
+        self.id = id
+        self.usage = usage
+        self.known = known
+        self.silent = silent
+    }
+}
+
+/// What to sum usage up by, and of what.
+package struct UsageQuery: Hashable, Sendable {
+    package enum Dimension: String, Hashable, Sendable, CaseIterable {
+        case tenant, day, key, model
+    }
+
+    package static let limit = 10_000
+    /// nil for all.
+    package var tenant: TenantID?
+    /// From the day of this instant on.
+    package var since: Timestamp?
+    /// Up to, and without, this instant's day.
+    package var until: Timestamp?
+    /// Empty: one row for all.
+    package var dimensions: Set<Dimension>
+
+    package init(
+        tenant: TenantID? = nil, since: Timestamp? = nil, until: Timestamp? = nil, by dimensions: Set<Dimension> = []
+    ) {
+        self.tenant = tenant
+        self.since = since
+        self.until = until
+        self.dimensions = dimensions
+    }
+}
+
+/// A sum of usage. nil: not grouped by that.
+package struct UsageRow: Hashable, Sendable {
+    package let tenant: TenantID?
+    package let day: Timestamp?
+    package let key: String?
+    package let model: String?
+    package let counts: UsageCounts
+
+    package init(tenant: TenantID?, day: Timestamp?, key: String?, model: String?, counts: UsageCounts) {
+        self.tenant = tenant
+        self.day = day
+        self.key = key
+        self.model = model
+        self.counts = counts
+    }
+}

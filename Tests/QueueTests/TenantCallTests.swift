@@ -1,0 +1,107 @@
+import Domain
+import Queue
+import TestSupport
+import Testing
+
+/// Budgets of synchronous calls, and usage.
+struct TenantCallTests {
+    @Test(arguments: StoreUnderTest.all)
+    func `a call reserves, and settles once`(_ backEnd: StoreUnderTest) async throws {
+        try await backEnd.run { world in
+            try await world.setBudget(money: 1500)
+            #expect(try await world.store.reserveCall(world.call("a"), at: world.now) == nil)
+            guard case .budget = try await world.store.reserveCall(world.call("b"), at: world.now) else {
+                throw Unexpected(what: "let in")
+            }
+            #expect(try await world.standing() == [0, 1000])
+            try await world.endCall("a", costing: 400)
+            #expect(try await world.standing() == [400, 0])
+            try await world.endCall("a", costing: 400)
+            #expect(try await world.standing() == [400, 0])
+            #expect(try await world.store.reserveCall(world.call("c"), at: world.now) == nil)
+            try await world.endCall("c", costing: nil, silent: 1)
+            #expect(try await world.standing() == [1400, 0])
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `calls of a process that has vanished count as billed; one that lives keeps its own`(
+        _ backEnd: StoreUnderTest
+    ) async throws {
+        try await backEnd.run { world in
+            try await world.setBudget(money: 9000)
+            _ = try await world.store.reserveCall(world.call("a", holder: "dead"), at: world.now)
+            _ = try await world.store.reserveCall(world.call("b", holder: "alive"), at: world.now)
+            world.clock.advance(by: .seconds(40))
+            try await world.store.renewCalls(of: "alive", for: .seconds(60), at: world.now)
+            world.clock.advance(by: .seconds(30))
+            #expect(try await world.reap() == 1)
+            #expect(try await world.standing() == [1000, 1000])
+            try await world.endCall("b", costing: 1)
+            #expect(try await world.standing() == [1001, 0])
+            let usage = try await world.store.usage(UsageQuery(by: [.key]))
+            #expect(usage.map(\.key) == ["", "k1"] && usage.map(\.counts.maybeBilled) == [1, 0])
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `usage is summed up by tenant, day, key and model`(_ backEnd: StoreUnderTest) async throws {
+        try await backEnd.run { world in
+            for (tenant, key, model, days) in [
+                ("a", "k1", "m1", 0), ("a", "k2", "m1", 0), ("b", "k1", "m2", 1), ("a", "k1", "m1", 1),
+            ] {
+                let bill = Bill(
+                    model: model, usage: TokenUsage(input: 1, output: 2, cacheCreation: 3, cacheRead: 4),
+                    cost: Money(microdollars: 5), isPriced: model == "m1")
+                let key = UsageKey(
+                    tenant: .sample(tenant), at: world.now.advanced(by: .seconds(86_400 * days)), key: key, model: model
+                )
+                try await world.store.addUsage([key: UsageCounts(bill, isError: days == 1, isMaybeBilled: false)])
+            }
+            let all = try await world.store.usage(UsageQuery())
+            #expect(all.count == 1)
+            let sum = try #require(all.first?.counts)
+            #expect(sum.requests == 4 && sum.errors == 2 && sum.unpriced == 1 && sum.cost.microdollars == 20)
+            #expect(sum.input == 4 && sum.output == 8 && sum.cacheCreation == 12 && sum.cacheRead == 16)
+            let byTenant = try await world.store.usage(UsageQuery(by: [.tenant, .model]))
+            #expect(byTenant.map { $0.tenant?.text } == ["a", "b"] && byTenant.map(\.model) == ["m1", "m2"])
+            #expect(byTenant.map(\.counts.requests) == [3, 1])
+            let byDay = try await world.store.usage(UsageQuery(tenant: .sample("a"), by: [.day, .key]))
+            #expect(byDay.map(\.key) == ["k1", "k2", "k1"] && byDay.map(\.counts.requests) == [1, 1, 1])
+            let tomorrow = world.now.advanced(by: .seconds(86_400))
+            #expect(try await world.store.usage(UsageQuery(since: tomorrow)).first?.counts.requests == 2)
+            #expect(try await world.store.usage(UsageQuery(until: tomorrow)).first?.counts.requests == 2)
+            #expect(try await world.store.usage(UsageQuery(tenant: .sample("nobody"))).isEmpty)
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `names of models cannot fill the store`(_ backEnd: StoreUnderTest) async throws {
+        try await backEnd.run { world in
+            for number in 0..<(UsageKey.placesPerDay + 5) {
+                let bill = Bill(model: "m\(number)", usage: nil, cost: .zero, isPriced: false)
+                let key = UsageKey(tenant: .sample(), at: world.now, key: "k", model: bill.model)
+                try await world.store.addUsage([key: UsageCounts(bill, isError: true, isMaybeBilled: false)])
+            }
+            let rows = try await world.store.usage(UsageQuery(by: [.model]))
+            #expect(rows.count == UsageKey.placesPerDay + 1)
+            #expect(rows.first { $0.model == "other" }?.counts.requests == 5)
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `attempts at jobs are counted with key and model`(_ backEnd: StoreUnderTest) async throws {
+        try await backEnd.run { world in
+            _ = try await world.submit(world.budgeted())
+            try await world.settle(
+                world.claimOne(), .retry(at: world.now), costing: nil, maybeBilled: true, verdict: "upstream_fault")
+            try await world.settle(world.claimOne(), .ended(.succeeded, .sample()), costing: 9)
+            let row = try #require(await world.store.usage(UsageQuery(by: Set(UsageQuery.Dimension.allCases))).first)
+            #expect(row.tenant == .sample() && row.key == "k1" && row.model == "claude-test")
+            #expect(row.day == world.now.startOfDay)
+            let counts = row.counts
+            #expect(
+                counts.requests == 2 && counts.errors == 1 && counts.maybeBilled == 1 && counts.cost.microdollars == 9)
+        }
+    }
+}
