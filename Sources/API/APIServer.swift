@@ -21,13 +21,14 @@ package struct APIServer: Service {
     ///   - metricsText: what `/metrics` answers, in Prometheus' text format.
     ///   - onListening: called once with the port that was bound.
     package init(
-        configuration: APIConfiguration, store: any JobStore & EgressStore, gateway: any UpstreamGateway,
+        configuration: APIConfiguration, store: any JobStore & EgressStore & AuditStore,
+        gateway: any UpstreamGateway,
         keyring: any UpstreamKeyring, tokens: any TokenVerifier, webhookSecrets: any WebhookSecrets,
         wall: any WallClock, clock: any Clock<Duration>, metricsText: @escaping @Sendable () -> String,
         logger: Logger, onListening: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         services = APIServices(
-            configuration: configuration, store: store, egress: store, gateway: gateway, keyring: keyring,
+            configuration: configuration, store: store, egress: store, audit: store, gateway: gateway, keyring: keyring,
             tokens: tokens,
             webhookSecrets: webhookSecrets, wall: wall, clock: clock, metricsText: metricsText, logger: logger,
             sharedCalls: configuration.sharesRetries
@@ -57,7 +58,7 @@ package struct APIServer: Service {
             MessagesRoutes(services: services).all + JobRoutes(services: services).all
                 + SubmissionRoute(services: services).all + BatchRoutes(services: services).all
                 + WebhookRoutes(services: services).all + HealthRoutes(services: services).all
-                + AdminRoutes(services: services).all,
+                + AdminRoutes(services: services).all + AuditRoutes(services: services).all,
             others: OtherPaths(
                 forward: services.configuration.forwardsOtherPaths ? MessagesRoutes(services: services).other : nil))
     }

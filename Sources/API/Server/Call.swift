@@ -26,5 +26,8 @@ struct Call: Sendable {
         caller?.scopes.contains(.admin) == true ? nil : try tenant()
     }
 
+    /// Whom the audit log names for what this call does.
+    var actor: AuditActor { AuditActor(.token, caller?.tenant.text ?? "nobody") }
+
     func header(_ name: HTTPField.Name) -> String? { headers[name] }
 }

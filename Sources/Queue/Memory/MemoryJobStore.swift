@@ -12,13 +12,14 @@ package final class MemoryJobStore: JobStore, KeyStore, EgressStore {
     ///   - maxDepth: unfinished jobs that the queue holds at most.
     ///   - clock: measures how long to wait for changes.
     ///   - random: names deliveries.
+    ///   - audit: what the audit log is kept with; nil for none.
     package init(
         maxDepth: Int = 10_000_000, clock: any Clock<Duration>,
-        random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
+        random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator(), audit: AuditKeeping? = nil
     ) {
         self.maxDepth = maxDepth
         self.signal = ChangeSignal(clock: clock)
-        self.model = Mutex(MemoryModel(random: random))
+        self.model = Mutex(MemoryModel(random: random, auditKeeping: audit))
     }
 
     func change<Value: Sendable>(
@@ -117,7 +118,10 @@ package final class MemoryJobStore: JobStore, KeyStore, EgressStore {
     package func checkHealth() async throws(JobStoreError) {}
 
     package func setShare(_ share: TenantShare) async throws(JobStoreError) {
-        try change { $0.setShare(share) }
+        try change { model throws(JobStoreError) in
+            try model.audit(.tenantShareSet, share.tenant.text, share.words)
+            model.setShare(share)
+        }
     }
 
     package func tenants(at now: Timestamp) async throws(JobStoreError) -> [TenantStatus] {
@@ -162,6 +166,7 @@ package final class MemoryJobStore: JobStore, KeyStore, EgressStore {
             guard !model.endpoints.contains(where: { $0.id == endpoint.id }) else {
                 throw .unavailable(detail: "an endpoint of the id \(endpoint.id) exists")
             }
+            try model.audit(.webhookAdded, endpoint.id, "tenant \(endpoint.tenant)")
             model.endpoints.append(endpoint)
         }
     }
@@ -171,7 +176,11 @@ package final class MemoryJobStore: JobStore, KeyStore, EgressStore {
     }
 
     package func removeEndpoint(_ id: String, of tenant: TenantID) async throws(JobStoreError) -> Bool {
-        try change { $0.removeEndpoint(id, of: tenant) }
+        try change { model throws(JobStoreError) in
+            guard model.removeEndpoint(id, of: tenant) else { return false }
+            try model.audit(.webhookRemoved, id, "tenant \(tenant)")
+            return true
+        }
     }
 
     package func claimDeliveries(
@@ -202,7 +211,10 @@ package final class MemoryJobStore: JobStore, KeyStore, EgressStore {
     }
 
     package func put(_ key: StoredKey) async throws(JobStoreError) {
-        try change { $0.keys[key.id] = key }
+        try change { model throws(JobStoreError) in
+            try model.audit(.keyStored, key.id, "organization \(key.organization)")
+            model.keys[key.id] = key
+        }
     }
 
     package func keys() async throws(JobStoreError) -> [StoredKey] {
@@ -210,20 +222,48 @@ package final class MemoryJobStore: JobStore, KeyStore, EgressStore {
     }
 
     package func removeKey(_ id: String) async throws(JobStoreError) -> Bool {
-        try change { $0.keys.removeValue(forKey: id) != nil }
+        try change { model throws(JobStoreError) in
+            guard model.keys.removeValue(forKey: id) != nil else { return false }
+            try model.audit(.keyRemoved, id)
+            return true
+        }
     }
 }
 
 extension MemoryJobStore {
     package func takeOut(_ outage: EgressOutage) async throws(JobStoreError) {
-        try change { $0.egressOutages[outage.path] = $0.egressOutages[outage.path] ?? outage }
+        try change { model throws(JobStoreError) in
+            guard model.egressOutages[outage.path] == nil else { return }
+            try model.audit(.egressTakenOut, outage.path, outage.reason.rawValue)
+            model.egressOutages[outage.path] = outage
+        }
     }
 
     package func bringBack(_ path: String) async throws(JobStoreError) -> Bool {
-        try change { $0.egressOutages.removeValue(forKey: path) != nil }
+        try change { model throws(JobStoreError) in
+            guard model.egressOutages.removeValue(forKey: path) != nil else { return false }
+            try model.audit(.egressBroughtBack, path)
+            return true
+        }
     }
 
     package func egressOutages() async throws(JobStoreError) -> [EgressOutage] {
         model.withLock { Array($0.egressOutages.values.sorted { $0.path < $1.path }.prefix(10_000)) }
+    }
+}
+
+extension MemoryJobStore: AuditStore {
+    package func record(_ action: AuditAction, _ subject: String, _ detail: String) async throws(JobStoreError) {
+        try change { model throws(JobStoreError) in try model.audit(action, subject, detail) }
+    }
+
+    package func auditTrail(after sequence: Int64, limit: Int) async throws(JobStoreError) -> [AuditEntry] {
+        model.withLock { model in Array(model.trail.drop { $0.sequence <= sequence }.prefix(min(max(limit, 1), 1000))) }
+    }
+
+    package func latestAudit(before sequence: Int64?, limit: Int) async throws(JobStoreError) -> [AuditEntry] {
+        model.withLock { model in
+            Array(model.trail.reversed().drop { $0.sequence >= sequence ?? .max }.prefix(min(max(limit, 1), 1000)))
+        }
     }
 }

@@ -8,7 +8,10 @@ extension MemoryModel {
         let outcomes = replays.map { plan($0, of: tenant, &seen) }
         let accepted = zip(replays, outcomes).filter { $1 == .replayed($0.newID) }.map(\.0)
         try reserve(accepted.count, maxDepth: maxDepth)
-        for replay in accepted { repeatJob(replay, at: now) }
+        for replay in accepted {
+            repeatJob(replay, at: now)
+            try audit(.jobReplayed, replay.job.text, "as \(replay.newID)")
+        }
         return outcomes
     }
 

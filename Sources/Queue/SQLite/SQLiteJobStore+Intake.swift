@@ -24,7 +24,9 @@ extension SQLiteJobStore {
             let plan = try replays.map { try context.plan($0, of: tenant, seen: &seen) }
             try context.reserve(plan.count { $0.source != nil }, limit: limit)
             for (replay, step) in zip(replays, plan) {
-                if let source = step.source { try context.repeatJob(source, as: replay.newID, at: now) }
+                guard let source = step.source else { continue }
+                try context.repeatJob(source, as: replay.newID, at: now)
+                try context.audit(.jobReplayed, replay.job.text, "as \(replay.newID)")
             }
             return plan.map(\.outcome)
         }

@@ -3,6 +3,7 @@ package import Domain
 extension SQLiteJobStore {
     package func addEndpoint(_ endpoint: WebhookEndpoint) async throws(JobStoreError) {
         try await writer.perform { context in
+            try context.audit(.webhookAdded, endpoint.id, "tenant \(endpoint.tenant)")
             try context.connection.execute(
                 "INSERT INTO endpoints (id, tenant, url, events, secret, created_at) VALUES (?, ?, ?, ?, ?, ?)",
                 endpoint.id, endpoint.tenant.text, endpoint.url, endpoint.events.code, endpoint.sealedSecret,
@@ -23,7 +24,10 @@ extension SQLiteJobStore {
 
     package func removeEndpoint(_ id: String, of tenant: TenantID) async throws(JobStoreError) -> Bool {
         let existed = try await writer.perform { context in
-            try context.connection.execute("DELETE FROM endpoints WHERE id = ? AND tenant = ?", id, tenant.text) > 0
+            let removed = try context.connection.execute(
+                "DELETE FROM endpoints WHERE id = ? AND tenant = ?", id, tenant.text)
+            if removed > 0 { try context.audit(.webhookRemoved, id, "tenant \(tenant)") }
+            return removed > 0
         }
         guard existed else { return false }
         // In pieces, so that no transaction is long. A crash in between leaves rows that no claim hands out.

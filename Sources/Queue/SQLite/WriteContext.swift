@@ -12,6 +12,10 @@ final class WriteContext {
 
     let connection: SQLiteConnection
     let makeDeliveryID: () -> String
+    /// nil: no audit log is kept.
+    let auditKeeping: AuditKeeping?
+    /// For whom the present operation is done.
+    var actor = AuditActor.relay
     private(set) var topics: Set<ChangeTopic> = []
     private var tenants: [Int64: TenantChange] = [:]
     private var counters: [String: Int] = [:]
@@ -24,8 +28,11 @@ final class WriteContext {
     /// nil until somebody asks.
     private var batchesExist: Bool?
 
-    init(_ connection: SQLiteConnection, makeDeliveryID: @escaping () -> String) {
+    init(
+        _ connection: SQLiteConnection, auditKeeping: AuditKeeping? = nil, makeDeliveryID: @escaping () -> String
+    ) {
         self.connection = connection
+        self.auditKeeping = auditKeeping
         self.makeDeliveryID = makeDeliveryID
     }
 

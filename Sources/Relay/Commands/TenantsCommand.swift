@@ -53,8 +53,7 @@ struct TenantsCommand: AsyncParsableCommand {
             }
             let settings = try common.settings()  // a share may be set before the first start
             try await DataFolder(preparing: settings.data).openStore(settings).setShare(share)
-            let limit = maxRunning.map { "at most \($0) running" } ?? "no limit"
-            print("Tenant '\(id)' has weight \(weight), \(limit).")
+            print("Tenant '\(id)' has \(share.words).")
         }
     }
 }
