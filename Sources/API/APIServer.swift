@@ -54,12 +54,18 @@ package struct APIServer: Service {
     }
 
     private func routes() -> RouteTable {
-        RouteTable(
-            MessagesRoutes(services: services).all + JobRoutes(services: services).all
-                + SubmissionRoute(services: services).all + BatchRoutes(services: services).all
-                + WebhookRoutes(services: services).all + HealthRoutes(services: services).all
-                + AdminRoutes(services: services).all + AuditRoutes(services: services).all,
+        let routes = allRoutes()
+        return RouteTable(
+            routes + DescriptionRoutes(routes).all,
             others: OtherPaths(
                 forward: services.configuration.forwardsOtherPaths ? MessagesRoutes(services: services).other : nil))
+    }
+
+    /// All but the one that describes them.
+    func allRoutes() -> [Route] {
+        MessagesRoutes(services: services).all + JobRoutes(services: services).all
+            + SubmissionRoute(services: services).all + BatchRoutes(services: services).all
+            + WebhookRoutes(services: services).all + HealthRoutes(services: services).all
+            + AdminRoutes(services: services).all + AuditRoutes(services: services).all
     }
 }
