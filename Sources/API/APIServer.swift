@@ -32,7 +32,7 @@ package struct APIServer: Service {
         logger: Logger, onListening: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         services = APIServices(
-            configuration: configuration, store: store, egress: store, gateway: gateway, keyring: keyring,
+            configuration: configuration, store: store, egress: store, audit: store, gateway: gateway, keyring: keyring,
             tokens: tokens, failures: FailedAttempts(limit: configuration.failedAttempts, clock: clock),
             tokenStore: store, tokenDesk: tokenDesk, webhookSecrets: webhookSecrets,
             tenants: TenantGate(
@@ -63,14 +63,20 @@ package struct APIServer: Service {
     }
 
     private func routes() -> RouteTable {
-        RouteTable(
-            MessagesRoutes(services: services).all + JobRoutes(services: services).all
-                + SubmissionRoute(services: services).all + BatchRoutes(services: services).all
-                + WebhookRoutes(services: services).all + DeliveryRoutes(services: services).all
-                + HealthRoutes(services: services).all
-                + AdminRoutes(services: services).all + TokenRoutes(services: services).all
-                + TenantRoutes(services: services).all + UsageRoutes(services: services).all,
+        let routes = allRoutes()
+        return RouteTable(
+            routes + DescriptionRoutes(routes).all,
             others: OtherPaths(
                 forward: services.configuration.forwardsOtherPaths ? MessagesRoutes(services: services).other : nil))
+    }
+
+    /// All but the one that describes them.
+    func allRoutes() -> [Route] {
+        MessagesRoutes(services: services).all + JobRoutes(services: services).all
+            + SubmissionRoute(services: services).all + BatchRoutes(services: services).all
+            + WebhookRoutes(services: services).all + DeliveryRoutes(services: services).all
+            + HealthRoutes(services: services).all + AdminRoutes(services: services).all
+            + TokenRoutes(services: services).all + TenantRoutes(services: services).all
+            + UsageRoutes(services: services).all + AuditRoutes(services: services).all
     }
 }

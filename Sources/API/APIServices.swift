@@ -8,6 +8,7 @@ struct APIServices: Sendable {
     let configuration: APIConfiguration
     let store: any JobStore
     let egress: any EgressStore
+    let audit: any AuditStore
     let gateway: any UpstreamGateway
     let keyring: any UpstreamKeyring
     let tokens: any TokenVerifier

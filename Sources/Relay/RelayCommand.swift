@@ -1,4 +1,5 @@
 import ArgumentParser
+import Domain
 
 @main
 struct RelayCommand: AsyncParsableCommand {
@@ -19,7 +20,14 @@ struct RelayCommand: AsyncParsableCommand {
             ServeCommand.self, APICommand.self, WorkerCommand.self,
             KeysCommand.self, EgressCommand.self, TokensCommand.self, WebhooksCommand.self,
             JobsCommand.self, BatchCommand.self, QueueCommand.self, TenantsCommand.self, UsageCommand.self,
-            StatusCommand.self, DoctorCommand.self, BackupCommand.self, ConfigCommand.self,
+            AuditCommand.self, StatusCommand.self, DoctorCommand.self, BackupCommand.self, ConfigCommand.self,
         ]
     )
+
+    /// What a command does is done by the user who gave it.
+    static func main() async {
+        await AuditActor.$current.withValue(AuditActor(.command, UserName.current)) {
+            await main(nil)
+        }
+    }
 }

@@ -15,13 +15,14 @@ enum StoreUnderTest: String, CaseIterable, CustomTestStringConvertible {
     func run(maxDepth: Int = 1000, _ body: (World) async throws -> Void) async throws {
         try await withTemporaryFolder { folder in
             let clock = ManualClock()
+            let audit = AuditKeeping(sealer: PlainSealer(), wall: clock)
             let store: any RelayStore =
                 switch self {
-                case .memory: MemoryJobStore(maxDepth: maxDepth, clock: clock)
+                case .memory: MemoryJobStore(maxDepth: maxDepth, clock: clock, audit: audit)
                 case .sqlite:
                     try SQLiteJobStore.open(
                         at: folder + "/queue.sqlite", configuration: JobStoreConfiguration(maxDepth: maxDepth),
-                        clock: clock)
+                        clock: clock, audit: audit)
                 }
             try await body(World(store: store, clock: clock))
         }

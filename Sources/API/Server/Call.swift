@@ -43,5 +43,8 @@ struct Call: Sendable {
     /// Whether it changes nothing.
     var isReading: Bool { method == "GET" || method == "HEAD" }
 
+    /// Whom the audit log names for what this call does.
+    var actor: AuditActor { AuditActor(.token, caller?.tenant.text ?? "nobody") }
+
     func header(_ name: HTTPField.Name) -> String? { headers[name] }
 }

@@ -36,7 +36,7 @@ struct Responder: Sendable {
     private func answer(_ exchange: ClientExchange) async throws {
         do {
             let call = try await route(exchange)
-            switch try await call.handler(call.call) {
+            switch try await AuditActor.$current.withValue(call.call.actor, operation: { try await call.handler(call.call) }) {
             case .full(let status, var headers, let body):
                 if headers[.requestID] == nil { headers[.requestID] = exchange.id }
                 headers[.relayRequestID] = exchange.id

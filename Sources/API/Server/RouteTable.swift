@@ -46,6 +46,8 @@ struct Route: Sendable {
     typealias Handler = @Sendable (Call) async throws -> Answer
 
     let method: String
+    /// As it was given.
+    let path: String
     /// `{}` stands for any one segment that is not empty.
     private let pattern: [Substring]
     /// nil: open to everybody.
@@ -59,6 +61,7 @@ struct Route: Sendable {
         handler: @escaping Handler
     ) {
         self.method = method
+        self.path = pattern
         self.takesParts = takesParts
         self.pattern = Array(pattern.split(separator: "/"))
         self.scope = scope

@@ -53,6 +53,7 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case masterKeyUnusable = "master_key_unusable"
     case sealedValueUnreadable = "sealed_value_unreadable"
     case argumentInvalid = "argument_invalid"
+    case auditBroken = "audit_broken"
     case relayUnreachable = "relay_unreachable"
 
     /// The HTTP status and the Anthropic error type that clients' SDKs choose their exception by.
@@ -72,7 +73,9 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
             409
         case .bodyTooLarge, .bulkTooLarge: 413
         case .authThrottled, .tenantRateLimited, .tenantConcurrency, .tenantQueueFull, .budgetExhausted: 429
-        case .internalFault, .configurationInvalid, .masterKeyUnusable, .sealedValueUnreadable, .argumentInvalid: 500
+        case .internalFault, .configurationInvalid, .masterKeyUnusable, .sealedValueUnreadable, .argumentInvalid,
+            .auditBroken:
+            500
         case .relayUnreachable, .upstreamUnreachable, .retriesExhausted: 502
         case .queueFull, .storeUnavailable, .storeBusy, .noUpstreamKey, .noEgressPath, .pacingExhausted, .shuttingDown,
             .localExhaustion:

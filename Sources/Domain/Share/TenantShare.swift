@@ -16,4 +16,7 @@ package struct TenantShare: Hashable, Sendable {
         self.weight = weight
         self.maxRunning = maxRunning
     }
+
+    /// For people.
+    package var words: String { "weight \(weight), \(maxRunning.map { "at most \($0) running" } ?? "no limit")" }
 }

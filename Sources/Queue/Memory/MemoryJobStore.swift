@@ -12,13 +12,14 @@ package final class MemoryJobStore: JobStore, KeyStore, EgressStore, TokenStore 
     ///   - maxDepth: unfinished jobs that the queue holds at most.
     ///   - clock: measures how long to wait for changes.
     ///   - random: names deliveries.
+    ///   - audit: what the audit log is kept with; nil for none.
     package init(
         maxDepth: Int = 10_000_000, clock: any Clock<Duration>,
-        random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
+        random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator(), audit: AuditKeeping? = nil
     ) {
         self.maxDepth = maxDepth
         self.signal = ChangeSignal(clock: clock)
-        self.model = Mutex(MemoryModel(random: random))
+        self.model = Mutex(MemoryModel(random: random, auditKeeping: audit))
     }
 
     func change<Value: Sendable>(
@@ -121,7 +122,10 @@ package final class MemoryJobStore: JobStore, KeyStore, EgressStore, TokenStore 
     package func checkHealth() async throws(JobStoreError) {}
 
     package func setShare(_ share: TenantShare) async throws(JobStoreError) {
-        try change { $0.setShare(share) }
+        try change { model throws(JobStoreError) in
+            try model.audit(.tenantShareSet, share.tenant.text, share.words)
+            model.setShare(share)
+        }
     }
 
     package func tenants(at now: Timestamp) async throws(JobStoreError) -> [TenantStatus] {
@@ -170,7 +174,10 @@ package final class MemoryJobStore: JobStore, KeyStore, EgressStore, TokenStore 
     }
 
     package func put(_ key: StoredKey) async throws(JobStoreError) {
-        try change { $0.keys[key.id] = key }
+        try change { model throws(JobStoreError) in
+            try model.audit(.keyStored, key.id, "organization \(key.organization)")
+            model.keys[key.id] = key
+        }
     }
 
     package func keys() async throws(JobStoreError) -> [StoredKey] {
@@ -178,20 +185,48 @@ package final class MemoryJobStore: JobStore, KeyStore, EgressStore, TokenStore 
     }
 
     package func removeKey(_ id: String) async throws(JobStoreError) -> Bool {
-        try change { $0.keys.removeValue(forKey: id) != nil }
+        try change { model throws(JobStoreError) in
+            guard model.keys.removeValue(forKey: id) != nil else { return false }
+            try model.audit(.keyRemoved, id)
+            return true
+        }
     }
 }
 
 extension MemoryJobStore {
     package func takeOut(_ outage: EgressOutage) async throws(JobStoreError) {
-        try change { $0.egressOutages[outage.path] = $0.egressOutages[outage.path] ?? outage }
+        try change { model throws(JobStoreError) in
+            guard model.egressOutages[outage.path] == nil else { return }
+            try model.audit(.egressTakenOut, outage.path, outage.reason.rawValue)
+            model.egressOutages[outage.path] = outage
+        }
     }
 
     package func bringBack(_ path: String) async throws(JobStoreError) -> Bool {
-        try change { $0.egressOutages.removeValue(forKey: path) != nil }
+        try change { model throws(JobStoreError) in
+            guard model.egressOutages.removeValue(forKey: path) != nil else { return false }
+            try model.audit(.egressBroughtBack, path)
+            return true
+        }
     }
 
     package func egressOutages() async throws(JobStoreError) -> [EgressOutage] {
         model.withLock { Array($0.egressOutages.values.sorted { $0.path < $1.path }.prefix(10_000)) }
+    }
+}
+
+extension MemoryJobStore: AuditStore {
+    package func record(_ action: AuditAction, _ subject: String, _ detail: String) async throws(JobStoreError) {
+        try change { model throws(JobStoreError) in try model.audit(action, subject, detail) }
+    }
+
+    package func auditTrail(after sequence: Int64, limit: Int) async throws(JobStoreError) -> [AuditEntry] {
+        model.withLock { model in Array(model.trail.drop { $0.sequence <= sequence }.prefix(min(max(limit, 1), 1000))) }
+    }
+
+    package func latestAudit(before sequence: Int64?, limit: Int) async throws(JobStoreError) -> [AuditEntry] {
+        model.withLock { model in
+            Array(model.trail.reversed().drop { $0.sequence >= sequence ?? .max }.prefix(min(max(limit, 1), 1000)))
+        }
     }
 }

@@ -13,6 +13,7 @@ extension MemoryModel {
         for (replay, reservation) in zip(accepted, admission.reservations) {
             hold(reservation, for: replay.newID)
             repeatJob(replay, at: now)
+            try audit(.jobReplayed, replay.job.text, "as \(replay.newID)")
         }
         return outcomes
     }

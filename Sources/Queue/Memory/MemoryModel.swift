@@ -78,9 +78,14 @@ struct MemoryModel: Sendable {
     /// What the transitions since the last look have touched.
     var topics: Set<ChangeTopic> = []
     var random: any RandomNumberGenerator & Sendable
+    /// nil: no audit log is kept.
+    let auditKeeping: AuditKeeping?
+    /// The audit log.
+    var trail: [AuditEntry] = []
 
-    init(random: any RandomNumberGenerator & Sendable) {
+    init(random: any RandomNumberGenerator & Sendable, auditKeeping: AuditKeeping? = nil) {
         self.random = random
+        self.auditKeeping = auditKeeping
     }
 
     // MARK: Intake

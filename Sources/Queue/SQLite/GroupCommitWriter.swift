@@ -37,12 +37,13 @@ final class GroupCommitWriter: Sendable {
     /// Called after each commit with what it has touched.
     private let onCommit: @Sendable (Set<ChangeTopic>) -> Void
     private let random: Mutex<any RandomNumberGenerator & Sendable>
+    private let auditKeeping: AuditKeeping?
     private let state = Mutex(State())
     private let queue = DispatchQueue(label: "relay.store.write")
 
     init(
         connection: SQLiteConnection, mover: SQLiteConnection, turn: WriterTurn, configuration: JobStoreConfiguration,
-        random: any RandomNumberGenerator & Sendable, health: StoreHealth,
+        random: any RandomNumberGenerator & Sendable, auditKeeping: AuditKeeping?, health: StoreHealth,
         onCommit: @escaping @Sendable (Set<ChangeTopic>) -> Void
     ) {
         self.connection = connection
@@ -51,6 +52,7 @@ final class GroupCommitWriter: Sendable {
         self.turn = turn
         self.configuration = configuration
         self.random = Mutex(random)
+        self.auditKeeping = auditKeeping
         self.onCommit = onCommit
     }
 
@@ -80,11 +82,13 @@ final class GroupCommitWriter: Sendable {
         bytes: Int = 0, isVital: Bool = false, _ body: @escaping @Sendable (WriteContext) throws -> Value,
         afterwards look: @escaping @Sendable (SQLiteConnection, Value) throws -> Outcome
     ) async throws(JobStoreError) -> Outcome {
+        let actor = AuditActor.current
         let result: Result<Outcome, JobStoreError> = await withCheckedContinuation { continuation in
             enqueue(
                 Operation(
                     bytes: bytes, isVital: isVital,
                     run: { [connection] context in
+                        context.actor = actor
                         let value = try body(context)
                         return {
                             let outcome = Result { try look(connection, value) }
@@ -197,7 +201,8 @@ final class GroupCommitWriter: Sendable {
     private func transact(_ batch: [Operation]) throws -> (answers: [Answer], topics: Set<ChangeTopic>) {
         try connection.transaction {
             let context = WriteContext(
-                connection, makeDeliveryID: { self.random.withLock { $0.makeDeliveryID() } })
+                connection, auditKeeping: auditKeeping,
+                makeDeliveryID: { self.random.withLock { $0.makeDeliveryID() } })
             let answers = try batch.map { try run($0, in: context) }
             try context.flush()
             return (answers, context.topics)

@@ -3,15 +3,18 @@ import Domain
 extension SQLiteJobStore {
     package func takeOut(_ outage: EgressOutage) async throws(JobStoreError) {
         try await writer.perform { context in
-            try context.connection.execute(
+            let isNew = try context.connection.execute(
                 "INSERT OR IGNORE INTO egress_outages (path, reason, note, since) VALUES (?, ?, ?, ?)", outage.path,
                 outage.reason.rawValue, outage.note, outage.since)
+            if isNew > 0 { try context.audit(.egressTakenOut, outage.path, outage.reason.rawValue) }
         }
     }
 
     package func bringBack(_ path: String) async throws(JobStoreError) -> Bool {
         try await writer.perform { context in
-            try context.connection.execute("DELETE FROM egress_outages WHERE path = ?", path) > 0
+            let existed = try context.connection.execute("DELETE FROM egress_outages WHERE path = ?", path) > 0
+            if existed { try context.audit(.egressBroughtBack, path) }
+            return existed
         }
     }
 

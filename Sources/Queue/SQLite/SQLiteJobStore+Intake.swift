@@ -33,6 +33,7 @@ extension SQLiteJobStore {
             for ((replay, step), reservation) in zip(accepted, admission.reservations) {
                 guard let source = step.source else { continue }
                 try context.repeatJob(source, as: replay.newID, under: reservation, at: now)
+                try context.audit(.jobReplayed, replay.job.text, "as \(replay.newID)")
             }
             return plan.map(\.outcome)
         }

@@ -3,6 +3,7 @@ import Domain
 extension SQLiteJobStore {
     package func put(_ key: StoredKey) async throws(JobStoreError) {
         try await writer.perform { context in
+            try context.audit(.keyStored, key.id, "organization \(key.organization)")
             try context.connection.execute(
                 """
                 INSERT OR REPLACE INTO keys (id, organization, secret, requests_per_second, created_at, workspace)
@@ -30,7 +31,9 @@ extension SQLiteJobStore {
 
     package func removeKey(_ id: String) async throws(JobStoreError) -> Bool {
         try await writer.perform { context in
-            try context.connection.execute("DELETE FROM keys WHERE id = ?", id) > 0
+            let existed = try context.connection.execute("DELETE FROM keys WHERE id = ?", id) > 0
+            if existed { try context.audit(.keyRemoved, id) }
+            return existed
         }
     }
 }

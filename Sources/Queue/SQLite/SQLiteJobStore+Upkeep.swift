@@ -7,6 +7,7 @@ extension SQLiteJobStore {
             try context.connection.execute(
                 "UPDATE tenants SET weight = ?, max_running = ? WHERE number = ?", share.weight, share.maxRunning,
                 number)
+            try context.audit(.tenantShareSet, share.tenant.text, share.words)
             context.note(.jobs)
         }
     }

@@ -3,6 +3,7 @@ package import Domain
 extension SQLiteJobStore {
     package func addEndpoint(_ endpoint: WebhookEndpoint) async throws(JobStoreError) {
         try await writer.perform { context in
+            try context.audit(.webhookAdded, endpoint.id, "tenant \(endpoint.tenant)")
             try context.connection.execute(
                 "INSERT INTO endpoints (id, tenant, url, events, secret, created_at) VALUES (?, ?, ?, ?, ?, ?)",
                 endpoint.id, endpoint.tenant.text, endpoint.url, endpoint.events.code, endpoint.secret.sealed,
@@ -58,7 +59,8 @@ extension SQLiteJobStore {
 
     package func removeEndpoint(_ id: String, of tenant: TenantID?) async throws(JobStoreError) -> Bool {
         let existed = try await writer.perform { context in
-            guard try context.connection.endpoint(id, of: tenant) != nil else { return false }
+            guard let endpoint = try context.connection.endpoint(id, of: tenant) else { return false }
+            try context.audit(.webhookRemoved, id, "tenant \(endpoint.tenant)")
             try context.connection.execute("DELETE FROM endpoints WHERE id = ?", id)
             for name in [id, DeliveryLane.testName(ofEndpoint: id)] {
                 guard var lane = try context.lane(named: name) else { continue }

@@ -16,16 +16,18 @@ package final class SQLiteJobStore: JobStore, KeyStore, EgressStore, TokenStore 
     /// - Parameters:
     ///   - clock: measures how long to wait for changes.
     ///   - random: names deliveries.
+    ///   - audit: what the audit log is kept with; nil for none.
     ///   - onHealth: called when writing begins to fail, with the reason for operators, and when it works again (nil).
     /// - Throws: `.unavailable` if the file cannot be opened, is no relay's, or was written by a newer relay.
     package static func open(
         at path: String, configuration: JobStoreConfiguration = JobStoreConfiguration(), clock: any Clock<Duration>,
-        random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator(),
+        random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator(), audit: AuditKeeping? = nil,
         onHealth: @escaping @Sendable (String?) -> Void = { _ in }
     ) throws(JobStoreError) -> SQLiteJobStore {
         do {
             return try SQLiteJobStore(
-                path: path, configuration: configuration, clock: clock, random: random, onHealth: onHealth)
+                path: path, configuration: configuration, clock: clock, random: random, audit: audit,
+                onHealth: onHealth)
         } catch {
             throw JobStoreError(error)
         }
@@ -33,7 +35,8 @@ package final class SQLiteJobStore: JobStore, KeyStore, EgressStore, TokenStore 
 
     private init(
         path: String, configuration: JobStoreConfiguration, clock: any Clock<Duration>,
-        random: any RandomNumberGenerator & Sendable, onHealth: @escaping @Sendable (String?) -> Void
+        random: any RandomNumberGenerator & Sendable, audit: AuditKeeping?,
+        onHealth: @escaping @Sendable (String?) -> Void
     ) throws {
         let file = StoreFile(
             path: path, applicationID: Schema.applicationID, version: Schema.version, pragmas: Schema.filePragmas,
@@ -60,7 +63,7 @@ package final class SQLiteJobStore: JobStore, KeyStore, EgressStore, TokenStore 
         self.readers = SQLiteReaders(path: path)
         self.writer = GroupCommitWriter(
             connection: connection, mover: mover, turn: turn, configuration: configuration, random: random,
-            health: StoreHealth(onChange: onHealth),
+            auditKeeping: audit, health: StoreHealth(onChange: onHealth),
             onCommit: { topics in
                 bell.ring(topics)
                 signal.bump(topics)

@@ -28,6 +28,7 @@
 /// | `egress_outages` | each egress path that is out | operators, region refusals | – |
 /// | `api_keys` | each API key that the relay has issued, by its hash | operators; the API moves `last_used_at` | deleted |
 /// | `revocations` | each token and tenant whose tokens do not hold any more, and since when | operators | deleted |
+/// | `audit` | each thing done to keys, tokens, tenants, webhooks, dead letters, egress paths | the transaction that does it | changed, deleted |
 /// | `batches` | each Message Batch: its counts | creation, cancellation; counts by every ending | – |
 /// | `staged` | each request of a batch that is no job yet | creation; the mover turns it into a job | changed |
 /// | `batch_jobs` | each job of a batch, with the client's name for it | the mover; deletion | changed |
@@ -49,7 +50,7 @@ enum Schema {
     /// Names of models are the clients': classes beyond this many count as `other`.
     static let classLimit = 64
 
-    static let statements = jobs + webhooks + keys + batches + egress + tokens + tenancy
+    static let statements = jobs + webhooks + keys + batches + egress + tokens + tenancy + audit
 
     static let jobs = [
         """

@@ -7,13 +7,14 @@ enum SchemaMigrations {
         case 2: (3, Schema.batches)  // no batches before
         case 3: (4, Schema.egress)
         case 4: (5, fromVersion4)
-        case 5:
-            (
-                6, Schema.webhooksFromVersion5 + Schema.tokens + Schema.tenancy + [Schema.countStagedByTenant]
-            )
+        case 5: (6, fromVersion5)
         default: (version + 1, [])
         }
     }
+
+    /// Webhooks in lanes and with a log; API keys and revocations; limits, budgets and usage of tenants; the audit log.
+    private static let fromVersion5 =
+        Schema.webhooksFromVersion5 + Schema.tokens + Schema.tenancy + [Schema.countStagedByTenant] + Schema.audit
 
     private static let keysWithWorkspace = "ALTER TABLE keys ADD COLUMN workspace TEXT"
 

@@ -14,6 +14,10 @@ final class WriteContext {
 
     let connection: SQLiteConnection
     let makeDeliveryID: () -> String
+    /// nil: no audit log is kept.
+    let auditKeeping: AuditKeeping?
+    /// For whom the present operation is done.
+    var actor = AuditActor.relay
     private(set) var topics: Set<ChangeTopic> = []
     /// Of limits, budgets and usage.
     var tenancy = TenancyChanges()
@@ -29,8 +33,11 @@ final class WriteContext {
     /// nil until somebody asks.
     private var batchesExist: Bool?
 
-    init(_ connection: SQLiteConnection, makeDeliveryID: @escaping () -> String) {
+    init(
+        _ connection: SQLiteConnection, auditKeeping: AuditKeeping? = nil, makeDeliveryID: @escaping () -> String
+    ) {
         self.connection = connection
+        self.auditKeeping = auditKeeping
         self.makeDeliveryID = makeDeliveryID
     }
 

@@ -132,6 +132,7 @@ struct RelayProcess {
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration =
             settings.syncDrain + settings.drain + settings.webhookTimeout + .seconds(1)
-        try await ServiceGroup(configuration: configuration).run()
+        let group = ServiceGroup(configuration: configuration)
+        try await AuditActor.$current.withValue(.relay) { try await group.run() }
     }
 }

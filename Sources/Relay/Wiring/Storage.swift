@@ -2,6 +2,7 @@ import Domain
 import Logging
 import Queue
 import Telemetry
+import Vault
 
 extension DataFolder {
     /// Opens the queue, making it if there is none.
@@ -11,6 +12,8 @@ extension DataFolder {
             return try SQLiteJobStore.open(
                 at: queuePath, configuration: JobStoreConfiguration(maxDepth: settings.queueDepth),
                 clock: ContinuousClock(),
+                audit: AuditKeeping(
+                    sealer: AuditChain { () throws(RelayError) in try masterKey() }, wall: SystemClock()),
                 onHealth: { detail in
                     if let detail {
                         logger?.error("the store cannot be written", metadata: [LogKey.error: "\(detail)"])

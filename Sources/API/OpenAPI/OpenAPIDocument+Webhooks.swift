@@ -1,0 +1,6 @@
+import Domain
+import Queue
+
+extension OpenAPIDocument {
+    static let webhooks: [Operation] = []
+}

@@ -1,0 +1,21 @@
+/// What is kept in the audit log. The raw values are stored and read by people; they never change their meaning.
+package enum AuditAction: String, Hashable, Sendable, CaseIterable {
+    case keyStored = "key.stored"
+    case keyRemoved = "key.removed"
+    case tokenIssued = "token.issued"
+    case apiKeyCreated = "token.key_created"
+    case tokenRevoked = "token.revoked"
+    case tenantShareSet = "tenant.share_set"
+    case tenantLimitsSet = "tenant.limits_set"
+    case tenantErased = "tenant.erased"
+    case webhookAdded = "webhook.added"
+    case webhookChanged = "webhook.changed"
+    case webhookRotated = "webhook.rotated"
+    case webhookRemoved = "webhook.removed"
+    case webhookDisabled = "webhook.disabled"
+    case webhookRedelivered = "webhook.redelivered"
+    case jobReplayed = "job.replayed"
+    case egressTakenOut = "egress.taken_out"
+    case egressBroughtBack = "egress.brought_back"
+    case secretsRewrapped = "secrets.rewrapped"
+}

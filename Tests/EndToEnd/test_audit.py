@@ -1,0 +1,66 @@
+"""The audit log: who did what, in lines that nobody changes unnoticed."""
+
+import re
+import sqlite3
+
+
+def entries(client):
+    return client.http.get("/admin/v1/audit", params={"limit": 100}).raise_for_status().json()["data"]
+
+
+def tamper(world, *statements):
+    """Changes the file as somebody with access to it could, triggers or not."""
+    with sqlite3.connect(world.data / "relay.sqlite") as file:
+        file.execute("DROP TRIGGER IF EXISTS audit_stays")
+        file.execute("DROP TRIGGER IF EXISTS audit_holds")
+        for statement in statements:
+            file.execute(statement)
+    file.close()
+
+
+def test_commands_and_calls_leave_lines_that_name_who_made_them(world):
+    world.add_key()
+    world.cli("tenants", "set", "acme", "--weight", "3")
+    relay = world.relay("api")
+    client = world.client(relay, scopes="messages,jobs,admin")
+    client.http.post("/admin/v1/egress/direct/disable", json={"reason": "a test"}).raise_for_status()
+    client.http.post("/admin/v1/egress/direct/enable").raise_for_status()
+    endpoint = client.http.post("/v1/webhooks", json={"url": "http://127.0.0.1:9/x"}).raise_for_status().json()
+    lines = {(line["action"], line["actor_kind"]): line for line in entries(client)}
+    assert lines["key.stored", "command"]["subject"] == "default"
+    assert "weight 3" in lines["tenant.share_set", "command"]["detail"]
+    assert lines["egress.taken_out", "token"]["subject"] == "direct"
+    assert lines["egress.brought_back", "token"]["actor"].startswith("acme")
+    assert lines["webhook.added", "token"]["subject"] == endpoint["id"]
+    listed = world.cli("audit", "list").stdout
+    assert "key.stored" in listed and "token:acme" in listed
+    assert "the chain holds" in world.cli("audit", "verify").stdout
+    secrets = endpoint["secret"], client.token
+    assert not any(secret in listed for secret in secrets)
+
+
+def test_a_changed_line_and_a_missing_one_are_found(world):
+    for name in ("one", "two", "three"):
+        world.add_key(name=name)
+    head = re.search(r"Head: (\S+)", world.cli("audit", "verify").stdout)[1]
+    assert world.cli("audit", "verify", "--head", head).returncode == 0
+    world.add_key(name="four")
+    assert world.cli("audit", "verify", "--head", head).returncode == 0, "later lines leave the head as it was"
+
+    tamper(world, "UPDATE audit SET actor = 'nobody' WHERE sequence = 2")
+    changed = world.cli("audit", "verify", check=False)
+    assert changed.returncode != 0 and "line 2" in changed.stderr
+
+    tamper(world, "DELETE FROM audit WHERE sequence = 2")
+    missing = world.cli("audit", "verify", check=False)
+    assert missing.returncode != 0 and "Line 2 is missing" in missing.stderr
+
+
+def test_a_log_cut_off_at_its_end_is_found_by_the_head_that_was_kept(world):
+    for name in ("one", "two", "three"):
+        world.add_key(name=name)
+    head = re.search(r"Head: (\S+)", world.cli("audit", "verify").stdout)[1]
+    tamper(world, "DELETE FROM audit WHERE sequence = (SELECT max(sequence) FROM audit)")
+    assert world.cli("audit", "verify").returncode == 0, "the chain itself cannot know"
+    cut = world.cli("audit", "verify", "--head", head, check=False)
+    assert cut.returncode != 0 and "as the head says" in cut.stderr
