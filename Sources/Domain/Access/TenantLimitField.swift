@@ -72,3 +72,13 @@ package enum TenantLimitField: String, Hashable, Sendable, CaseIterable {
         Int(text).flatMap { BudgetLimits.tokenRange.contains($0) ? $0 : nil }
     }
 }
+
+extension TenantLimits {
+    /// All that is limited, for people.
+    package var words: String {
+        let named = TenantLimitField.allCases.compactMap { field in
+            field.text(in: self).map { "\(field.rawValue) \($0)" }
+        }
+        return named.isEmpty ? "no limits" : named.joined(separator: ", ")
+    }
+}

@@ -4,7 +4,10 @@ extension MemoryJobStore: TenantStore {
     package func setLimits(
         _ limits: TenantLimits, of tenant: TenantID, at now: Timestamp
     ) async throws(JobStoreError) {
-        try change { $0.setLimits(limits, of: tenant, at: now) }
+        try change { model throws(JobStoreError) in
+            try model.audit(.tenantLimitsSet, tenant.text, limits.words)
+            model.setLimits(limits, of: tenant, at: now)
+        }
     }
 
     package func limits() async throws(JobStoreError) -> [TenantID: TenantLimits] {

@@ -8,6 +8,7 @@ extension MemoryJobStore {
             guard !model.apiKeys.contains(where: { $0.id == key.id || $0.prefix == key.prefix }) else {
                 throw .unavailable(detail: "an API key of the id \(key.id) or its prefix exists")
             }
+            try model.audit(.apiKeyCreated, key.id, key.words)
             model.apiKeys.append(key)
             model.noteTokens()
         }
@@ -21,12 +22,13 @@ extension MemoryJobStore {
     }
 
     package func revokeAPIKey(_ name: String, at now: Timestamp) async throws(JobStoreError) -> APIKey? {
-        try change { model in
+        try change { model throws(JobStoreError) in
             guard let index = model.apiKeys.firstIndex(where: { $0.id == name || $0.prefix == name }) else {
                 return nil
             }
             let key = model.apiKeys[index]
             guard key.revokedAt == nil else { return key }
+            try model.audit(.tokenRevoked, name)
             model.apiKeys[index] = key.with(revokedAt: now, lastUsedAt: key.lastUsedAt)
             model.noteTokens()
             return model.apiKeys[index]
@@ -46,6 +48,7 @@ extension MemoryJobStore {
         try change { model throws(JobStoreError) in
             let (subject, others) = (revocation.subject, model.revocations.count { $0.key != revocation.subject })
             guard others < TokenRevocation.limit else { throw .full(depth: others, limit: TokenRevocation.limit) }
+            try model.audit(.tokenRevoked, subject.name, subject.words)
             model.revocations[subject] = max(revocation.since, model.revocations[subject] ?? revocation.since)
             model.noteTokens()
         }

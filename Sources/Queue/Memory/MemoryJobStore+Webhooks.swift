@@ -2,7 +2,10 @@ package import Domain
 
 extension MemoryJobStore {
     package func addEndpoint(_ endpoint: WebhookEndpoint) async throws(JobStoreError) {
-        try change { model throws(JobStoreError) in try model.addEndpoint(endpoint) }
+        try change { model throws(JobStoreError) in
+            try model.addEndpoint(endpoint)
+            try model.audit(.webhookAdded, endpoint.id, "tenant \(endpoint.tenant)")
+        }
     }
 
     package func endpoints(of tenant: TenantID?) async throws(JobStoreError) -> [WebhookEndpoint] {
@@ -18,11 +21,19 @@ extension MemoryJobStore {
     package func changeEndpoint(
         _ id: String, of tenant: TenantID?, _ change: EndpointChange, at now: Timestamp
     ) async throws(JobStoreError) -> WebhookEndpoint? {
-        try self.change { $0.changeEndpoint(id, of: tenant, change, at: now) }
+        try self.change { model throws(JobStoreError) in
+            guard let changed = model.changeEndpoint(id, of: tenant, change, at: now) else { return nil }
+            try model.audit(change.action, id, change.words)
+            return changed
+        }
     }
 
     package func removeEndpoint(_ id: String, of tenant: TenantID?) async throws(JobStoreError) -> Bool {
-        try change { $0.removeEndpoint(id, of: tenant) }
+        try change { model throws(JobStoreError) in
+            guard let index = model.endpointIndex(id, of: tenant) else { return false }
+            try model.audit(.webhookRemoved, id, "tenant \(model.endpoints[index].tenant)")
+            return model.removeEndpoint(id, of: tenant)
+        }
     }
 
     package func postTest(
@@ -40,7 +51,11 @@ extension MemoryJobStore {
     package func settleDelivery(
         _ delivery: Delivery, as outcome: DeliveryOutcome, log: DeliveryAttempt, rules: EndpointRules
     ) async throws(JobStoreError) -> EndpointDisabling? {
-        try change { $0.settleDelivery(delivery, as: outcome, log: log, rules: rules) }
+        try change { model throws(JobStoreError) in
+            let disabling = model.settleDelivery(delivery, as: outcome, log: log, rules: rules)
+            if let disabling { try model.audit(.webhookDisabled, disabling.endpoint, disabling.reason) }
+            return disabling
+        }
     }
 
     package func deliveries(_ query: DeliveryQuery) async throws(JobStoreError) -> DeliveryPage {
@@ -58,13 +73,23 @@ extension MemoryJobStore {
     package func redeliver(
         _ id: String, of tenant: TenantID?, at now: Timestamp
     ) async throws(JobStoreError) -> DeliveryRecord? {
-        try change { $0.redeliver(id, of: tenant, at: now) }
+        try change { model throws(JobStoreError) in
+            let isMoved = model.redeliver(id, of: tenant, at: now)
+            if isMoved { try model.audit(.webhookRedelivered, id) }
+            return model.deliveryIndex(id, of: tenant).map { model.record(model.deliveries[$0]) }
+        }
     }
 
     package func redeliverFailed(
         endpoint: String?, of tenant: TenantID?, since: Timestamp, limit: Int, at now: Timestamp
     ) async throws(JobStoreError) -> Int {
-        try change { $0.redeliverFailed(endpoint: endpoint, of: tenant, since: since, limit: limit, at: now) }
+        try change { model throws(JobStoreError) in
+            let count = model.redeliverFailed(endpoint: endpoint, of: tenant, since: since, limit: limit, at: now)
+            guard count > 0 else { return 0 }
+            let subject = endpoint ?? tenant?.text ?? "all tenants"
+            try model.audit(.webhookRedelivered, subject, "\(count) that failed since \(since.rfc3339)")
+            return count
+        }
     }
 
     package func deliveryCounts() async throws(JobStoreError) -> [DeliveryState: Int] {

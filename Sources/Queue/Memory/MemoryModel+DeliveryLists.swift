@@ -28,10 +28,10 @@ extension MemoryModel {
 
     // MARK: Sending anew
 
-    mutating func redeliver(_ id: String, of tenant: TenantID?, at now: Timestamp) -> DeliveryRecord? {
-        guard let row = deliveryIndex(id, of: tenant) else { return nil }
-        _ = redeliver(row, at: now)
-        return record(deliveries[row])
+    /// - Returns: whether it is on its way again.
+    mutating func redeliver(_ id: String, of tenant: TenantID?, at now: Timestamp) -> Bool {
+        guard let row = deliveryIndex(id, of: tenant) else { return false }
+        return redeliver(row, at: now)
     }
 
     mutating func redeliverFailed(

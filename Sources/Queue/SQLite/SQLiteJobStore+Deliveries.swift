@@ -101,6 +101,7 @@ extension WriteContext {
             """, reason, now, id
         ) { (tenant: try TenantID(stored: $0.text(0)), url: $0.text(1)) }
         guard let found else { return nil }
+        try audit(.webhookDisabled, id, reason)
         if var lane = try lane(named: id) {
             lane.mode = .disabled
             try reopen(lane, at: now)

@@ -6,7 +6,7 @@ extension SQLiteJobStore {
     ) async throws(JobStoreError) -> DeliveryRecord? {
         try await writer.perform { context in
             guard let (row, _) = try context.connection.delivery(id, of: tenant) else { return nil }
-            try context.redeliver(row, at: now)
+            if try context.redeliver(row, at: now) { try context.audit(.webhookRedelivered, id) }
             return try context.connection.deliveryRecord(row)
         }
     }
@@ -22,7 +22,10 @@ extension SQLiteJobStore {
         }
         guard !rows.isEmpty else { return 0 }
         return try await writer.perform { context in
-            try rows.count { try context.redeliver($0, at: now) }
+            let count = try rows.count { try context.redeliver($0, at: now) }
+            let subject = endpoint ?? tenant?.text ?? "all tenants"
+            try context.audit(.webhookRedelivered, subject, "\(count) that failed since \(since.rfc3339)")
+            return count
         }
     }
 }

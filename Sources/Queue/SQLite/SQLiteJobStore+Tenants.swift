@@ -8,6 +8,7 @@ extension SQLiteJobStore: TenantStore {
             let number = try context.numberMakingTenant(tenant.text)
             let before = try context.limits(of: number)
             try context.store(limits, of: number, isBooked: before?.isBooked == true || !limits.budget.isNone)
+            try context.audit(.tenantLimitsSet, tenant.text, limits.words)
             context.tenancy.limits[number] = nil
             if before?.limits.budget.isNone ?? true, !limits.budget.isNone {
                 try context.openBook(of: number, at: now)

@@ -11,6 +11,7 @@ extension SQLiteJobStore {
             guard isTaken == nil else {
                 throw JobStoreError.unavailable(detail: "an API key of the id \(key.id) or its prefix exists")
             }
+            try context.audit(.apiKeyCreated, key.id, key.words)
             try context.connection.execute(
                 """
                 INSERT INTO api_keys
@@ -37,7 +38,10 @@ extension SQLiteJobStore {
             let changed = try context.connection.execute(
                 "UPDATE api_keys SET revoked_at = ? WHERE (id = ? OR prefix = ?) AND revoked_at IS NULL", now, name,
                 name)
-            if changed > 0 { try context.noteTokens() }
+            if changed > 0 {
+                try context.audit(.tokenRevoked, name)
+                try context.noteTokens()
+            }
             return try context.connection.first(
                 """
                 SELECT id, prefix, hash, tenant, scopes, name, created_at, expires_at, revoked_at, last_used_at
@@ -70,6 +74,7 @@ extension SQLiteJobStore {
                 INSERT INTO revocations (kind, subject, since) VALUES (?, ?, ?)
                 ON CONFLICT (kind, subject) DO UPDATE SET since = max(since, excluded.since)
                 """, kind, subject, revocation.since)
+            try context.audit(.tokenRevoked, subject, revocation.subject.words)
             try context.noteTokens()
         }
     }

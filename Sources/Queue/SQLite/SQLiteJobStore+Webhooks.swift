@@ -47,6 +47,7 @@ extension SQLiteJobStore {
         try await writer.perform { context in
             guard let endpoint = try context.connection.endpoint(id, of: tenant) else { return nil }
             let changed = endpoint.changed(by: change, at: now)
+            try context.audit(change.action, id, change.words)
             try context.update(changed)
             guard var lane = try context.lane(named: id) else { return changed }
             lane.health = changed.health

@@ -26,6 +26,18 @@ package struct EndpointChange: Hashable, Sendable {
         self.rotation = rotation
     }
 
+    /// What the audit log calls it.
+    var action: AuditAction { rotation == nil ? .webhookChanged : .webhookRotated }
+    /// What is changed, for people.
+    var words: String {
+        let named: [String?] = [
+            url.map { "url \($0)" }, events.map { "events \($0.map(\.rawValue).sorted().joined(separator: ","))" },
+            description.map { _ in "description" }, payload.map { "payload \($0.rawValue)" },
+            egress.map { "egress \($0 ?? "direct")" }, status.map { "status \($0.rawValue)" },
+            rotation.map { "the old secret until \($0.previousExpiresAt.rfc3339)" },
+        ]
+        return named.compactMap(\.self).joined(separator: ", ")
+    }
     /// Whether the endpoint's health begins anew.
     var resetsHealth: Bool { url != nil || status == .active }
 }

@@ -42,9 +42,14 @@ struct TokensCommand: AsyncParsableCommand {
 
         func run() async throws {
             let (caller, lifetime) = (try grant.caller(), try TokensCommand.lifetime(ttl))
-            let folder = try DataFolder(preparing: common.settings().data)
+            let settings = try common.settings()
+            let folder = try DataFolder(preparing: settings.data)
             let authority = TokenAuthority(master: try folder.masterKey(), clock: SystemClock())
-            print(try authority.issue(for: caller, lifetime: lifetime).reveal())
+            let token = try authority.issue(for: caller, lifetime: lifetime)
+            let scopes = caller.scopes.map(\.rawValue).sorted().joined(separator: " ")
+            try await folder.openStore(settings).record(
+                .tokenIssued, caller.tenant.text, "scopes \(scopes), for \(DurationText.print(lifetime))")
+            print(token.reveal())
         }
     }
 

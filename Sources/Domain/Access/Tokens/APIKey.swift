@@ -33,6 +33,11 @@ package struct APIKey: Hashable, Sendable {
         self.lastUsedAt = lastUsedAt
     }
 
+    /// Whose it is and what it may do, for people.
+    package var words: String {
+        "tenant \(tenant), scopes \(scopes.map(\.rawValue).sorted().joined(separator: " "))"
+    }
+
     /// Who calls with it.
     package var caller: Caller { Caller(tenant: tenant, scopes: scopes) }
 

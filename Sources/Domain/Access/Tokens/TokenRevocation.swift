@@ -5,6 +5,22 @@ package struct TokenRevocation: Hashable, Sendable {
         case token(String)
         /// Everything that was issued to a tenant before the revocation: JWTs and API keys.
         case tenant(TenantID)
+
+        /// The `jti`, or the tenant.
+        package var name: String {
+            switch self {
+            case .token(let id): id
+            case .tenant(let tenant): tenant.text
+            }
+        }
+
+        /// For people.
+        package var words: String {
+            switch self {
+            case .token: "one token"
+            case .tenant: "all tokens of the tenant"
+            }
+        }
     }
 
     package let subject: Subject
