@@ -1,5 +1,4 @@
 package import Domain
-import Glibc
 
 /// The one key of a data folder, from which all others are derived or by which they are wrapped.
 ///
@@ -31,23 +30,14 @@ package struct MasterKey: Sendable {
 
     /// nil if there is no file at `path`.
     private static func load(at path: String) throws(RelayError) -> MasterKey? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            if errno == ENOENT { return nil }
-            throw unusable(path, "cannot be read: \(reason())", remedy: "Let the relay's user read it.")
+        let content: [UInt8]
+        do throws(PrivateFile.Trouble) {
+            content = try PrivateFile.read(path, limit: 4096)
+        } catch {
+            if error.isMissing { return nil }
+            throw unusable(path, error.what, remedy: error.remedy)
         }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else {
-            throw unusable(path, "cannot be examined: \(reason())", remedy: "Check the file system.")
-        }
-        guard status.st_mode & 0o077 == 0 else {
-            let mode = String(status.st_mode & 0o777, radix: 8)
-            throw unusable(path, "has mode \(mode); others may read it", remedy: "Run: chmod 600 '\(path)'.")
-        }
-        var buffer = [UInt8](repeating: 0, count: digitCount)
-        let count = read(descriptor, &buffer, buffer.count)
-        guard count == digitCount, let key = decodeHex(buffer).flatMap(SymmetricKey.init) else {
+        guard let key = Hex.decode(content.prefix(digitCount)).flatMap(SymmetricKey.init) else {
             throw unusable(
                 path, "does not hold \(digitCount) hexadecimal digits",
                 remedy: "Restore it from your backup; without it stored secrets cannot be opened.")
@@ -55,50 +45,19 @@ package struct MasterKey: Sendable {
         return MasterKey(key)
     }
 
-    /// Writes a new key beside `path`, syncs it and links it there unless another process was first.
+    /// Puts a new key at `path` unless another process was first.
     private static func create(at path: String) throws(RelayError) {
         guard let key = SymmetricKey.random() else {
             throw unusable(path, "cannot be made: the system has no randomness", remedy: "Check /dev/urandom.")
         }
-        let text = key.bytes.map { hexDigits[Int($0 >> 4)] + hexDigits[Int($0 & 15)] }.joined() + "\n"
-        // A name that no other process has, whatever its pid: two containers may share a folder.
-        let draft = "\(path).\(String(UInt64.random(in: 0...UInt64.max), radix: 16)).new"
-        let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else {
-            throw unusable(
-                path, "cannot be made: \(reason())", remedy: "Let the relay's user write to its data folder.")
+        do throws(PrivateFile.Trouble) {
+            _ = try PrivateFile.create(path, with: Hex.encode(key.bytes) + [0x0A])
+        } catch {
+            throw unusable(path, error.what, remedy: error.remedy)
         }
-        defer { unlink(draft) }
-        let written = write(descriptor, text, text.utf8.count) == text.utf8.count && fsync(descriptor) == 0
-        close(descriptor)
-        guard written, link(draft, path) == 0 || errno == EEXIST else {
-            throw unusable(path, "cannot be written: \(reason())", remedy: "Check space and permissions of its folder.")
-        }
-        syncFolder(of: path)
-    }
-
-    /// The link itself must survive a power cut: what is sealed with the key will.
-    private static func syncFolder(of path: String) {
-        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-        let descriptor = open(folder.isEmpty ? "/" : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { return }
-        fsync(descriptor)
-        close(descriptor)
     }
 
     private static func unusable(_ path: String, _ what: String, remedy: String) -> RelayError {
         RelayError(.masterKeyUnusable, "The master key \(path) \(what).", remedy: remedy)
-    }
-
-    private static func reason() -> String {
-        String(cString: strerror(errno))
-    }
-
-    private static let hexDigits = "0123456789abcdef".map(String.init)
-
-    private static func decodeHex(_ digits: [UInt8]) -> [UInt8]? {
-        let values = digits.compactMap { Character(UnicodeScalar($0)).hexDigitValue.map(UInt8.init) }
-        guard values.count == digits.count else { return nil }
-        return stride(from: 0, to: values.count, by: 2).map { values[$0] << 4 | values[$0 + 1] }
     }
 }

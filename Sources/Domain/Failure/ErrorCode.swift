@@ -41,6 +41,7 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case internalFault = "internal_fault"
     // Met on the command line, never over HTTP:
     case configurationInvalid = "configuration_invalid"
+    case configurationLocked = "configuration_locked"
     case masterKeyUnusable = "master_key_unusable"
     case sealedValueUnreadable = "sealed_value_unreadable"
     case argumentInvalid = "argument_invalid"
@@ -58,7 +59,9 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
         case .methodNotAllowed: 405
         case .jobNotEnded, .jobAlreadyEnded, .jobNotReplayable, .idempotencyConflict, .canceled: 409
         case .bodyTooLarge, .bulkTooLarge: 413
-        case .internalFault, .configurationInvalid, .masterKeyUnusable, .sealedValueUnreadable, .argumentInvalid: 500
+        case .internalFault, .configurationInvalid, .configurationLocked, .masterKeyUnusable, .sealedValueUnreadable,
+            .argumentInvalid:
+            500
         case .relayUnreachable, .upstreamUnreachable, .retriesExhausted: 502
         case .queueFull, .storeUnavailable, .storeBusy, .noUpstreamKey, .noEgressPath, .pacingExhausted, .shuttingDown,
             .localExhaustion:

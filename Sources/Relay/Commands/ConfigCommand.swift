@@ -3,7 +3,8 @@ import Domain
 
 struct ConfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "config", abstract: "Checks the configuration.", subcommands: [Check.self])
+        commandName: "config", abstract: "Checks the configuration, and encrypts its file.",
+        subcommands: [Check.self, Encrypt.self, Decrypt.self])
 
     struct Check: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
