@@ -19,7 +19,7 @@ struct RelayCommand: AsyncParsableCommand {
             ServeCommand.self, APICommand.self, WorkerCommand.self,
             KeysCommand.self, EgressCommand.self, TokensCommand.self, WebhooksCommand.self,
             JobsCommand.self, BatchCommand.self, QueueCommand.self, TenantsCommand.self,
-            StatusCommand.self, DoctorCommand.self, BackupCommand.self, ConfigCommand.self,
+            VaultCommand.self, StatusCommand.self, DoctorCommand.self, BackupCommand.self, ConfigCommand.self,
         ]
     )
 }

@@ -31,10 +31,12 @@ package struct HTTPRequest: Sendable {
     /// Which resolved addresses may be connected to; checked when the socket is opened, so that DNS cannot change
     /// in between. nil for any.
     package let addresses: AddressPolicy?
+    /// How the request is signed on its way; nil for not at all.
+    package let signing: AWSSigning?
 
     package init(
         method: String, url: String, headers: [HeaderField], body: [UInt8]?, timeouts: Timeouts = .upstream,
-        addresses: AddressPolicy? = nil
+        addresses: AddressPolicy? = nil, signing: AWSSigning? = nil
     ) {
         self.method = method
         self.url = url
@@ -42,6 +44,7 @@ package struct HTTPRequest: Sendable {
         self.body = body
         self.timeouts = timeouts
         self.addresses = addresses
+        self.signing = signing
     }
 }
 

@@ -15,7 +15,7 @@ enum StoreUnderTest: String, CaseIterable, CustomTestStringConvertible {
     func run(maxDepth: Int = 1000, _ body: (World) async throws -> Void) async throws {
         try await withTemporaryFolder { folder in
             let clock = ManualClock()
-            let store: any JobStore & KeyStore & EgressStore =
+            let store: any JobStore & KeyStore & EgressStore & KeyringStore =
                 switch self {
                 case .memory: MemoryJobStore(maxDepth: maxDepth, clock: clock)
                 case .sqlite:
@@ -30,7 +30,7 @@ enum StoreUnderTest: String, CaseIterable, CustomTestStringConvertible {
 
 /// A store, its clock, and the short forms that tests speak in.
 struct World {
-    let store: any JobStore & KeyStore & EgressStore
+    let store: any JobStore & KeyStore & EgressStore & KeyringStore
     let clock: ManualClock
 
     var now: Timestamp { clock.timestamp }

@@ -43,6 +43,8 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case configurationInvalid = "configuration_invalid"
     case configurationLocked = "configuration_locked"
     case masterKeyUnusable = "master_key_unusable"
+    case masterKeyMismatch = "master_key_mismatch"
+    case keyServiceUnavailable = "key_service_unavailable"
     case sealedValueUnreadable = "sealed_value_unreadable"
     case argumentInvalid = "argument_invalid"
     case relayUnreachable = "relay_unreachable"
@@ -59,8 +61,8 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
         case .methodNotAllowed: 405
         case .jobNotEnded, .jobAlreadyEnded, .jobNotReplayable, .idempotencyConflict, .canceled: 409
         case .bodyTooLarge, .bulkTooLarge: 413
-        case .internalFault, .configurationInvalid, .configurationLocked, .masterKeyUnusable, .sealedValueUnreadable,
-            .argumentInvalid:
+        case .internalFault, .configurationInvalid, .configurationLocked, .masterKeyUnusable, .masterKeyMismatch,
+            .keyServiceUnavailable, .sealedValueUnreadable, .argumentInvalid:
             500
         case .relayUnreachable, .upstreamUnreachable, .retriesExhausted: 502
         case .queueFull, .storeUnavailable, .storeBusy, .noUpstreamKey, .noEgressPath, .pacingExhausted, .shuttingDown,

@@ -1,9 +1,9 @@
 package import Domain
 import Synchronization
 
-/// The ``JobStore``, ``KeyStore`` and ``EgressStore`` contracts in memory, clear rather than fast: for tests and trials. Nothing in it
-/// outlives the process.
-package final class MemoryJobStore: JobStore, KeyStore, EgressStore {
+/// The ``JobStore``, ``KeyStore``, ``EgressStore`` and ``KeyringStore`` contracts in memory, clear rather than fast: for
+/// tests and trials. Nothing in it outlives the process.
+package final class MemoryJobStore: JobStore, KeyStore, EgressStore, KeyringStore {
     let maxDepth: Int
     private let signal: ChangeSignal
     private let model: Mutex<MemoryModel>

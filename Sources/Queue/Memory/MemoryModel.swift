@@ -74,6 +74,7 @@ struct MemoryModel: Sendable {
     /// In the order of creation.
     var deliveries: [Outgoing] = []
     var keys: [String: StoredKey] = [:]
+    var keyring: StoredKeyring?
     var egressOutages: [String: EgressOutage] = [:]
     /// In the order of creation, deleted ones included.
     var batches: [Batch] = []

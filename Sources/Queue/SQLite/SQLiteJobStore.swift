@@ -1,8 +1,8 @@
 import Domain
 import Synchronization
 
-/// The embedded ``JobStore``, ``KeyStore`` and ``EgressStore``: one SQLite file that several processes may share.
-package final class SQLiteJobStore: JobStore, KeyStore, EgressStore {
+/// The embedded ``JobStore``, ``KeyStore``, ``EgressStore`` and ``KeyringStore``: one SQLite file that several processes may share.
+package final class SQLiteJobStore: JobStore, KeyStore, EgressStore, KeyringStore {
     let path: String
     let configuration: JobStoreConfiguration
     let writer: GroupCommitWriter

@@ -1,4 +1,4 @@
-/// The file format of `relay.sqlite`, version 5. Pages of 8 KiB, journal mode WAL, `synchronous=FULL`,
+/// The file format of `relay.sqlite`, version 6. Pages of 8 KiB, journal mode WAL, `synchronous=FULL`,
 /// `auto_vacuum=INCREMENTAL`.
 ///
 /// Times are microseconds since 1970; names, ids and URLs are text; states and events are the numbers of
@@ -23,6 +23,7 @@
 /// | `endpoints` | each registered webhook receiver; `events` has one bit an event | the API | – |
 /// | `deliveries` | each event for each receiver: the outbox | the transaction that ends the job; delivery | – |
 /// | `keys` | each upstream key, sealed | operators | – |
+/// | `keyring` | the one keyring, sealed for the master key | the first start, rotation | – |
 /// | `egress_outages` | each egress path that is out | operators, region refusals | – |
 /// | `batches` | each Message Batch: its counts | creation, cancellation; counts by every ending | – |
 /// | `staged` | each request of a batch that is no job yet | creation; the mover turns it into a job | changed |
@@ -36,14 +37,14 @@
 enum Schema {
     /// `RLAY`
     static let applicationID = 0x524C_4159
-    static let version = 5
+    static let version = 6
     /// Must be set before the first table is made.
     static let filePragmas = "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL"
 
     /// Names of models are the clients': classes beyond this many count as `other`.
     static let classLimit = 64
 
-    static let statements = jobs + webhooks + keys + batches + egress
+    static let statements = jobs + webhooks + keys + batches + egress + keyring
 
     static let jobs = [
         """

@@ -7,6 +7,7 @@ enum SchemaMigrations {
         case 2: (3, Schema.batches)  // no batches before
         case 3: (4, Schema.egress)
         case 4: (5, fromVersion4)
+        case 5: (6, Schema.keyring)
         default: (version + 1, [])
         }
     }

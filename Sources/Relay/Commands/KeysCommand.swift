@@ -36,13 +36,16 @@ struct KeysCommand: AsyncParsableCommand {
             let workspace = try workspace.map(checked)
             let rate = try rps.map(rate)
             let secret = try SecretInput.read(prompt: "Paste the key for '\(name)', then Enter: ")
-            let folder = try DataFolder(preparing: common.settings().data)
-            let sealer = SecretSealer(master: try folder.masterKey())
+            let settings = try common.settings()
+            let folder = try DataFolder(preparing: settings.data)
+            let store = try folder.openStore(settings)
+            let keyring = try await folder.openKeyring(of: store, settings).keyring
+            let sealer = SecretSealer(keyring: SharedKeyring(keyring))
             let key = StoredKey(
                 id: identifier, organization: organization, workspace: workspace,
                 sealedSecret: try sealer.seal(secret, for: KeyDirectory.owner(identifier)), rate: rate,
                 createdAt: SystemClock().now())
-            try await folder.openStore(common.settings()).put(key)
+            try await store.put(key)
             print("Key '\(identifier)' stored\(rps.map { ", at most \($0) requests/s" } ?? "").")
         }
 

@@ -36,8 +36,8 @@ struct TokensCommand: AsyncParsableCommand {
                 throw ValidationError("--ttl is '\(ttl)'; allowed is 1s to 3650d, such as 12h or 30d.")
             }
             let caller = Caller(tenant: tenant, scopes: try Set(scopes.split(separator: ",").map(scope)))
-            let folder = try DataFolder(preparing: common.settings().data)
-            let authority = TokenAuthority(master: try folder.masterKey(), clock: SystemClock())
+            let keyring = try await common.keyring()
+            let authority = TokenAuthority(master: keyring.root, clock: SystemClock())
             print(try authority.issue(for: caller, lifetime: lifetime).reveal())
         }
 

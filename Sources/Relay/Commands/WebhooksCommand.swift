@@ -24,8 +24,8 @@ struct WebhooksCommand: AsyncParsableCommand {
             guard let tenant = TenantID(tenant) else {
                 throw ValidationError("'\(tenant)' cannot be a tenant; allowed are \(Identifier.rule).")
             }
-            let folder = try DataFolder(preparing: common.settings().data)
-            print(WebhookSecretVault(master: try folder.masterKey()).shared(by: tenant).reveal())
+            let keyring = try await common.keyring()
+            print(WebhookSecretVault(keyring: SharedKeyring(keyring)).shared(by: tenant).reveal())
         }
     }
 }

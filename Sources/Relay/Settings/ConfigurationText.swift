@@ -39,7 +39,7 @@ struct ConfigurationText {
 
     /// The file as it is.
     static func bytes(of path: String) throws(RelayError) -> [UInt8] {
-        guard let handle = FileHandle(forReadingAtPath: path), let data = try? handle.read(upToCount: limit + 1) else {
+        guard let data = try? Data(contentsOf: URL(filePath: path)) else {
             throw RelayError(
                 .configurationInvalid, "The configuration file \(path) cannot be read.",
                 remedy: "Check its name and permissions.")

@@ -61,6 +61,8 @@ struct Setting: Sendable {
         Setting("webhooks.timeout", .duration(\.webhookTimeout, .seconds(1) ... .seconds(120))),
         Setting("webhooks.inline_limit", .size(\.webhookInlineLimit, 0...33_554_432)),
         Setting("webhooks.concurrency", .count(\.webhookConcurrency, 1...10_000)),
+        Setting("vault.master_key", .text(\.masterKey)),
+        Setting("vault.kms_endpoint", .text(\.kmsEndpoint)),
         Setting("upstream_tls.ca_file", .text(\.authorityFile)),
         Setting("egress_tls.ca_file", .text(\.proxyAuthorityFile)),
         Setting("upstream_timeouts.connect", .duration(\.connectTimeout, .milliseconds(100) ... .seconds(600))),

@@ -44,6 +44,11 @@ struct Settings: Sendable {
     var webhookInlineLimit = 256 * 1024
     var webhookConcurrency = 64
 
+    /// Empty: the file master.key in the data folder.
+    var masterKey = ""
+    /// Empty: the region's own.
+    var kmsEndpoint = ""
+
     /// Empty: the system's authorities.
     var authorityFile = ""
     /// The same for proxies.
@@ -89,5 +94,7 @@ struct Settings: Sendable {
         _ = try ListenAddress(listen)
         _ = try WebhookRules(self)
         _ = try LogLevel.parse(logLevel)
+        _ = try MasterKeySource(masterKey, in: data)
+        try UpstreamAddress.checkKeyService(kmsEndpoint)
     }
 }

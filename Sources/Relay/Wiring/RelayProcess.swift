@@ -37,10 +37,10 @@ struct RelayProcess {
         MetricsSystem.bootstrap(metrics)
 
         let folder = try DataFolder(preparing: settings.data)
-        let master = try folder.masterKey()
         let store = try folder.openStore(settings, logger: logger)
+        let keyring = KeyringFollower(try await folder.openKeyring(of: store, settings))
         let keys = KeyDirectory(
-            store: store, sealer: SecretSealer(master: master), environmentKey: EnvironmentKey.secret, logger: logger)
+            store: store, keyring: keyring, environmentKey: EnvironmentKey.secret, logger: logger)
         try await keys.refresh()
         let transport = try CurlTransport(upstreamOf: settings, observer: ExchangeMetrics())
         // Their receivers are anybody's: a name that does not resolve holds up the thread that asks for it.
@@ -53,12 +53,12 @@ struct RelayProcess {
             transport: transport, ledger: try folder.openLedger(), keys: keys, store: store, logger: logger)
         let node = RelayNode(
             settings: settings, store: store, gateway: gateway, deliveryTransport: deliveryTransport,
-            secrets: WebhookSecretVault(master: master), rules: policy, logger: logger)
+            secrets: WebhookSecretVault(keyring: keyring.shared), rules: policy, logger: logger)
 
         var services: [any Service] = [keys] + (await upkeep(of: gateway, store: store, logger: logger))
         if duties.contains(.work) { services += node.workers() }
         if duties.contains(.api) {
-            let authority = TokenAuthority(master: master, clock: SystemClock())
+            let authority = TokenAuthority(master: keyring.shared.root, clock: SystemClock())
             let greeting = Greeting(settings: settings, hasKey: !keys.keys().isEmpty)
             services.append(
                 node.server(

@@ -1,15 +1,24 @@
 package import Domain
 
-/// The one key of a data folder, from which all others are derived or by which they are wrapped.
+/// 32 secret bytes from which other keys are derived: what opens a store's keyring, and the root of its derived secrets.
 ///
-/// A file of 64 hexadecimal digits and a newline that only its owner can read.
+/// As a file: 64 hexadecimal digits and a newline, readable by its owner alone.
 package struct MasterKey: Sendable {
     private static let digitCount = 2 * SymmetricKey.byteCount
-    private let key: SymmetricKey
+    let key: SymmetricKey
 
-    private init(_ key: SymmetricKey) {
+    init(_ key: SymmetricKey) {
         self.key = key
     }
+
+    /// nil unless `secret` has 32 bytes.
+    package init?(_ secret: Secret) {
+        guard let key = SymmetricKey(secret.revealBytes()) else { return nil }
+        self.init(key)
+    }
+
+    /// Its name, which tells nothing about it.
+    package var fingerprint: KeyFingerprint { KeyFingerprint(of: key) }
 
     /// A key of its own for `purpose`.
     func derived(for purpose: String) -> SymmetricKey {
@@ -29,7 +38,8 @@ package struct MasterKey: Sendable {
     }
 
     /// nil if there is no file at `path`.
-    private static func load(at path: String) throws(RelayError) -> MasterKey? {
+    /// - Throws: `master_key_unusable` if the file cannot be read, is not a key, or others may read it.
+    package static func load(at path: String) throws(RelayError) -> MasterKey? {
         let content: [UInt8]
         do throws(PrivateFile.Trouble) {
             content = try PrivateFile.read(path, limit: 4096)
