@@ -112,7 +112,7 @@ let package = Package(
         ),
         .testTarget(name: "DomainTests", dependencies: ["Domain", "TestSupport"]),
         .testTarget(name: "QueueTests", dependencies: ["Domain", "Queue", "TestSupport"]),
-        .testTarget(name: "RelayTests", dependencies: ["Domain", "Relay", "TestSupport"]),
+        .testTarget(name: "RelayTests", dependencies: ["Domain", "Queue", "Relay", "TestSupport", "Vault"]),
         .testTarget(
             name: "TelemetryTests",
             dependencies: [

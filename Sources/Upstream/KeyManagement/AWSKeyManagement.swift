@@ -82,7 +82,7 @@ package struct AWSKeyManagement: KeyManagementService {
         guard reply.status == 200 else {
             let fault = try? JSONDecoder().decode(Fault.self, from: Data(reply.body))
             let name = (fault?.type).map { $0.filter { $0.isLetter || $0.isNumber || ".#_".contains($0) }.prefix(80) }
-            throw unusable(action, command.KeyId, "answered HTTP \(reply.status) \(name ?? "")")
+            throw unusable(action, command.KeyId, "answered HTTP \(reply.status)\(name.map { " \($0)" } ?? "")")
         }
         guard let answer = try? JSONDecoder().decode(Reply.self, from: Data(reply.body)) else {
             throw unusable(action, command.KeyId, "gave an answer of another form")
