@@ -116,7 +116,7 @@ let package = Package(
         ),
         .testTarget(name: "DomainTests", dependencies: ["Domain", "TestSupport"]),
         .testTarget(name: "QueueTests", dependencies: ["Domain", "Queue", "TestSupport"]),
-        .testTarget(name: "RelayTests", dependencies: ["Domain", "Relay", "TestSupport", "Vault", "Webhook"]),
+        .testTarget(name: "RelayTests", dependencies: ["Domain", "Queue", "Relay", "TestSupport", "Vault", "Webhook"]),
         .testTarget(
             name: "TelemetryTests",
             dependencies: [

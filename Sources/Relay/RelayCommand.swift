@@ -20,7 +20,8 @@ struct RelayCommand: AsyncParsableCommand {
             ServeCommand.self, APICommand.self, WorkerCommand.self,
             KeysCommand.self, EgressCommand.self, TokensCommand.self, WebhooksCommand.self,
             JobsCommand.self, BatchCommand.self, QueueCommand.self, TenantsCommand.self, UsageCommand.self,
-            AuditCommand.self, StatusCommand.self, DoctorCommand.self, BackupCommand.self, ConfigCommand.self,
+            AuditCommand.self, VaultCommand.self, StatusCommand.self, DoctorCommand.self, BackupCommand.self,
+            ConfigCommand.self,
         ]
     )
 

@@ -33,19 +33,21 @@ package struct HTTPRequest: Sendable {
     package let addresses: AddressPolicy?
     /// How it is connected.
     let dialling: Dialling
+    /// How the request is signed on its way; nil for not at all.
+    package let signing: AWSSigning?
 
     package init(
         method: String, url: String, headers: [HeaderField], body: [UInt8]?, timeouts: Timeouts = .upstream,
-        addresses: AddressPolicy? = nil
+        addresses: AddressPolicy? = nil, signing: AWSSigning? = nil
     ) {
         self.init(
             method: method, url: url, headers: headers, body: body, timeouts: timeouts, addresses: addresses,
-            dialling: .asUsual)
+            dialling: .asUsual, signing: signing)
     }
 
     init(
         method: String, url: String, headers: [HeaderField], body: [UInt8]?, timeouts: Timeouts,
-        addresses: AddressPolicy?, dialling: Dialling
+        addresses: AddressPolicy?, dialling: Dialling, signing: AWSSigning? = nil
     ) {
         self.method = method
         self.url = url
@@ -54,6 +56,7 @@ package struct HTTPRequest: Sendable {
         self.timeouts = timeouts
         self.addresses = addresses
         self.dialling = dialling
+        self.signing = signing
     }
 }
 

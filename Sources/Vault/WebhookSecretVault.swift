@@ -9,9 +9,14 @@ package struct WebhookSecretVault: WebhookSecrets {
     private let sealer: SecretSealer
     private let tenantKey: SymmetricKey
 
+    package init(keyring: SharedKeyring) {
+        sealer = SecretSealer(keyring: keyring)
+        tenantKey = keyring.root.derived(for: "tenant-webhook-secrets")
+    }
+
+    /// With the keyring that a store founded on `master` has.
     package init(master: MasterKey) {
-        sealer = SecretSealer(master: master)
-        tenantKey = master.derived(for: "tenant-webhook-secrets")
+        self.init(keyring: SharedKeyring(Keyring(foundedOn: master)))
     }
 
     package func issue(endpoint id: String) throws(RelayError) -> IssuedWebhookSecret {
@@ -35,7 +40,8 @@ package struct WebhookSecretVault: WebhookSecrets {
         Self.secret(from: Digest.hmac(Array(tenant.text.utf8), key: tenantKey.bytes))
     }
 
-    private static func owner(_ endpoint: String) -> String {
+    /// What an endpoint's sealed secret is bound to.
+    package static func owner(_ endpoint: String) -> String {
         "webhook-endpoint:\(endpoint)"
     }
 

@@ -111,6 +111,11 @@ import Webhook
         ("egress: [{id: a}]", "needs one of"),
         ("egress: [{id: a, source: x}, {id: a, source: y}]", "two paths"),
         ("egress: [{id: a, via: x}]", "egress.via is unknown"),
+        ("egress: [{id: a, porxy: x}]", "egress.porxy is unknown; did you mean proxy?"),
+        ("egress: [{id: a, direct: yes}]", "allowed is true"),
+        ("pacing: {limits: [{key: a, concurency: 1}]}", "did you mean concurrency?"),
+        ("wroker: {lease: 3s}", "did you mean worker?"),
+        ("listen: $ANSIBLE_VAULT;1.1;AES256", "encrypted as a whole"),
     ])
     func `what is wrong is refused with what is allowed`(text: String, words: String) {
         let error = #expect(throws: RelayError.self) { try read(text) }

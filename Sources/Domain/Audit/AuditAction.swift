@@ -7,7 +7,6 @@ package enum AuditAction: String, Hashable, Sendable, CaseIterable {
     case tokenRevoked = "token.revoked"
     case tenantShareSet = "tenant.share_set"
     case tenantLimitsSet = "tenant.limits_set"
-    case tenantErased = "tenant.erased"
     case webhookAdded = "webhook.added"
     case webhookChanged = "webhook.changed"
     case webhookRotated = "webhook.rotated"
@@ -17,5 +16,5 @@ package enum AuditAction: String, Hashable, Sendable, CaseIterable {
     case jobReplayed = "job.replayed"
     case egressTakenOut = "egress.taken_out"
     case egressBroughtBack = "egress.brought_back"
-    case secretsRewrapped = "secrets.rewrapped"
+    case keyringChanged = "keyring.changed"
 }

@@ -50,7 +50,10 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case internalFault = "internal_fault"
     // Met on the command line, never over HTTP:
     case configurationInvalid = "configuration_invalid"
+    case configurationLocked = "configuration_locked"
     case masterKeyUnusable = "master_key_unusable"
+    case masterKeyMismatch = "master_key_mismatch"
+    case keyServiceUnavailable = "key_service_unavailable"
     case sealedValueUnreadable = "sealed_value_unreadable"
     case argumentInvalid = "argument_invalid"
     case auditBroken = "audit_broken"
@@ -73,8 +76,8 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
             409
         case .bodyTooLarge, .bulkTooLarge: 413
         case .authThrottled, .tenantRateLimited, .tenantConcurrency, .tenantQueueFull, .budgetExhausted: 429
-        case .internalFault, .configurationInvalid, .masterKeyUnusable, .sealedValueUnreadable, .argumentInvalid,
-            .auditBroken:
+        case .internalFault, .configurationInvalid, .configurationLocked, .masterKeyUnusable, .masterKeyMismatch,
+            .keyServiceUnavailable, .sealedValueUnreadable, .argumentInvalid, .auditBroken:
             500
         case .relayUnreachable, .upstreamUnreachable, .retriesExhausted: 502
         case .queueFull, .storeUnavailable, .storeBusy, .noUpstreamKey, .noEgressPath, .pacingExhausted, .shuttingDown,

@@ -1,9 +1,8 @@
 package import Domain
 import Synchronization
 
-/// The ``JobStore``, ``KeyStore``, ``EgressStore`` and ``TokenStore`` contracts in memory, clear rather than fast: for
-/// tests and trials. Nothing in it outlives the process.
-package final class MemoryJobStore: JobStore, KeyStore, EgressStore, TokenStore {
+/// All of a ``RelayStore`` in memory, clear rather than fast: for tests and trials. Nothing in it outlives the process.
+package final class MemoryJobStore: JobStore, KeyStore, EgressStore, TokenStore, KeyringStore {
     let maxDepth: Int
     private let signal: ChangeSignal
     private let model: Mutex<MemoryModel>

@@ -65,6 +65,7 @@ struct MemoryModel: Sendable {
     /// What they wait in.
     var deliveryLanes: [DeliveryLane] = []
     var keys: [String: StoredKey] = [:]
+    var keyring: StoredKeyring?
     var egressOutages: [String: EgressOutage] = [:]
     /// In the order of creation.
     var apiKeys: [APIKey] = []

@@ -37,7 +37,7 @@ final class GroupCommitWriter: Sendable {
     /// Called after each commit with what it has touched.
     private let onCommit: @Sendable (Set<ChangeTopic>) -> Void
     private let random: Mutex<any RandomNumberGenerator & Sendable>
-    private let auditKeeping: AuditKeeping?
+    private let auditKeeping: Mutex<AuditKeeping?>
     private let state = Mutex(State())
     private let queue = DispatchQueue(label: "relay.store.write")
 
@@ -52,8 +52,13 @@ final class GroupCommitWriter: Sendable {
         self.turn = turn
         self.configuration = configuration
         self.random = Mutex(random)
-        self.auditKeeping = auditKeeping
+        self.auditKeeping = Mutex(auditKeeping)
         self.onCommit = onCommit
+    }
+
+    /// Keeps the audit log with `keeping` from now on.
+    func keepAudit(with keeping: AuditKeeping) {
+        auditKeeping.withLock { $0 = keeping }
     }
 
     /// How many operations wait for their transaction.
@@ -201,7 +206,7 @@ final class GroupCommitWriter: Sendable {
     private func transact(_ batch: [Operation]) throws -> (answers: [Answer], topics: Set<ChangeTopic>) {
         try connection.transaction {
             let context = WriteContext(
-                connection, auditKeeping: auditKeeping,
+                connection, auditKeeping: auditKeeping.withLock { $0 },
                 makeDeliveryID: { self.random.withLock { $0.makeDeliveryID() } })
             let answers = try batch.map { try run($0, in: context) }
             try context.flush()

@@ -1,6 +1,11 @@
 package import Domain
 
 extension SQLiteJobStore: AuditStore {
+    /// Keeps the audit log with `keeping` from now on: its key may be known only once the store is open.
+    package func keepAudit(with keeping: AuditKeeping) {
+        writer.keepAudit(with: keeping)
+    }
+
     package func record(_ action: AuditAction, _ subject: String, _ detail: String) async throws(JobStoreError) {
         try await writer.perform { try $0.audit(action, subject, detail) }
     }

@@ -1,9 +1,8 @@
 import Domain
 import Synchronization
 
-/// The embedded ``JobStore``, ``KeyStore``, ``EgressStore`` and ``TokenStore``: one SQLite file that several processes may
-/// share.
-package final class SQLiteJobStore: JobStore, KeyStore, EgressStore, TokenStore {
+/// The embedded ``RelayStore``: one SQLite file that several processes may share.
+package final class SQLiteJobStore: JobStore, KeyStore, EgressStore, TokenStore, KeyringStore {
     let path: String
     let configuration: JobStoreConfiguration
     let writer: GroupCommitWriter

@@ -25,6 +25,7 @@
 /// | `deliveries` | each event for each receiver: the outbox | the transaction that makes the event true; delivery | – |
 /// | `delivery_attempts` | each attempt at a delivery that is over: its log | settlement of the delivery | changed; goes with its delivery |
 /// | `keys` | each upstream key, sealed | operators | – |
+/// | `keyring` | the one keyring, sealed for the master key | the first start, rotation | – |
 /// | `egress_outages` | each egress path that is out | operators, region refusals | – |
 /// | `api_keys` | each API key that the relay has issued, by its hash | operators; the API moves `last_used_at` | deleted |
 /// | `revocations` | each token and tenant whose tokens do not hold any more, and since when | operators | deleted |
@@ -50,7 +51,7 @@ enum Schema {
     /// Names of models are the clients': classes beyond this many count as `other`.
     static let classLimit = 64
 
-    static let statements = jobs + webhooks + keys + batches + egress + tokens + tenancy + audit
+    static let statements = jobs + webhooks + keys + batches + egress + tokens + tenancy + audit + keyring
 
     static let jobs = [
         """

@@ -12,9 +12,11 @@ enum SchemaMigrations {
         }
     }
 
-    /// Webhooks in lanes and with a log; API keys and revocations; limits, budgets and usage of tenants; the audit log.
+    /// Webhooks in lanes and with a log; API keys and revocations; limits, budgets and usage of tenants; the audit log;
+    /// the keyring.
     private static let fromVersion5 =
         Schema.webhooksFromVersion5 + Schema.tokens + Schema.tenancy + [Schema.countStagedByTenant] + Schema.audit
+        + Schema.keyring
 
     private static let keysWithWorkspace = "ALTER TABLE keys ADD COLUMN workspace TEXT"
 

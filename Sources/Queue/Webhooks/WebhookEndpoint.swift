@@ -14,9 +14,9 @@ package struct WebhookEndpoint: Hashable, Sendable {
     /// The id of a configured egress path; nil: direct.
     package let egress: String?
     /// What is signed with.
-    package let secret: EndpointSecret
+    package internal(set) var secret: EndpointSecret
     /// The one before it, still signed with until its ``EndpointSecret/expiresAt``.
-    package let previous: EndpointSecret?
+    package internal(set) var previous: EndpointSecret?
     package let status: EndpointStatus
     /// Why it is disabled, for people.
     package let statusReason: String?
@@ -66,6 +66,11 @@ package struct EndpointSecret: Hashable, Sendable {
         self.sealed = sealed
         self.createdAt = createdAt
         self.expiresAt = expiresAt
+    }
+
+    /// The same secret under another wrapping key.
+    func resealed(_ sealed: [UInt8]) -> EndpointSecret {
+        EndpointSecret(sealed: sealed, createdAt: createdAt, expiresAt: expiresAt)
     }
 }
 

@@ -48,9 +48,8 @@ struct AuditCommand: AsyncParsableCommand {
 
         func run() async throws {
             let known = try head.map(Self.head)
-            let folder = try DataFolder(existing: common.settings().data)
-            let sealer = AuditChain { () throws(RelayError) in try folder.masterKey() }
-            let store = try common.openStore()
+            let (store, keyring) = try await common.openStoreToChange(existing: true)
+            let sealer = AuditChain(root: keyring.root)
             var check = AuditCheck()
             var knownSeal: String?
             do {

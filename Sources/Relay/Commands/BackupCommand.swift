@@ -18,7 +18,9 @@ struct BackupCommand: ParsableCommand {
     var file: String
 
     func run() throws {
-        let folder = try DataFolder(existing: common.settings().data)
+        let settings = try common.settings()
+        let folder = try DataFolder(existing: settings.data)
+        let master = try MasterKeySource(settings.masterKey, in: folder.path)
         var bar: ProgressBar?
         var shown = 0
         do {
@@ -34,7 +36,7 @@ struct BackupCommand: ParsableCommand {
                 remedy: "Check the space at \(file) and the queue with relay doctor.")
         }
         print(
-            "The queue is copied to \(file) and checked. Its keys open only with \(folder.masterKeyPath): keep that too."
+            "The queue is copied to \(file) and checked. Its keys open only with the master key \(master.text): keep that too."
         )
     }
 }

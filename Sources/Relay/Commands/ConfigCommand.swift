@@ -3,8 +3,8 @@ import Domain
 
 struct ConfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "config", abstract: "Checks the configuration; shows the prices.",
-        subcommands: [Check.self, Prices.self])
+        commandName: "config", abstract: "Checks the configuration, encrypts its file, shows the prices.",
+        subcommands: [Check.self, Encrypt.self, Decrypt.self, Prices.self])
 
     struct Check: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

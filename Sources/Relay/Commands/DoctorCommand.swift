@@ -20,14 +20,15 @@ struct DoctorCommand: AsyncParsableCommand {
         guard let settings = report.check("configuration", { try common.settings(listen: listen) }),
             let folder = report.check("data folder", { try DataFolder(preparing: settings.data) })
         else { return try report.finish() }
-        let master = report.check("master key") { try folder.masterKey() }
         let store = report.check("queue") { try folder.openStore(settings) }
         _ = report.check("pacing ledger") { try folder.openLedger() }
-        if let store, let master {
+        if let store,
+            let keeper = await report.check("master key", { try await folder.openKeyring(of: store, settings) })
+        {
             await report.check("queue file") { try await checkFile(of: store) }
             let counts = await report.check("queue contents") { try await store.counts(of: nil) }
             if let counts { report.note("\(counts[.queued] ?? 0) jobs queued, \(counts[.running] ?? 0) running") }
-            await checkKeys(in: store, master: master, settings: settings, report: &report)
+            await checkKeys(in: store, keyring: keeper.keyring, settings: settings, report: &report)
         }
         try report.finish()
     }
@@ -41,14 +42,14 @@ struct DoctorCommand: AsyncParsableCommand {
     }
 
     private func checkKeys(
-        in store: SQLiteJobStore, master: MasterKey, settings: Settings, report: inout DoctorReport
+        in store: SQLiteJobStore, keyring: Keyring, settings: Settings, report: inout DoctorReport
     ) async {
         guard let stored = await report.check("stored keys", { try await store.keys() }) else { return }
         let environment = EnvironmentKey.secret
         if stored.isEmpty, environment == nil {
             report.fail("upstream keys", "There is no key: printf %s \"$ANTHROPIC_API_KEY\" | relay keys add default")
         }
-        let sealer = SecretSealer(master: master)
+        let sealer = SecretSealer(keyring: SharedKeyring(keyring))
         guard let client = report.check("libcurl", { try CurlTransport(upstreamOf: settings) }) else { return }
         for key in stored {
             await report.check("key '\(key.id)' at \(settings.upstream)") {

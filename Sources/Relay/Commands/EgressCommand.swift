@@ -90,7 +90,7 @@ struct EgressCommand: AsyncParsableCommand {
         func run() async throws {
             let settings = try common.settings()
             let path = try EgressCommand.path(id, in: settings)
-            let store = try common.openStore()
+            let store = try await common.openStoreToChange(existing: true).store
             try await store.takeOut(
                 EgressOutage(path: path.id, reason: .disabled, note: reason, since: SystemClock().now()))
             print("'\(path.id)' is out of use; calls under way on it finish.")
@@ -110,7 +110,7 @@ struct EgressCommand: AsyncParsableCommand {
 
         func run() async throws {
             // It may have left the configuration meanwhile.
-            guard try await common.openStore().bringBack(id) else {
+            guard try await common.openStoreToChange(existing: true).store.bringBack(id) else {
                 throw RelayError(
                     .argumentInvalid, "The way '\(id)' is not out of use.", remedy: "See relay egress list.")
             }

@@ -21,7 +21,7 @@ extension JobsCommand {
         var ids: [String] = []
 
         func run() async throws {
-            let store = try common.openStore()
+            let store = try await common.openStoreToChange(existing: true).store
             guard !filter.dead else { return try await replayDeadLetters(in: store) }
             guard !ids.isEmpty else { throw ValidationError("Name the jobs' ids, or choose dead letters with --dead.") }
             let jobs = try ids.map { try JobFilter.parsed($0, as: JobID.init, what: "job id") }

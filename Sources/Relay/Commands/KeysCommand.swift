@@ -36,13 +36,13 @@ struct KeysCommand: AsyncParsableCommand {
             let workspace = try workspace.map(checked)
             let rate = try rps.map(rate)
             let secret = try SecretInput.read(prompt: "Paste the key for '\(name)', then Enter: ")
-            let folder = try DataFolder(preparing: common.settings().data)
-            let sealer = SecretSealer(master: try folder.masterKey())
+            let (store, keyring) = try await common.openStoreToChange()
+            let sealer = SecretSealer(keyring: SharedKeyring(keyring))
             let key = StoredKey(
                 id: identifier, organization: organization, workspace: workspace,
                 sealedSecret: try sealer.seal(secret, for: KeyDirectory.owner(identifier)), rate: rate,
                 createdAt: SystemClock().now())
-            try await folder.openStore(common.settings()).put(key)
+            try await store.put(key)
             print("Key '\(identifier)' stored\(rps.map { ", at most \($0) requests/s" } ?? "").")
         }
 
@@ -87,7 +87,7 @@ struct KeysCommand: AsyncParsableCommand {
         var name: String
 
         func run() async throws {
-            guard try await common.openStore().removeKey(name) else {
+            guard try await common.openStoreToChange(existing: true).store.removeKey(name) else {
                 throw RelayError(
                     .argumentInvalid, "There is no key '\(name)'.", remedy: "See relay keys list for those there are.")
             }

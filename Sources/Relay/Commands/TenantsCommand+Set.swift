@@ -43,18 +43,14 @@ extension TenantsCommand {
             guard let id = TenantID(tenant) else {
                 throw ValidationError("'\(tenant)' cannot be a tenant; allowed are \(Identifier.rule).")
             }
-            let settings = try common.settings()  // a share may be set before the first start
-            let store = try DataFolder(preparing: settings.data).openStore(settings)
+            let store = try await common.openStoreToChange().store  // a share may be set before the first start
             let changes = changes.filter { $0.text != nil }
             if weight != nil || maxRunning != nil || changes.isEmpty { try await setShare(of: id, in: store) }
             guard !changes.isEmpty else { return }
             var limits = try await store.limits()[id] ?? .none
             for change in changes { try apply(change, to: &limits) }
             try await store.setLimits(limits, of: id, at: SystemClock().now())
-            let set = TenantLimitField.allCases.compactMap { field in
-                field.text(in: limits).map { "\(field.rawValue) \($0)" }
-            }
-            print("Tenant '\(id)' has \(set.isEmpty ? "no limits" : set.joined(separator: ", ")).")
+            print("Tenant '\(id)' has \(limits.words).")
         }
 
         private func setShare(of id: TenantID, in store: SQLiteJobStore) async throws {

@@ -60,7 +60,7 @@ extension TokensCommand {
         }
 
         func run() async throws {
-            let store = try common.openStore()
+            let store = try await common.openStoreToChange(existing: true).store
             let now = SystemClock().now()
             if let key { return try await revoke(key, in: store, at: now) }
             let subject = try subject()

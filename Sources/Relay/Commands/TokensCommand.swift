@@ -42,12 +42,10 @@ struct TokensCommand: AsyncParsableCommand {
 
         func run() async throws {
             let (caller, lifetime) = (try grant.caller(), try TokensCommand.lifetime(ttl))
-            let settings = try common.settings()
-            let folder = try DataFolder(preparing: settings.data)
-            let authority = TokenAuthority(master: try folder.masterKey(), clock: SystemClock())
-            let token = try authority.issue(for: caller, lifetime: lifetime)
+            let (store, keyring) = try await common.openStoreToChange()
+            let token = try TokenAuthority(master: keyring.root, clock: SystemClock()).issue(for: caller, lifetime: lifetime)
             let scopes = caller.scopes.map(\.rawValue).sorted().joined(separator: " ")
-            try await folder.openStore(settings).record(
+            try await store.record(
                 .tokenIssued, caller.tenant.text, "scopes \(scopes), for \(DurationText.print(lifetime))")
             print(token.reveal())
         }
@@ -75,11 +73,10 @@ struct TokensCommand: AsyncParsableCommand {
             guard name.count <= APIKey.nameLimit else {
                 throw ValidationError("--name has \(name.count) characters; allowed are \(APIKey.nameLimit).")
             }
-            let settings = try common.settings()
-            let folder = try DataFolder(preparing: settings.data)
-            let authority = TokenAuthority(master: try folder.masterKey(), clock: SystemClock())
+            let (store, keyring) = try await common.openStoreToChange()
+            let authority = TokenAuthority(master: keyring.root, clock: SystemClock())
             let (secret, key) = authority.makeAPIKey(for: caller, name: name, lifetime: lifetime)
-            try await folder.openStore(settings).addAPIKey(key)
+            try await store.addAPIKey(key)
             print(secret.reveal())
         }
     }

@@ -7,8 +7,10 @@ struct CommonOptions: ParsableArguments {
     @Option(help: "The data folder. [RELAY_DATA; default: ./relay-data]")
     var data: String?
 
-    @Option(help: "The configuration file, YAML. [RELAY_CONFIG]")
+    @Option(help: "The configuration file: YAML, perhaps encrypted with ansible-vault. [RELAY_CONFIG]")
     var config: String?
+
+    @OptionGroup var vaultPassword: VaultPasswordOption
 
     @Option(help: "Where the upstream is. [RELAY_UPSTREAM; default: https://api.anthropic.com]")
     var upstream: String?
@@ -18,7 +20,9 @@ struct CommonOptions: ParsableArguments {
         let environment = ProcessInfo.processInfo.environment
         var settings = Settings()
         if let path = config ?? environment["RELAY_CONFIG"] {
-            try SettingsFile(path: path).apply(text: Self.read(path), to: &settings)
+            let password = vaultPassword.path.map(VaultPasswordFile.init)
+            let text = try ConfigurationText(path: path, passwordFile: password).read()
+            try SettingsFile(path: path).apply(text: text, to: &settings)
         }
         settings.data = data ?? environment["RELAY_DATA"] ?? settings.data
         settings.listen = listen ?? environment["RELAY_LISTEN"] ?? settings.listen
@@ -26,15 +30,5 @@ struct CommonOptions: ParsableArguments {
         if settings.upstream.hasSuffix("/") { settings.upstream.removeLast() }
         try settings.check()
         return settings
-    }
-
-    private static func read(_ path: String) throws -> String {
-        do {
-            return String(decoding: try Data(contentsOf: URL(filePath: path)), as: UTF8.self)
-        } catch {
-            throw RelayError(
-                .configurationInvalid, "The configuration file \(path) cannot be read.",
-                remedy: "Check its name and permissions.")
-        }
     }
 }

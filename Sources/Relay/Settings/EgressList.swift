@@ -19,19 +19,28 @@ struct EgressList {
         return paths
     }
 
+    private static let allowed = ["id", "proxy", "source", "entry", "direct", "region", "weight"]
+
     private func path(in node: Node) throws(RelayError) -> EgressPath {
         var id: String?
         var route: EgressPath.Route?
         var region: String?
         var weight = 1
         for (name, value) in try file.pairs(of: node, within: "egress") {
+            guard Self.allowed.contains(name) else {
+                throw file.unknown(name, of: "egress", among: Self.allowed, at: value)
+            }
             guard let text = value.scalar?.string else { throw file.invalid("egress.\(name) takes a word", at: value) }
             switch name {
             case "id": id = text
             case "proxy": route = .proxy(Secret(text))
             case "source": route = .source(text)
             case "entry": route = .entry(text)
-            case "direct" where text == "true": route = .direct
+            case "direct":
+                guard text == "true" else {
+                    throw file.invalid("egress.direct is '\(text)'; allowed is true", at: value)
+                }
+                route = .direct
             case "region":
                 guard Identifier.isValid(text) else {
                     throw file.invalid("egress.region is '\(text)'; allowed are \(Identifier.rule)", at: value)
@@ -42,10 +51,7 @@ struct EgressList {
                     throw file.invalid("egress.weight is '\(text)'; allowed is a whole number from 1 to 100", at: value)
                 }
                 weight = number
-            default:
-                throw file.invalid(
-                    "egress.\(name) is unknown; allowed are id, proxy, source, entry, direct, region, weight", at: value
-                )
+            default: break
             }
         }
         guard let id, Identifier.isValid(id) else { throw file.invalid("An egress path needs an id", at: node) }

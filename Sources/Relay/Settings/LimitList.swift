@@ -30,8 +30,7 @@ struct LimitList {
                 throw file.invalid("pacing.limits.\(name) takes a word or a number", at: value)
             }
             guard Self.allowed.contains(name) else {
-                let list = Self.allowed.joined(separator: ", ")
-                throw file.invalid("pacing.limits.\(name) is unknown; allowed are \(list)", at: value)
+                throw file.unknown(name, of: "pacing.limits", among: Self.allowed, at: value)
             }
             words[name] = text
         }

@@ -70,6 +70,8 @@ struct Setting: Sendable {
         Setting("webhooks.schedule", .list(\.webhookSchedule)),
         Setting("webhooks.disable_after", .duration(\.webhookDisableAfter, .seconds(60) ... .seconds(31_536_000))),
         Setting("webhooks.rotation_overlap", .duration(\.webhookRotationOverlap, .zero ... .seconds(2_592_000))),
+        Setting("vault.master_key", .text(\.masterKey)),
+        Setting("vault.kms_endpoint", .text(\.kmsEndpoint)),
         Setting("upstream_tls.ca_file", .text(\.authorityFile)),
         Setting("egress_tls.ca_file", .text(\.proxyAuthorityFile)),
         Setting("upstream_timeouts.connect", .duration(\.connectTimeout, .milliseconds(100) ... .seconds(600))),

@@ -57,6 +57,11 @@ struct Settings: Sendable {
     var webhookDisableAfter = Duration.seconds(5 * 86_400)
     var webhookRotationOverlap = Duration.seconds(86_400)
 
+    /// Empty: the file master.key in the data folder.
+    var masterKey = ""
+    /// Empty: the region's own.
+    var kmsEndpoint = ""
+
     /// Empty: the system's authorities.
     var authorityFile = ""
     /// The same for proxies.
@@ -107,5 +112,7 @@ struct Settings: Sendable {
         _ = try WebhookRules(self)
         _ = try LogLevel.parse(logLevel)
         _ = try prices()
+        _ = try MasterKeySource(masterKey, in: data)
+        try UpstreamAddress.checkKeyService(kmsEndpoint)
     }
 }

@@ -28,12 +28,12 @@ struct SettingsFile {
                         continue
                     }
                     guard let setting = Self.settings["\(name).\(member)"] else {
-                        throw unknown("\(name).\(member)", at: value)
+                        throw unknown("\(name).\(member)", among: Self.known, at: value)
                     }
                     try apply(value, as: setting, to: &settings)
                 }
             } else {
-                throw unknown(name, at: node)
+                throw unknown(name, among: Self.known + Self.groups.sorted(), at: node)
             }
         }
     }
@@ -53,6 +53,10 @@ struct SettingsFile {
             return
         }
         guard let text = node.scalar?.string else { throw invalid("\(setting.key) takes a single value", at: node) }
+        guard !text.hasPrefix("$ANSIBLE_VAULT") else {
+            throw invalid(
+                "\(setting.key) is encrypted by itself; allowed is a file that is encrypted as a whole", at: node)
+        }
         do {
             try setting.apply(text, to: &settings)
         } catch {
@@ -78,19 +82,22 @@ struct SettingsFile {
     /// What is wrong, with the file and line.
     func invalid(_ what: String, at node: Node) -> RelayError {
         let line = node.mark.map { ":\($0.line)" } ?? ""
-        let sentence = what.hasSuffix(".") ? what : what + "."
+        let sentence = what.hasSuffix(".") || what.hasSuffix("?") ? what : what + "."
         return RelayError(
             .configurationInvalid, "\(path)\(line): \(sentence)", remedy: "Correct it and start again.")
     }
 
-    private func unknown(_ key: String, at node: Node) -> RelayError {
-        let known = Self.settings.keys.sorted() + ["egress", "pacing.limits", "tokens.issuers"]
-        guard let nearest = Suggestion.nearest(to: key, in: known) else {
-            return invalid("\(key) is unknown", at: node)
-        }
-        return invalid("\(key) is unknown; did you mean \(nearest)?", at: node)
+    /// A key that is none of `known`, with the one that was probably meant.
+    /// - Parameter group: what the keys are members of, for people.
+    func unknown(_ key: String, of group: String? = nil, among known: [String], at node: Node) -> RelayError {
+        let name = group.map { "\($0).\(key)" } ?? key
+        let guess = Suggestion.nearest(to: key, in: known).map { "; did you mean \($0)?" }
+        let list = group.map { _ in "Allowed are \(known.joined(separator: ", "))." }
+        let words = ["\(name) is unknown\(guess ?? ".")", list].compactMap { $0 }
+        return invalid(words.joined(separator: " "), at: node)
     }
 
+    private static let known = settings.keys.sorted() + ["egress", "pacing.limits", "tokens.issuers"]
     private static let settings = Dictionary(uniqueKeysWithValues: Setting.all.map { ($0.key, $0) })
     private static let groups = Set(
         Setting.all.compactMap { setting -> String? in

@@ -14,6 +14,18 @@ enum UpstreamAddress {
         }
     }
 
+    /// The same for an endpoint of AWS KMS, where plain http may not leave this machine. Empty is none.
+    static func checkKeyService(_ url: String) throws(RelayError) {
+        guard !url.isEmpty else { return }
+        guard let host = host(of: url), !host.isEmpty, !isCleartext(url), !url.contains(where: { "?#@ ".contains($0) })
+        else {
+            throw RelayError(
+                .configurationInvalid,
+                "vault.kms_endpoint is '\(url)'; allowed is https://HOST[:PORT], or http to this machine.",
+                remedy: "Correct it and start again.")
+        }
+    }
+
     /// Whether calls leave this machine unencrypted.
     static func isCleartext(_ url: String) -> Bool {
         guard url.lowercased().hasPrefix("http://"), let host = host(of: url) else { return false }

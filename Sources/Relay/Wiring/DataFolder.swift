@@ -2,9 +2,8 @@ import Domain
 import FoundationEssentials
 import Glibc
 import Queue
-import Vault
 
-/// The folder in which a relay keeps everything: queue, pacing ledger, master key.
+/// The folder in which a relay keeps everything: queue, pacing ledger and, unless set otherwise, the master key.
 struct DataFolder: Sendable {
     let path: String
 
@@ -34,9 +33,6 @@ struct DataFolder: Sendable {
 
     var queuePath: String { path + "/relay.sqlite" }
     var pacingPath: String { path + "/pacing.sqlite" }
-    var masterKeyPath: String { path + "/master.key" }
-
-    func masterKey() throws(RelayError) -> MasterKey {
-        try MasterKey.load(orCreateAt: masterKeyPath)
-    }
+    /// Master keys that a key management service has wrapped.
+    var wrappedKeyPath: String { path + "/master.kms" }
 }

@@ -6,11 +6,11 @@ import Synchronization
 import Upstream
 import Vault
 
-/// The upstream keys in use: those of the store, opened, and one from the environment. Follows the store within a second,
-/// so that `relay keys` works while the service runs.
+/// The upstream keys in use: those of the store, opened, and one from the environment. Follows the store and its keyring
+/// within a second, so that `relay keys` and `relay vault` work while the service runs.
 final class KeyDirectory: UpstreamKeyring, Service {
     private let store: any KeyStore
-    private let sealer: SecretSealer
+    private let keyring: KeyringFollower
     private let environmentKey: UpstreamKey?
     private let logger: Logger
     private let state = Mutex<State>(State())
@@ -21,9 +21,9 @@ final class KeyDirectory: UpstreamKeyring, Service {
     }
 
     /// - Parameter environmentKey: what `ANTHROPIC_API_KEY` holds; a stored key of the same id goes before it.
-    init(store: any KeyStore, sealer: SecretSealer, environmentKey: Secret?, logger: Logger) {
+    init(store: any KeyStore, keyring: KeyringFollower, environmentKey: Secret?, logger: Logger) {
         self.store = store
-        self.sealer = sealer
+        self.keyring = keyring
         self.logger = logger
         self.environmentKey = environmentKey.map {
             UpstreamKey(id: "default", organization: "default", secret: $0, rate: nil)
@@ -50,6 +50,13 @@ final class KeyDirectory: UpstreamKeyring, Service {
     /// Reads the store once. A key that does not open is left out and logged.
     func refresh() async throws {
         let stored = try await store.keys()
+        // After the keys: what they are sealed with is then known.
+        do {
+            try await keyring.follow()
+        } catch {
+            logger.error(
+                "the store's new keyring does not open; the known one stays in use", metadata: ["error": "\(error)"])
+        }
         guard state.withLock({ $0.stored != stored || $0.keys.isEmpty }) else { return }
         var keys: [UpstreamKey] = []
         for key in stored {
@@ -64,7 +71,7 @@ final class KeyDirectory: UpstreamKeyring, Service {
     }
 
     private func open(_ key: StoredKey) throws(RelayError) -> UpstreamKey {
-        let secret = try sealer.open(key.sealedSecret, for: Self.owner(key.id))
+        let secret = try SecretSealer(keyring: keyring.shared).open(key.sealedSecret, for: Self.owner(key.id))
         return UpstreamKey(
             id: key.id, organization: key.organization, workspace: key.workspace, secret: secret, rate: key.rate)
     }

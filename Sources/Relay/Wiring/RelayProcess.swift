@@ -45,10 +45,10 @@ struct RelayProcess {
         MetricsSystem.bootstrap(metrics)
 
         let folder = try DataFolder(preparing: settings.data)
-        let master = try folder.masterKey()
         let store = try folder.openStore(settings, logger: logger)
+        let keyring = KeyringFollower(try await folder.openKeyring(of: store, settings))
         let keys = KeyDirectory(
-            store: store, sealer: SecretSealer(master: master), environmentKey: EnvironmentKey.secret, logger: logger)
+            store: store, keyring: keyring, environmentKey: EnvironmentKey.secret, logger: logger)
         try await keys.refresh()
         let transport = try CurlTransport(upstreamOf: settings, observer: ExchangeMetrics())
         // Their receivers are anybody's: a name that does not resolve holds up the thread that asks for it.
@@ -61,7 +61,7 @@ struct RelayProcess {
         let gateway = self.gateway(transport: transport, ledger: ledger, keys: keys, store: store, logger: logger)
         let node = RelayNode(
             settings: settings, store: store, gateway: gateway, ledger: ledger, prices: prices,
-            deliveryTransport: deliveryTransport, secrets: WebhookSecretVault(master: master), rules: policy,
+            deliveryTransport: deliveryTransport, secrets: WebhookSecretVault(keyring: keyring.shared), rules: policy,
             holder: holder, logger: logger)
 
         var services: [any Service] = [keys]
@@ -71,7 +71,7 @@ struct RelayProcess {
             let tenants = TenantDirectory(store: store)
             try await tenants.synchronize()
             services.append(TenantUpkeep(directory: tenants, store: store, holder: holder, logger: logger))
-            let gate = try await Gatekeeping(settings, master: master, store: store, logger: logger)
+            let gate = try await Gatekeeping(settings, master: keyring.shared.root, store: store, logger: logger)
             services += gate.services
             let greeting = Greeting(settings: settings, hasKey: !keys.keys().isEmpty)
             services.append(

@@ -12,8 +12,7 @@ extension DataFolder {
             return try SQLiteJobStore.open(
                 at: queuePath, configuration: JobStoreConfiguration(maxDepth: settings.queueDepth),
                 clock: ContinuousClock(),
-                audit: AuditKeeping(
-                    sealer: AuditChain { () throws(RelayError) in try masterKey() }, wall: SystemClock()),
+                audit: AuditKeeping(sealer: UnopenedAuditChain(), wall: SystemClock()),
                 onHealth: { detail in
                     if let detail {
                         logger?.error("the store cannot be written", metadata: [LogKey.error: "\(detail)"])
@@ -40,9 +39,18 @@ extension DataFolder {
 }
 
 extension CommonOptions {
-    /// The queue of the data folder that the options name; there must be one.
+    /// The queue of the data folder that the options name, to look into; there must be one.
     func openStore() throws -> SQLiteJobStore {
         let settings = try settings()
         return try DataFolder(existing: settings.data).openStore(settings)
+    }
+
+    /// The same, to change what the audit log names, with its keys.
+    /// - Parameter existing: whether there must be one; otherwise it is made.
+    func openStoreToChange(existing: Bool = false) async throws -> (store: SQLiteJobStore, keyring: Keyring) {
+        let settings = try settings()
+        let folder = try existing ? DataFolder(existing: settings.data) : DataFolder(preparing: settings.data)
+        let store = try folder.openStore(settings)
+        return (store, try await folder.openKeyring(of: store, settings).keyring)
     }
 }

@@ -23,6 +23,14 @@ extension CurlTransfer {
         try setCallbacks()
         try setMethod()
         try set(CURLOPT_HTTPHEADER, list: headerLines())
+        try setSigning()
+    }
+
+    private func setSigning() throws(TransportFailure) {
+        guard let signing = request.signing else { return }
+        try set(CURLOPT_AWS_SIGV4, text: "aws:amz:\(signing.region):\(signing.service)")
+        try set(CURLOPT_USERNAME, text: signing.keyID)
+        try set(CURLOPT_PASSWORD, text: signing.secret.reveal())
     }
 
     private func setConnection() throws(TransportFailure) {
@@ -100,7 +108,8 @@ extension CurlTransfer {
             missing.remove(name)
             lines.append(field.value.isEmpty ? "\(field.name);" : "\(field.name): \(field.value)")
         }
-        return lines + missing.map { "\($0):" }
+        // Older releases sign the lines that only keep a header out, as if they were sent.
+        return request.signing == nil ? lines + missing.map { "\($0):" } : lines
     }
 
     private static func breaksLine(_ text: String) -> Bool {

@@ -63,15 +63,15 @@ extension WebhooksCommand {
             let change = try options.change(settings)
             let (tenant, now) = (try WebhooksCommand.tenant(tenant), SystemClock().now())
             try WebhookRules(settings).urls.check(url)
-            let folder = try DataFolder(preparing: settings.data)
+            let (store, keyring) = try await common.openStoreToChange()
             var random = SystemRandomNumberGenerator()
             let id = WebhookEndpoint.makeID(using: &random)
-            let issued = try WebhookSecretVault(master: try folder.masterKey()).issue(endpoint: id)
+            let issued = try WebhookSecretVault(keyring: SharedKeyring(keyring)).issue(endpoint: id)
             let endpoint = WebhookEndpoint(
                 id: id, tenant: tenant, url: url, events: change.events ?? EndpointOptions.allEvents,
                 description: change.description ?? "", payload: change.payload ?? .full, egress: change.egress ?? nil,
                 secret: EndpointSecret(sealed: issued.sealed, createdAt: now), createdAt: now)
-            try await folder.openStore(settings).addEndpoint(endpoint)
+            try await store.addEndpoint(endpoint)
             print("Endpoint  \(id)\nSecret    \(issued.secret.reveal())\nKey v1a   \(issued.publicKey)")
         }
     }
@@ -91,7 +91,7 @@ extension WebhooksCommand {
             var change = try options.change(settings)
             if let url { try WebhookRules(settings).urls.check(url) }
             change.url = url
-            let endpoint = try await WebhooksCommand.apply(change, to: id, in: common.openStore())
+            let endpoint = try await WebhooksCommand.apply(change, to: id, in: common.openStoreToChange(existing: true).store)
             print(EndpointDescription(endpoint: endpoint, publicKey: nil).text)
         }
     }
@@ -106,7 +106,7 @@ extension WebhooksCommand {
         func run() async throws {
             var change = EndpointChange()
             change.status = .paused
-            _ = try await WebhooksCommand.apply(change, to: id, in: common.openStore())
+            _ = try await WebhooksCommand.apply(change, to: id, in: common.openStoreToChange(existing: true).store)
             print("'\(id)' is paused. Go on with: relay webhooks resume \(id)")
         }
     }
@@ -122,7 +122,7 @@ extension WebhooksCommand {
         func run() async throws {
             var change = EndpointChange()
             change.status = .active
-            _ = try await WebhooksCommand.apply(change, to: id, in: common.openStore())
+            _ = try await WebhooksCommand.apply(change, to: id, in: common.openStoreToChange(existing: true).store)
             print("'\(id)' is active.")
         }
     }
@@ -140,10 +140,9 @@ extension WebhooksCommand {
         func run() async throws {
             let settings = try common.settings()
             let overlap = try overlap.map { try JobFilter.parsed($0, as: DurationText.parse, what: "duration") }
-            let store = try common.openStore()
+            let (store, keyring) = try await common.openStoreToChange(existing: true)
             _ = try await WebhooksCommand.found(id, in: store)
-            let vault = WebhookSecretVault(master: try DataFolder(existing: settings.data).masterKey())
-            let issued = try vault.issue(endpoint: id)
+            let issued = try WebhookSecretVault(keyring: SharedKeyring(keyring)).issue(endpoint: id)
             let end = SystemClock().now().advanced(by: overlap ?? settings.webhookRotationOverlap)
             var change = EndpointChange()
             change.rotation = SecretRotation(sealed: issued.sealed, previousExpiresAt: end)
@@ -161,7 +160,7 @@ extension WebhooksCommand {
         var id: String
 
         func run() async throws {
-            guard try await common.openStore().removeEndpoint(id, of: nil) else { throw WebhooksCommand.unknown(id) }
+            guard try await common.openStoreToChange(existing: true).store.removeEndpoint(id, of: nil) else { throw WebhooksCommand.unknown(id) }
             print("'\(id)' is removed.")
         }
     }

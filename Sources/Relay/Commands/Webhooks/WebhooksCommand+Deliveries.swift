@@ -99,7 +99,7 @@ extension WebhooksCommand {
             var data = JSONObject()
             data.set("id", id)
             data.set("message", "This is a test event of Claude Relay.")
-            let store = try common.openStore()
+            let store = try await common.openStoreToChange(existing: true).store
             guard let delivery = try await store.postTest(data.closed(), to: id, of: nil, at: SystemClock().now())
             else { throw WebhooksCommand.unknown(id) }
             print("\(delivery) is on its way if a relay is running. See: relay webhooks delivery \(delivery)")
@@ -126,7 +126,7 @@ extension WebhooksCommand {
         var endpoint: String?
 
         func run() async throws {
-            let store = try common.openStore()
+            let store = try await common.openStoreToChange(existing: true).store
             guard let since else {
                 guard !ids.isEmpty else { throw ValidationError("Name deliveries' ids, or a time with --since.") }
                 for id in ids { try await redeliver(id, in: store) }

@@ -47,13 +47,12 @@ extension WebhooksCommand {
                 let secret = try SecretInput.read(prompt: "Paste the secret (whsec_…), then Enter: ")
                 return try await serve([secret]) { _, _ in [] }
             }
-            let settings = try common.settings()
-            let vault = WebhookSecretVault(master: try DataFolder(existing: settings.data).masterKey())
+            let (store, keyring) = try await common.openStoreToChange(existing: true)
+            let vault = WebhookSecretVault(keyring: SharedKeyring(keyring))
             var random = SystemRandomNumberGenerator()
             let (owner, id) = (try WebhooksCommand.tenant(tenant), WebhookEndpoint.makeID(using: &random))
             let issued = try vault.issue(endpoint: id)
             let wanted = try EndpointOptions.events(events)
-            let store = try common.openStore()
             try await serve([issued.secret, vault.shared(by: owner)]) { ports, show in
                 let endpoint = ListeningEndpoint(store: store, ports: ports) { port in
                     let now = SystemClock().now()

@@ -46,9 +46,8 @@ struct WebhooksCommand: AsyncParsableCommand {
         var id: String
 
         func run() async throws {
-            let folder = try DataFolder(existing: common.settings().data)
             let endpoint = try await WebhooksCommand.found(id, in: common.openStore())
-            let vault = WebhookSecretVault(master: try folder.masterKey())
+            let vault = WebhookSecretVault(keyring: SharedKeyring(try await common.keyring()))
             let keys = try vault.open(endpoint.secret.sealed, endpoint: id)
             print(EndpointDescription(endpoint: endpoint, publicKey: keys.publicKey).text)
         }
@@ -67,8 +66,8 @@ struct WebhooksCommand: AsyncParsableCommand {
 
         func run() async throws {
             let tenant = try WebhooksCommand.tenant(tenant)
-            let folder = try DataFolder(preparing: common.settings().data)
-            print(WebhookSecretVault(master: try folder.masterKey()).shared(by: tenant).reveal())
+            let keyring = try await common.keyring()
+            print(WebhookSecretVault(keyring: SharedKeyring(keyring)).shared(by: tenant).reveal())
         }
     }
 

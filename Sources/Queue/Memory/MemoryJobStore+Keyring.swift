@@ -1,0 +1,65 @@
+import Domain
+
+extension MemoryJobStore {
+    package func keyring() async throws(JobStoreError) -> StoredKeyring? {
+        try change { $0.keyring }
+    }
+
+    package func putKeyring(
+        _ sealed: [UInt8], replacing revision: Int?
+    ) async throws(JobStoreError) -> Bool {
+        try change { model throws(JobStoreError) in
+            guard model.keyring?.revision == revision else { return false }
+            if let revision { try model.audit(.keyringChanged, "keyring", "revision \(revision + 1)") }
+            model.keyring = StoredKeyring(revision: (revision ?? 0) + 1, sealed: sealed)
+            return true
+        }
+    }
+
+    package func sealedSecrets(
+        of kind: SealedSecret.Kind, after id: String, limit: Int
+    ) async throws(JobStoreError) -> [SealedSecret] {
+        try change { model in
+            let all =
+                switch kind {
+                case .upstreamKey:
+                    model.keys.values.map { SealedSecret(kind: kind, id: $0.id, sealed: $0.sealedSecret) }
+                case .webhookEndpoint:
+                    model.endpoints.map { SealedSecret(kind: kind, id: $0.id, sealed: $0.secret.sealed) }
+                case .previousWebhookSecret:
+                    model.endpoints.compactMap { endpoint in
+                        endpoint.previous.map { SealedSecret(kind: kind, id: endpoint.id, sealed: $0.sealed) }
+                    }
+                }
+            return Array(all.filter { $0.id > id }.sorted { $0.id < $1.id }.prefix(limit))
+        }
+    }
+
+    package func reseal(_ changes: [(old: SealedSecret, new: [UInt8])]) async throws(JobStoreError) {
+        try change { model in
+            for (old, new) in changes { model.reseal(old, as: new) }
+        }
+    }
+}
+
+extension MemoryModel {
+    fileprivate mutating func reseal(_ old: SealedSecret, as new: [UInt8]) {
+        switch old.kind {
+        case .upstreamKey:
+            guard let key = keys[old.id], key.sealedSecret == old.sealed else { return }
+            keys[old.id] = StoredKey(
+                id: key.id, organization: key.organization, workspace: key.workspace, sealedSecret: new, rate: key.rate,
+                createdAt: key.createdAt)
+        case .webhookEndpoint:
+            for index in endpoints.indices where endpoints[index].id == old.id {
+                guard endpoints[index].secret.sealed == old.sealed else { continue }
+                endpoints[index].secret = endpoints[index].secret.resealed(new)
+            }
+        case .previousWebhookSecret:
+            for index in endpoints.indices where endpoints[index].id == old.id {
+                guard let previous = endpoints[index].previous, previous.sealed == old.sealed else { continue }
+                endpoints[index].previous = previous.resealed(new)
+            }
+        }
+    }
+}

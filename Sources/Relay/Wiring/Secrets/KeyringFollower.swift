@@ -1,0 +1,38 @@
+import Domain
+import Queue
+import Synchronization
+import Vault
+
+/// Keeps the process's keyring in step with the store's, so that keys may be rotated while it runs.
+final class KeyringFollower: Sendable {
+    let shared: SharedKeyring
+    private let store: any KeyringStore
+    private let state: Mutex<State>
+
+    private struct State {
+        var keeper: KeyringKeeper
+        /// The newest revision that was looked at, whether it opened or not.
+        var seen: Int
+    }
+
+    init(_ keeper: KeyringKeeper) {
+        shared = SharedKeyring(keeper.keyring)
+        store = keeper.store
+        state = Mutex(State(keeper: keeper, seen: keeper.stored.revision))
+    }
+
+    /// Reads the store's keyring if it has changed. What does not open changes nothing: what is known stays in use.
+    func follow() async throws {
+        guard let stored = try await store.keyring() else { return }
+        let state = state.withLock { $0 }
+        guard stored.revision != state.seen else { return }
+        self.state.withLock { $0.seen = stored.revision }
+        let sealed = try SealedKeyring(bytes: stored.sealed)
+        if let keyring = try? sealed.open(with: state.keeper.master, from: state.keeper.locker.source.text) {
+            return shared.adopt(keyring)
+        }
+        let keeper = try await KeyringKeeper.open(store, locker: state.keeper.locker)
+        self.state.withLock { $0.keeper = keeper }
+        shared.adopt(keeper.keyring)
+    }
+}

@@ -1,0 +1,115 @@
+import Domain
+import FoundationEssentials
+import Queue
+import TestSupport
+import Testing
+import Vault
+
+@testable import Relay
+
+@Suite struct KeyringKeeperTests {
+    private func withWorld(
+        _ body: (any KeyringStore & KeyStore, MasterKeyLocker, DataFolder) async throws -> Void
+    ) async throws {
+        try await withTemporaryFolder { path in
+            let folder = try DataFolder(preparing: path)
+            let locker = try folder.locker("", Settings())
+            try await body(MemoryJobStore(clock: ManualClock()), locker, folder)
+        }
+    }
+
+    private func add(_ id: String, to store: any KeyringStore & KeyStore, _ sealer: SecretSealer) async throws {
+        try await store.put(
+            StoredKey(
+                id: id, organization: id, sealedSecret: sealer.seal(Secret(id), for: KeyDirectory.owner(id)), rate: nil,
+                createdAt: Timestamp(microseconds: 0)))
+    }
+
+    @Test func `a store gets one keyring, and every later opening finds the same`() async throws {
+        try await withWorld { store, locker, _ in
+            let first = try await KeyringKeeper.open(store, locker: locker)
+            let second = try await KeyringKeeper.open(store, locker: locker)
+            #expect(first.keyring.names == second.keyring.names && first.stored == second.stored)
+        }
+    }
+
+    @Test func `a missing master key is never replaced by a new one`() async throws {
+        try await withWorld { store, locker, folder in
+            _ = try await KeyringKeeper.open(store, locker: locker)
+            try FileManager.default.removeItem(atPath: folder.path + "/master.key")
+            let error = await #expect(throws: RelayError.self) { try await KeyringKeeper.open(store, locker: locker) }
+            #expect(error?.code == .masterKeyUnusable && error?.message.contains("is missing") == true)
+            #expect(!FileManager.default.fileExists(atPath: folder.path + "/master.key"))
+        }
+    }
+
+    @Test func `a store from before keyrings must open with its master key, and then does`() async throws {
+        try await withWorld { store, locker, folder in
+            let master = try MasterKey.load(orCreateAt: folder.path + "/master.key")
+            try await add("a", to: store, SecretSealer(master: master))
+            try FileManager.default.moveItem(atPath: folder.path + "/master.key", toPath: folder.path + "/safe")
+            await #expect(throws: RelayError.self) { try await KeyringKeeper.open(store, locker: locker) }
+            _ = try MasterKey.load(orCreateAt: folder.path + "/master.key")
+            await #expect(throws: RelayError.self) { try await KeyringKeeper.open(store, locker: locker) }
+            #expect(try await store.keyring() == nil)
+            try FileManager.default.removeItem(atPath: folder.path + "/master.key")
+            try FileManager.default.moveItem(atPath: folder.path + "/safe", toPath: folder.path + "/master.key")
+            let keeper = try await KeyringKeeper.open(store, locker: locker)
+            #expect(keeper.keyring.root.fingerprint == master.fingerprint)
+        }
+    }
+
+    @Test func `a rotation opens after each of its steps, and follows into a running process`() async throws {
+        try await withWorld { store, locker, _ in
+            var keeper = try await KeyringKeeper.open(store, locker: locker)
+            let old = keeper.master
+            let follower = KeyringFollower(keeper)
+            for number in 0..<250 { try await add("k\(number)", to: store, SecretSealer(keyring: follower.shared)) }
+            let next = try #require(try await locker.prepareNext())
+            keeper = try await keeper.replace(
+                with: keeper.keyring.renewed(), for: [(old, "a"), (next, "b")], master: next)
+            #expect(try await KeyringKeeper.open(store, locker: locker).master.fingerprint == old.fingerprint)
+            try locker.publishNext()
+            #expect(try await KeyringKeeper.open(store, locker: locker).master.fingerprint == next.fingerprint)
+            try await follower.follow()
+            #expect(try await keeper.rewrap() == 250)
+            #expect(try await keeper.rewrap() == 0)
+            keeper = try await keeper.replace(with: keeper.keyring.withoutRetired, for: [(next, "b")])
+            try await follower.follow()
+            #expect(try await keeper.count() == (250, 0))
+            for sealer in [
+                SecretSealer(keyring: follower.shared), SecretSealer(keyring: SharedKeyring(keeper.keyring)),
+            ] {
+                for key in try await store.keys() {
+                    #expect(try sealer.open(key.sealedSecret, for: KeyDirectory.owner(key.id)) == Secret(key.id))
+                }
+            }
+        }
+    }
+
+    @Test func `of two that change the keyring at once one is refused`() async throws {
+        try await withWorld { store, locker, _ in
+            let first = try await KeyringKeeper.open(store, locker: locker)
+            let second = try await KeyringKeeper.open(store, locker: locker)
+            _ = try await first.replace(with: first.keyring.renewed(), for: [(first.master, "a")])
+            await #expect(throws: RelayError.self) {
+                try await second.replace(with: second.keyring.renewed(), for: [(second.master, "a")])
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("", MasterKeySource.file("d/master.key")), ("file:/x", .file("/x")), ("credential:a", .credential("a")),
+        ("kms:alias/relay", .kms("alias/relay")), ("kms:arn:aws:kms:eu:1:key/2", .kms("arn:aws:kms:eu:1:key/2")),
+    ])
+    func `the place of a master key is read as it is written`(text: String, source: MasterKeySource) throws {
+        #expect(try MasterKeySource(text, in: "d") == source)
+        #expect(try MasterKeySource(source.text, in: "d") == source)
+    }
+
+    @Test(arguments: ["file:", "/x", "kms:", "kms:a b", "credential:../x", "vault:x"])
+    func `another place is refused with what is allowed`(text: String) {
+        let error = #expect(throws: RelayError.self) { try MasterKeySource(text, in: "d") }
+        #expect(error?.message.contains("file:PATH, credential:NAME and kms:KEY-ID") == true)
+    }
+}
