@@ -7,9 +7,9 @@ enum ErrorResponse {
     static let longestClientWait = Duration.seconds(60)
 
     static func headers(of error: RelayError, requestID: String) -> HTTPFields {
-        var headers: HTTPFields = [
-            .contentType: "application/json", .requestID: requestID, .relayError: error.code.rawValue,
-        ]
+        var headers = OwnHeaders.with(contentType: "application/json")
+        headers[.requestID] = requestID
+        headers[.relayError] = error.code.rawValue
         if let delay = error.retryAfter { headers[.retryAfter] = String(seconds(delay)) }
         let isLong = error.retryAfter.map { $0 > longestClientWait } ?? false
         if error.isFinal || isLong { headers[.shouldRetry] = "false" }

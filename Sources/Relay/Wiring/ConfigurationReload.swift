@@ -1,3 +1,4 @@
+import API
 import Domain
 import Logging
 import ServiceLifecycle
@@ -6,9 +7,11 @@ import UnixSignals
 import Upstream
 
 /// On SIGHUP reads the configuration anew and takes over what can change while the process runs: the ways out and the
-/// limits of pacing. All or nothing: a configuration that a start would refuse changes nothing.
+/// limits of pacing. All or nothing: a configuration that a start would refuse changes nothing. The certificate is read
+/// anew, too, from the files that the start named.
 struct ConfigurationReload: Service {
     let gateway: Gateway<ContinuousClock>
+    let tls: TLSCredentials?
     let reread: @Sendable () throws -> Settings
     let logger: Logger
 
@@ -18,6 +21,7 @@ struct ConfigurationReload: Service {
     }
 
     private func reload() {
+        tls?.renew(logger)
         do {
             let settings = try reread()
             gateway.adopt(settings.paths, preferring: settings.egressRegions)

@@ -29,6 +29,7 @@ struct RelayProcess {
     let reread: @Sendable () throws -> Settings
 
     func run() async throws {
+        ProcessHardening.apply()
         signal(SIGPIPE, SIG_IGN)  // a log's reader or a connection that is gone must not end the process
         let address = try ListenAddress(settings.listen)
         let policy = try WebhookRules(settings)
@@ -55,14 +56,15 @@ struct RelayProcess {
             settings: settings, store: store, gateway: gateway, deliveryTransport: deliveryTransport,
             secrets: WebhookSecretVault(master: master), rules: policy, logger: logger)
 
-        var services: [any Service] = [keys] + (await upkeep(of: gateway, store: store, logger: logger))
+        let tls = duties.contains(.api) ? try settings.tlsCredentials() : nil
+        var services: [any Service] = [keys] + (await upkeep(of: gateway, store: store, tls: tls, logger: logger))
         if duties.contains(.work) { services += node.workers() }
         if duties.contains(.api) {
             let authority = TokenAuthority(master: master, clock: SystemClock())
             let greeting = Greeting(settings: settings, hasKey: !keys.keys().isEmpty)
             services.append(
-                node.server(
-                    at: address, keys: keys, tokens: authority, metrics: metrics, onListening: greeting.show))
+                try node.server(
+                    at: address, tls: tls, keys: keys, tokens: authority, metrics: metrics, greeting: greeting))
         } else {
             StandardOutput.line("relay worker draining \(settings.data)")
         }
@@ -94,7 +96,7 @@ struct RelayProcess {
 
     /// What keeps the Gateway in step: with other processes, with operators, with its paths.
     private func upkeep(
-        of gateway: Gateway<ContinuousClock>, store: SQLiteJobStore, logger: Logger
+        of gateway: Gateway<ContinuousClock>, store: SQLiteJobStore, tls: TLSCredentials?, logger: Logger
     ) async -> [any Service] {
         let directory = EgressDirectory(store: store, gateway: gateway, logger: logger)
         await directory.refresh()
@@ -105,8 +107,8 @@ struct RelayProcess {
         let probing: [any Service] = isProbing ? [EgressProbing(prober: prober)] : []
         return [
             GatewayUpkeep(gateway: gateway), directory,
-            ConfigurationReload(gateway: gateway, reread: reread, logger: logger),
-        ] + probing
+            ConfigurationReload(gateway: gateway, tls: tls, reread: reread, logger: logger),
+        ] + probing + (tls.map { [CertificateWatch(credentials: $0, logger: logger)] } ?? [])
     }
 
     /// Runs `services`; SIGTERM and SIGINT stop them from the last to the first, each draining before the next. What
