@@ -68,11 +68,11 @@ final class ConnectionDesk: Sendable {
 }
 
 extension SocketAddress {
-    /// In network order; empty for what is no internet address.
+    /// In network order; empty for what is no internet address. They stand behind family, port and, in IPv6, flow label.
     fileprivate var bytes: [UInt8] {
         switch self {
-        case .v4(let address): withUnsafeBytes(of: address.address.sin_addr) { Array($0) }
-        case .v6(let address): withUnsafeBytes(of: address.address.sin6_addr) { Array($0) }
+        case .v4(let address): withUnsafeBytes(of: address.address) { Array($0[4..<8]) }
+        case .v6(let address): withUnsafeBytes(of: address.address) { Array($0[8..<24]) }
         case .unixDomainSocket: []
         }
     }
