@@ -6,6 +6,24 @@ package struct APIConfiguration: Sendable {
     package var host = "127.0.0.1"
     /// 0 picks a free one.
     package var port = 8787
+    /// Where operators' routes are served, and there alone; nil: with all others.
+    package var adminListener: (host: String, port: Int)?
+    /// nil: plain HTTP. On both listeners.
+    package var tls: TLSCredentials?
+    /// Connections of one listener at a time, at least 1.
+    package var connections = 20_000
+    /// Of one address, or one /64 of IPv6; 0: no limit.
+    package var connectionsPerAddress = 1000
+    /// Bytes of a request's target, names and values of headers together.
+    package var headLimit = 64 * 1024
+    /// Header fields of one request.
+    package var headerCount = 128
+    /// Bytes of a request's target.
+    package var targetLimit = 8 * 1024
+    /// From a connection's opening or a request's first byte to the end of its head.
+    package var headTimeout = Duration.seconds(30)
+    /// Between two arrivals of body bytes.
+    package var bodyTimeout = Duration.seconds(60)
     /// Bytes of one Messages body, of one submission, and of one line of a bulk submission.
     package var bodyLimit = 32 * 1024 * 1024
     /// Bytes of the body that creates a Message Batch.

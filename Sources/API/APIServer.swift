@@ -1,8 +1,5 @@
 package import Domain
-import HummingbirdCore
 package import Logging
-import NIOCore
-import NIOPosix
 package import Queue
 import ServiceLifecycle
 package import Upstream
@@ -13,6 +10,7 @@ package import Upstream
 package struct APIServer: Service {
     let services: APIServices
     private let onListening: @Sendable (Int) -> Void
+    private let onAdminListening: @Sendable (Int) -> Void
 
     /// - Parameters:
     ///   - tokens: asked who sends a request; `tokenDesk` makes and revokes credentials for operators.
@@ -24,12 +22,14 @@ package struct APIServer: Service {
     ///   - clock: for waiting and measuring.
     ///   - metricsText: what `/metrics` answers, in Prometheus' text format.
     ///   - onListening: called once with the port that was bound.
+    ///   - onAdminListening: the same for the operators' own listener, if there is one.
     package init(
         configuration: APIConfiguration, store: any RelayStore, gateway: any UpstreamGateway,
         keyring: any UpstreamKeyring, tokens: any TokenVerifier, tokenDesk: any TokenDesk,
         webhookSecrets: any WebhookSecrets, tenants: TenantDirectory, ledger: any PacingLedger, prices: PriceBook,
         holder: String, wall: any WallClock, clock: any Clock<Duration>, metricsText: @escaping @Sendable () -> String,
-        logger: Logger, onListening: @escaping @Sendable (Int) -> Void = { _ in }
+        logger: Logger, onListening: @escaping @Sendable (Int) -> Void = { _ in },
+        onAdminListening: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         services = APIServices(
             configuration: configuration, store: store, egress: store, audit: store, gateway: gateway, keyring: keyring,
@@ -41,33 +41,42 @@ package struct APIServer: Service {
             sharedCalls: configuration.sharesRetries
                 ? SharedCalls(grace: configuration.retryGrace, clock: clock) : nil)
         self.onListening = onListening
+        self.onAdminListening = onAdminListening
     }
 
     package func run() async throws {
-        let configuration = services.configuration
-        let responder = Responder(services: services, routes: routes())
-        let http = HTTP1Channel(
-            responder: { request, writer, channel in
-                try await responder.respond(to: request, with: writer, from: channel.remoteAddress)
-            },
-            configuration: .init(idleTimeout: .milliseconds(configuration.idleTimeout.microseconds / 1000)))
-        let server = WatchedHTTP1(http: http, writeTimeout: configuration.writeTimeout).server(
-            configuration: .init(address: .hostname(configuration.host, port: configuration.port), backlog: 4096),
-            onServerRunning: { onListening($0.localAddress?.port ?? configuration.port) },
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: services.logger)
         try await withGracefulShutdownHandler {
-            try await server.run()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for listener in listeners { group.addTask { try await listener.run() } }
+                try await group.waitForAll()
+            }
         } onGracefulShutdown: {
             services.readiness.drain()
         }
     }
 
-    private func routes() -> RouteTable {
-        let routes = allRoutes()
-        return RouteTable(
-            routes + DescriptionRoutes(routes).all,
-            others: OtherPaths(
-                forward: services.configuration.forwardsOtherPaths ? MessagesRoutes(services: services).other : nil))
+    private var listeners: [Listener] {
+        let configuration = services.configuration
+        let forward = configuration.forwardsOtherPaths ? MessagesRoutes(services: services).other : nil
+        let routes = allRoutes() + DescriptionRoutes(allRoutes()).all
+        guard let admin = configuration.adminListener else {
+            return [
+                Listener(
+                    services: services, name: "public", host: configuration.host, port: configuration.port,
+                    routes: RouteTable(routes, others: OtherPaths(forward: forward)), onListening: onListening)
+            ]
+        }
+        return [
+            Listener(
+                services: services, name: "public", host: configuration.host, port: configuration.port,
+                routes: RouteTable(routes.filter { !$0.isForOperators }, others: OtherPaths(forward: forward)),
+                onListening: onListening),
+            Listener(
+                services: services, name: "admin", host: admin.host, port: admin.port,
+                routes: RouteTable(
+                    routes.filter { $0.isForOperators || $0.isHealth }, others: OtherPaths(forward: nil)),
+                onListening: onAdminListening),
+        ]
     }
 
     /// All but the one that describes them.

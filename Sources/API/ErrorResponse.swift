@@ -7,9 +7,9 @@ enum ErrorResponse {
     static let longestClientWait = Duration.seconds(60)
 
     static func headers(of error: RelayError, requestID: String) -> HTTPFields {
-        var headers: HTTPFields = [
-            .contentType: "application/json", .requestID: requestID, .relayError: error.code.rawValue,
-        ]
+        var headers = OwnHeaders.with(contentType: "application/json")
+        headers[.requestID] = requestID
+        headers[.relayError] = error.code.rawValue
         addAdvice(of: error, to: &headers)
         return headers
     }

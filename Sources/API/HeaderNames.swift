@@ -7,8 +7,10 @@ extension HTTPField.Name {
     }
 
     static let apiKey = known("x-api-key")
+    static let contentTypeOptions = known("x-content-type-options")
     static let idempotencyKey = known("idempotency-key")
     static let idempotentReplayed = known("idempotent-replayed")
+    static let referrerPolicy = known("referrer-policy")
     static let relayAccepted = known("x-relay-accepted")
     static let relayAttachedTo = known("x-relay-attached-to")
     static let relayError = known("x-relay-error")

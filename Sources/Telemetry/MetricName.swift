@@ -2,6 +2,10 @@
 package enum MetricName {
     /// Counter: calls answered, by HTTP status and method.
     package static let requests = "claude_requests_total"
+    /// Gauge: connections of clients, by listener (public, admin).
+    package static let connections = "relay_client_connections"
+    /// Counter: connections and requests refused before they were read as a request, by error code.
+    package static let refusals = "relay_refused_requests_total"
     /// Histogram, ms: from a call's head to its answer's end.
     package static let responseTime = "claude_response_time"
     /// Counter: attempts at jobs that were settled, by verdict.
@@ -49,6 +53,8 @@ package enum MetricName {
     /// What `# HELP` says of each.
     static let help = [
         requests: "Calls answered, by HTTP status and method.",
+        connections: "Connections of clients, by listener.",
+        refusals: "Connections and requests refused before they were read as a request, by error code.",
         responseTime: "Milliseconds from a call's head to its answer's end.",
         jobAttempts: "Attempts at jobs, by verdict.",
         leasesLost: "Attempts whose lease another worker had taken when they ended.",
@@ -84,6 +90,10 @@ package enum MetricName {
 
 /// The labels of metrics. Values come from closed sets: a label never holds an id.
 package enum MetricLabel {
+    /// An error's stable code.
+    package static let code = "code"
+    /// `public` or `admin`.
+    package static let listener = "listener"
     /// `new`, `reused` or `none`.
     package static let connection = "connection"
     package static let method = "method"

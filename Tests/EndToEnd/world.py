@@ -84,7 +84,7 @@ class Program:
 
     def url(self):
         def look():
-            found = re.search(r" listening on (http://\S+)\n", self.out.read_text())
+            found = re.search(r" listening on (https?://\S+)\n", self.out.read_text())
             assert found or self.running, f"{self.command} ended with {self.process.poll()}:\n{self.output}"
             return found and found[1]
 

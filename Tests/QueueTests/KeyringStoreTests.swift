@@ -34,13 +34,19 @@ struct KeyringStoreTests {
             #expect(try await store.keys().map(\.sealedSecret) == [[7], [9], Array("c".utf8)])
             let tenant = try #require(TenantID("acme"))
             let endpoint = WebhookEndpoint(
-                id: "whe_1", tenant: tenant, url: "https://x.example", events: [.jobSucceeded], sealedSecret: [1],
-                createdAt: world.now)
+                id: "whe_1", tenant: tenant, url: "https://x.example", events: [.jobSucceeded],
+                secret: EndpointSecret(sealed: [1], createdAt: world.now), createdAt: world.now)
             try await store.addEndpoint(endpoint)
+            let rotation = SecretRotation(sealed: [3], previousExpiresAt: world.now.advanced(by: .seconds(60)))
+            _ = try await store.changeEndpoint("whe_1", of: nil, EndpointChange(rotation: rotation), at: world.now)
+            let old = try #require(
+                try await store.sealedSecrets(of: .previousWebhookSecret, after: "", limit: 10).first)
             let secret = try #require(
                 try await store.sealedSecrets(of: .webhookEndpoint, after: "", limit: 10).first)
-            try await store.reseal([(old: secret, new: [2])])
-            #expect(try await store.endpoints(of: tenant).map(\.sealedSecret) == [[2]])
+            #expect(old.sealed == [1] && secret.sealed == [3])
+            try await store.reseal([(old: secret, new: [2]), (old: old, new: [4])])
+            #expect(try await store.endpoints(of: tenant).map(\.secret.sealed) == [[2]])
+            #expect(try await store.endpoints(of: tenant).map(\.previous?.sealed) == [[4]])
         }
     }
 

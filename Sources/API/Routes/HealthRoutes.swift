@@ -29,7 +29,7 @@ struct HealthRoutes: Sendable {
         }
         Gauge(label: MetricName.storeReadable).record(isRead)
         let type = "text/plain; version=0.0.4; charset=utf-8"
-        return .full(status: 200, headers: [.contentType: type], body: Array(services.metricsText().utf8))
+        return .full(status: 200, headers: OwnHeaders.with(contentType: type), body: Array(services.metricsText().utf8))
     }
 
     private func readiness() async throws -> Answer {

@@ -8,8 +8,8 @@ enum Answer: Sendable {
     case live(@Sendable (AnswerSink) async throws -> Void)
 
     static func json(_ body: [UInt8], status: Int = 200, headers: HTTPFields = [:]) -> Answer {
-        var headers = headers
-        headers[.contentType] = "application/json"
-        return .full(status: status, headers: headers, body: body)
+        var all = OwnHeaders.with(contentType: "application/json")
+        all.append(contentsOf: headers)
+        return .full(status: status, headers: all, body: body)
     }
 }

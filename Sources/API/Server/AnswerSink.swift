@@ -31,6 +31,8 @@ final class AnswerSink {
     func start(status: Int, headers: HTTPFields) async throws {
         guard let writer = takeHead() else { return }
         self.status = status
+        var headers = headers
+        headers.forbidStoring()
         body = try await writer.writeHead(HTTPResponse(status: .init(code: status), headerFields: headers))
     }
 
@@ -50,6 +52,7 @@ final class AnswerSink {
         guard let writer = takeHead() else { return }
         self.status = status
         var headers = headers
+        headers.forbidStoring()
         if status != 204 { headers[.contentLength] = String(body.count) }
         let response = HTTPResponse(status: .init(code: status), headerFields: headers)
         let content = isHead || body.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: body))

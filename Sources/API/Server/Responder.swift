@@ -47,7 +47,8 @@ struct Responder: Sendable {
         } catch let refusal as RouteRefusal {
             try await refuse(exchange, refusal.error, allowed: refusal.allowed)
         } catch let error as RelayError {
-            try await refuse(exchange, error)
+            // A client that is late with its body is told so by the gate.
+            try await refuse(exchange, error, closes: error.code == .requestTimeout)
         } catch let error as HTTPParserError where !Task.isCancelled {
             services.logger.debug("broken framing", metadata: ["request": "\(exchange.id)", "error": "\(error)"])
             try await refuse(exchange, Self.brokenFraming, closes: true)

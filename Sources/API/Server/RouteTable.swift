@@ -55,6 +55,10 @@ struct Route: Sendable {
     /// Whether the body is taken in parts as it arrives: then `limits.body` holds for each part.
     let takesParts: Bool
     let handler: Handler
+    /// Whether it belongs to those who run the relay, and may have a listener of its own.
+    var isForOperators: Bool { pattern.first == "admin" || pattern == ["metrics"] }
+    /// Whether it tells how the relay is, on every listener.
+    var isHealth: Bool { pattern == ["healthz"] || pattern == ["readyz"] }
 
     init(
         _ method: String, _ pattern: String, scope: Caller.Scope?, takesParts: Bool = false,

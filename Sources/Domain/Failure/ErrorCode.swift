@@ -1,6 +1,10 @@
 /// Every code the relay itself can answer with, stable for ever. `docs/errors.md` lists them; a test compares the two.
 package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case framingInvalid = "framing_invalid"
+    case headTooLarge = "head_too_large"
+    case targetTooLong = "target_too_long"
+    case requestTimeout = "request_timeout"
+    case tooManyConnections = "too_many_connections"
     case bodyNotJSON = "body_not_json"
     case bodyTooLarge = "body_too_large"
     case fieldMissing = "field_missing"
@@ -71,17 +75,20 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
             .egressUnknown, .tokenUnknown, .tenantUnknown:
             404
         case .methodNotAllowed: 405
+        case .requestTimeout: 408
         case .jobNotEnded, .jobAlreadyEnded, .jobNotReplayable, .idempotencyConflict, .canceled,
             .tokenLimitReached:
             409
         case .bodyTooLarge, .bulkTooLarge: 413
+        case .targetTooLong: 414
+        case .headTooLarge: 431
         case .authThrottled, .tenantRateLimited, .tenantConcurrency, .tenantQueueFull, .budgetExhausted: 429
         case .internalFault, .configurationInvalid, .configurationLocked, .masterKeyUnusable, .masterKeyMismatch,
             .keyServiceUnavailable, .sealedValueUnreadable, .argumentInvalid, .auditBroken:
             500
         case .relayUnreachable, .upstreamUnreachable, .retriesExhausted: 502
         case .queueFull, .storeUnavailable, .storeBusy, .noUpstreamKey, .noEgressPath, .pacingExhausted, .shuttingDown,
-            .localExhaustion:
+            .localExhaustion, .tooManyConnections:
             503
         case .deadlinePassed: 504
         }
@@ -90,14 +97,14 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     /// The envelope's `error.type`, after `anthropic-api.md` §5.
     package var anthropicType: String {
         switch status {
-        case 400, 405: "invalid_request_error"
+        case 400, 405, 414, 431: "invalid_request_error"
         case 401: "authentication_error"
         case 403: "permission_error"
         case 404: "not_found_error"
         case 409: "conflict_error"
         case 413: "request_too_large"
         case 429: "rate_limit_error"
-        case 504: "timeout_error"
+        case 408, 504: "timeout_error"
         default: "api_error"
         }
     }

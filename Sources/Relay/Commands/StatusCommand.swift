@@ -18,7 +18,7 @@ struct StatusCommand: AsyncParsableCommand {
         let jobs = try await store.counts(of: nil)
         let deliveries = try await store.deliveryCounts()
         let keys = try await store.keys()
-        let client = try RelayClient(base: "http://\(settings.listen)", token: nil)
+        let client = try RelayClient(base: "\(settings.scheme)://\(settings.listen)", token: nil)
         defer { client.shutdown() }
         var table = TextTable(["WHAT", "STATE", "COUNT"])
         for state in JobState.allCases { table.add(["jobs", state.rawValue, String(jobs[state] ?? 0)]) }
@@ -28,17 +28,17 @@ struct StatusCommand: AsyncParsableCommand {
         table.add(["keys", "stored", String(keys.count)])
         print(table.text)
         print("")
-        print(await readiness(of: client, at: settings.listen))
+        print(await readiness(of: client, at: "\(settings.scheme)://\(settings.listen)"))
     }
 
-    private func readiness(of client: RelayClient, at listen: String) async -> String {
+    private func readiness(of client: RelayClient, at url: String) async -> String {
         do {
             let reply = try await client.get("/readyz")
-            if reply.status == 200 { return "The relay at http://\(listen) is ready." }
-            return "The relay at http://\(listen) is not ready: \(String(decoding: reply.body, as: UTF8.self))"
+            if reply.status == 200 { return "The relay at \(url) is ready." }
+            return "The relay at \(url) is not ready: \(String(decoding: reply.body, as: UTF8.self))"
         } catch {
             return
-                "No relay answers at http://\(listen). Start one: relay serve --data '\((try? common.settings().data) ?? "")'"
+                "No relay answers at \(url). Start one: relay serve --data '\((try? common.settings().data) ?? "")'"
         }
     }
 }

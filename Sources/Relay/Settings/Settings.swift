@@ -8,6 +8,21 @@ struct Settings: Sendable {
     var publicURL = ""
     var logLevel = "info"
 
+    /// Empty: operators' routes are served with all others.
+    var adminListen = ""
+    /// Both empty: plain HTTP.
+    var tlsCertificate = ""
+    var tlsKey = ""
+    var connections = 20_000
+    /// Zero: no limit.
+    var connectionsPerAddress = 1000
+    var headerTimeout = Duration.seconds(30)
+    var bodyIdleTimeout = Duration.seconds(60)
+    var serverIdleTimeout = Duration.seconds(300)
+    var headerBytes = 64 * 1024
+    var headerCount = 128
+    var targetBytes = 8 * 1024
+
     var bodyLimit = 32 * 1024 * 1024
     var batchBodyLimit = 256 * 1024 * 1024
     var batchLifetime = Duration.seconds(86_400)
@@ -109,6 +124,8 @@ struct Settings: Sendable {
         _ = try authorities()
         try checkIssuers()
         _ = try ListenAddress(listen)
+        _ = try adminAddress()
+        _ = try tlsCredentials()
         _ = try WebhookRules(self)
         _ = try LogLevel.parse(logLevel)
         _ = try prices()

@@ -1,3 +1,4 @@
+import API
 import Domain
 import Logging
 import Queue
@@ -7,10 +8,12 @@ import UnixSignals
 import Upstream
 
 /// On SIGHUP reads the configuration anew and takes over what can change while the process runs: the ways out, the limits
-/// of pacing and the prices. All or nothing: a configuration that a start would refuse changes nothing.
+/// of pacing and the prices. All or nothing: a configuration that a start would refuse changes nothing. The certificate is
+/// read anew, too, from the files that the start named.
 struct ConfigurationReload: Service {
     let gateway: Gateway<ContinuousClock>
     let prices: PriceBook
+    let tls: TLSCredentials?
     let reread: @Sendable () throws -> Settings
     let logger: Logger
 
@@ -20,6 +23,7 @@ struct ConfigurationReload: Service {
     }
 
     private func reload() {
+        tls?.renew(logger)
         do {
             let settings = try reread()
             let list = try settings.prices()

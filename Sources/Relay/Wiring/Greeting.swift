@@ -4,8 +4,7 @@ struct Greeting {
     let hasKey: Bool
 
     @Sendable func show(port: Int) {
-        let host = settings.listen.prefix(upTo: settings.listen.lastIndex(of: ":") ?? settings.listen.endIndex)
-        let url = "http://\(host):\(port)"
+        let url = url(of: settings.listen, port)
         StandardOutput.line("relay listening on \(url)")
         let data = settings.data == Settings().data ? "" : " --data '\(settings.data)'"
         let key =
@@ -21,5 +20,13 @@ struct Greeting {
             Ctrl-C drains and stops.
 
             """)
+    }
+
+    @Sendable func showAdmin(port: Int) {
+        StandardOutput.line("relay admin routes on \(url(of: settings.adminListen, port))")
+    }
+
+    private func url(of listen: String, _ port: Int) -> String {
+        "\(settings.scheme)://\(listen.prefix(upTo: listen.lastIndex(of: ":") ?? listen.endIndex)):\(port)"
     }
 }

@@ -62,13 +62,22 @@ struct RelayNode {
     }
 
     func server(
-        at address: ListenAddress, keys: KeyDirectory, gate: Gatekeeping, tenants: TenantDirectory,
-        metrics: PrometheusRegistry,
-        onListening: @escaping @Sendable (Int) -> Void
-    ) -> APIServer {
+        at address: ListenAddress, tls: TLSCredentials?, keys: KeyDirectory, gate: Gatekeeping,
+        tenants: TenantDirectory, metrics: PrometheusRegistry, greeting: Greeting
+    ) throws -> APIServer {
         var api = APIConfiguration()
         api.host = address.host
         api.port = address.port
+        api.adminListener = try settings.adminAddress().map { ($0.host, $0.port) }
+        api.tls = tls
+        api.connections = settings.connections
+        api.connectionsPerAddress = settings.connectionsPerAddress
+        api.headLimit = settings.headerBytes
+        api.headerCount = settings.headerCount
+        api.targetLimit = settings.targetBytes
+        api.headTimeout = settings.headerTimeout
+        api.bodyTimeout = settings.bodyIdleTimeout
+        api.idleTimeout = settings.serverIdleTimeout
         api.bodyLimit = settings.bodyLimit
         api.batchBodyLimit = settings.batchBodyLimit
         api.batchLifetime = settings.batchLifetime
@@ -88,6 +97,7 @@ struct RelayNode {
             configuration: api, store: store, gateway: gateway, keyring: keys, tokens: gate.authority,
             tokenDesk: gate.directory, webhookSecrets: secrets, tenants: tenants, ledger: ledger, prices: prices,
             holder: holder, wall: SystemClock(), clock: ContinuousClock(),
-            metricsText: { metrics.renderText() }, logger: logger, onListening: onListening)
+            metricsText: { metrics.renderText() }, logger: logger, onListening: greeting.show,
+            onAdminListening: greeting.showAdmin)
     }
 }

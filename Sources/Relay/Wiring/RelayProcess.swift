@@ -37,6 +37,7 @@ struct RelayProcess {
     }
 
     func run() async throws {
+        ProcessHardening.apply()
         signal(SIGPIPE, SIG_IGN)  // a log's reader or a connection that is gone must not end the process
         let address = try ListenAddress(settings.listen)
         let policy = try WebhookRules(settings)
@@ -64,8 +65,9 @@ struct RelayProcess {
             deliveryTransport: deliveryTransport, secrets: WebhookSecretVault(keyring: keyring.shared), rules: policy,
             holder: holder, logger: logger)
 
+        let tls = duties.contains(.api) ? try settings.tlsCredentials() : nil
         var services: [any Service] = [keys]
-        services += await upkeep(of: gateway, prices: prices, store: store, logger: logger)
+        services += await upkeep(of: gateway, prices: prices, store: store, tls: tls, logger: logger)
         if duties.contains(.work) { services += node.workers() }
         if duties.contains(.api) {
             let tenants = TenantDirectory(store: store)
@@ -75,9 +77,9 @@ struct RelayProcess {
             services += gate.services
             let greeting = Greeting(settings: settings, hasKey: !keys.keys().isEmpty)
             services.append(
-                node.server(
-                    at: address, keys: keys, gate: gate, tenants: tenants, metrics: metrics,
-                    onListening: greeting.show))
+                try node.server(
+                    at: address, tls: tls, keys: keys, gate: gate, tenants: tenants, metrics: metrics,
+                    greeting: greeting))
         } else {
             StandardOutput.line("relay worker draining \(settings.data)")
         }
@@ -109,7 +111,8 @@ struct RelayProcess {
 
     /// What keeps the Gateway in step: with other processes, with operators, with its paths.
     private func upkeep(
-        of gateway: Gateway<ContinuousClock>, prices: PriceBook, store: SQLiteJobStore, logger: Logger
+        of gateway: Gateway<ContinuousClock>, prices: PriceBook, store: SQLiteJobStore, tls: TLSCredentials?,
+        logger: Logger
     ) async -> [any Service] {
         let directory = EgressDirectory(store: store, gateway: gateway, logger: logger)
         await directory.refresh()
@@ -120,8 +123,8 @@ struct RelayProcess {
         let probing: [any Service] = isProbing ? [EgressProbing(prober: prober)] : []
         return [
             GatewayUpkeep(gateway: gateway), directory,
-            ConfigurationReload(gateway: gateway, prices: prices, reread: reread, logger: logger),
-        ] + probing
+            ConfigurationReload(gateway: gateway, prices: prices, tls: tls, reread: reread, logger: logger),
+        ] + probing + (tls.map { [CertificateWatch(credentials: $0, logger: logger)] } ?? [])
     }
 
     /// Runs `services`; SIGTERM and SIGINT stop them from the last to the first, each draining before the next. What

@@ -49,12 +49,12 @@ struct HeadParser {
         text.starts(with: "HTTP/".utf8)
     }
 
-    /// The number after the first blank: `HTTP/1.1 200 OK` → 200. 0 if there is none.
+    /// The number of three digits after the first blank: `HTTP/1.1 200 OK` → 200. 0 if there is none.
     private static func status(of text: Slice<UnsafeRawBufferPointer>) -> Int {
         guard let blank = text.firstIndex(of: UInt8(ascii: " ")) else { return 0 }
-        return text[text.index(after: blank)...].prefix(3).reduce(0) { sum, byte in
-            sum * 10 + Int(byte) - Int(UInt8(ascii: "0"))
-        }
+        let digits = text[text.index(after: blank)...].prefix { (0x30...0x39).contains($0) }
+        guard digits.count == 3 else { return 0 }
+        return digits.reduce(0) { sum, byte in sum * 10 + Int(byte) - Int(UInt8(ascii: "0")) }
     }
 
     /// Without the line break and blanks at the end.

@@ -1,0 +1,170 @@
+import Domain
+import NIOCore
+import NIOHTTP1
+
+/// Refuses what must not become a request: heads that can be read in two ways or are too large, and clients that do not
+/// get on. It answers, when the requests before are answered, and closes; nothing that follows is ever looked at.
+///
+/// It stands right behind the parser. ``ArrivalMeter`` tells it of bytes before they are parsed.
+final class RequestGate: ChannelDuplexHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    /// How long a client that was refused may take to read why, while what it still sends is thrown away.
+    static let farewell = TimeAmount.seconds(2)
+
+    private let limits: ConnectionLimits
+    private var pace: RequestPace
+    private var timer: Scheduled<Void>?
+    private var refusal: RelayError?
+    /// Requests passed on whose answers have not ended.
+    private var openAnswers = 0
+    /// Whether the head of the answer that is being written is out.
+    private var isAnswering = false
+
+    /// - Parameter refusal: why the connection is to end before anything is asked; nil: it may go on.
+    init(_ limits: ConnectionLimits, refusal: RelayError?) {
+        self.limits = limits
+        self.refusal = refusal
+        pace = RequestPace(headTimeout: limits.headTimeout, bodyTimeout: limits.bodyTimeout, openedAt: Self.now)
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        watch(context)
+    }
+
+    /// Whether there is still anything to parse for.
+    func bytesArrived() -> Bool {
+        guard refusal == nil else { return false }
+        pace.bytesArrived(at: Self.now)
+        return true
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard refusal == nil else { return }
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            if let fault = limits.rules.fault(
+                isHTTP10: head.version == .http1_0, target: head.uri, headers: head.headers)
+            {
+                return refuse(fault, context)
+            }
+            openAnswers += 1
+            pace.headEnded(at: Self.now)
+        case .body: pace.bodyArrived(at: Self.now)
+        case .end: pace.requestEnded()
+        }
+        context.fireChannelRead(data)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        pace.readingPaused(at: Self.now)
+        context.fireChannelReadComplete()
+        watch(context)
+    }
+
+    func read(context: ChannelHandlerContext) {
+        pace.readingResumed(at: Self.now)
+        context.read()
+        watch(context)
+    }
+
+    /// A broken body is the business of whoever reads it; a broken head is ours.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let parserError = error as? HTTPParserError, !pace.isInBody else {
+            return context.fireErrorCaught(error)
+        }
+        if parserError == .headerOverflow {
+            refuse(limits.headTooLarge, context)
+        } else {
+            refuse(RequestHeadRules.invalid("The request's head is not HTTP/1.1."), context)
+        }
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        switch unwrapOutboundIn(data) {
+        case .head(let head) where head.status.code >= 200: isAnswering = true
+        case .head, .body: break
+        case .end:
+            isAnswering = false
+            openAnswers -= 1
+        }
+        context.write(data, promise: promise)
+        if !isAnswering, openAnswers == 0, let refusal { answer(refusal, context) }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        context.fireChannelActive()
+        if let refusal { answer(refusal, context) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        timer?.cancel()
+        timer = nil
+        context.fireChannelInactive()
+    }
+
+    private func refuse(_ error: RelayError, _ context: ChannelHandlerContext) {
+        guard refusal == nil else { return }
+        refusal = error
+        RefusalCount.add(error.code)
+        if openAnswers == 0 { answer(error, context) }
+    }
+
+    private func answer(_ error: RelayError, _ context: ChannelHandlerContext) {
+        let (head, body) = Farewell.parts(of: error)
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        context.close(mode: .output, promise: nil)
+        timer?.cancel()
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.farewell) { context.close(promise: nil) }
+    }
+
+    /// Sees to it that a client which owes something is looked at when it is due. One timer serves many requests: it is
+    /// not moved while they come and go, it finds out when it fires.
+    private func watch(_ context: ChannelHandlerContext) {
+        guard timer == nil, refusal == nil, let due = pace.due else { return }
+        let wait = TimeAmount.nanoseconds(max(0, (due.at - Self.now).nanoseconds) + 1_000_000)
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: wait) { [self] in
+            timer = nil
+            guard refusal == nil, let due = pace.due else { return }
+            if due.at <= Self.now { lapsed(due.lapse, context) } else { watch(context) }
+        }
+    }
+
+    private func lapsed(_ lapse: RequestPace.Lapse, _ context: ChannelHandlerContext) {
+        switch lapse {
+        case .head: refuse(limits.late(with: "head", after: limits.headTimeout), context)
+        case .body where openAnswers == 1 && !isAnswering:
+            RefusalCount.add(.requestTimeout)
+            context.fireErrorCaught(limits.late(with: "body", after: limits.bodyTimeout))
+        case .body, .silence: context.close(promise: nil)
+        }
+    }
+
+    private static var now: Duration { .nanoseconds(Int64(clamping: NIODeadline.now().uptimeNanoseconds)) }
+}
+
+/// Tells a ``RequestGate`` of bytes before they are parsed; keeps them from the parser once nothing can come of it.
+final class ArrivalMeter: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let gate: RequestGate
+
+    init(_ gate: RequestGate) {
+        self.gate = gate
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if gate.bytesArrived() { context.fireChannelRead(data) }
+    }
+}
+
+extension Duration {
+    fileprivate var nanoseconds: Int64 {
+        components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
+    }
+}

@@ -1,0 +1,32 @@
+import API
+import Domain
+
+extension Settings {
+    /// Where operators' routes are served apart; nil: with all others.
+    /// - Throws: `configuration_invalid`.
+    func adminAddress() throws(RelayError) -> ListenAddress? {
+        guard !adminListen.isEmpty else { return nil }
+        let address = try ListenAddress(adminListen)
+        guard adminListen != listen || address.port == 0 else {
+            throw RelayError(
+                .configurationInvalid, "admin.listen and listen are both '\(listen)'; allowed are two addresses.",
+                remedy: "Give one of them another port, or leave admin.listen out.")
+        }
+        return address
+    }
+
+    /// What the relay shows its clients; nil: plain HTTP.
+    /// - Throws: `configuration_invalid` if the files cannot be used, or only one is named.
+    func tlsCredentials() throws(RelayError) -> TLSCredentials? {
+        guard !tlsCertificate.isEmpty || !tlsKey.isEmpty else { return nil }
+        guard !tlsCertificate.isEmpty, !tlsKey.isEmpty else {
+            throw RelayError(
+                .configurationInvalid, "Of tls.certificate and tls.key only one is set; allowed are both or none.",
+                remedy: "Name both files.")
+        }
+        return try TLSCredentials(certificate: tlsCertificate, key: tlsKey)
+    }
+
+    /// `http` or `https`, as clients write it.
+    var scheme: String { tlsCertificate.isEmpty ? "http" : "https" }
+}
