@@ -7,7 +7,8 @@ struct DeliveryLaneTests {
     private let url = WebhookTarget.url("https://alive.example/hook")
 
     @Test(arguments: StoreUnderTest.all)
-    func `10,000 events to a dead endpoint never keep another's out of a claim`(_ backEnd: StoreUnderTest) async throws {
+    func `10,000 events to a dead endpoint never keep another's out of a claim`(_ backEnd: StoreUnderTest) async throws
+    {
         let count = backEnd == .memory ? 200 : 10_000  // the memory's is clear rather than fast
         try await backEnd.run(maxDepth: 20_000) { world in
             _ = try await world.addEndpoint("whe_dead")

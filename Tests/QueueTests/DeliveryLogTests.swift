@@ -47,7 +47,8 @@ struct DeliveryLogTests {
             #expect(mine.count == 5)
             #expect(try await ids(DeliveryQuery(tenant: nil)).count == 10)
             #expect(try await ids(DeliveryQuery(tenant: nil, endpoint: "whe_1")) == mine)
-            #expect(try await ids(DeliveryQuery(tenant: .sample(), since: start.advanced(by: .seconds(200)))).count == 3)
+            #expect(
+                try await ids(DeliveryQuery(tenant: .sample(), since: start.advanced(by: .seconds(200)))).count == 3)
             #expect(try await ids(DeliveryQuery(tenant: .sample(), state: .failed)).isEmpty)
             let job = try #require(await world.history(mine[2]).record.job)
             #expect(try await ids(DeliveryQuery(tenant: .sample(), job: job)) == [mine[2]])
