@@ -138,7 +138,8 @@ extension Gateway {
         let models = demand.models
         let (demands, pause, cost) = state.withLock { state in
             (
-                state.demands(of: key, models), state.standing.pause(of: key, models, at: now),
+                state.demands(of: key, models, isUnread: demand.isUnread),
+                state.standing.pause(of: key, models, at: now),
                 demand.model.map {
                     state.estimator.estimate(model: $0, bytes: demand.bytes, maxTokens: demand.maxTokens)
                 } ?? .nothing

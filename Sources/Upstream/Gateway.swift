@@ -21,8 +21,8 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
         private static var lanesKept: Int { 1024 }
 
         /// What a call counts in, where anything limits it.
-        func demands(of key: UpstreamKey, _ models: ModelClass?) -> [ScopeDemand] {
-            rules.demands(of: key, models: models, learned: standing.learned)
+        func demands(of key: UpstreamKey, _ models: ModelClass?, isUnread: Bool = false) -> [ScopeDemand] {
+            rules.demands(of: key, models: models, isUnread: isUnread, learned: standing.learned)
         }
 
         mutating func noteStart(_ start: Timestamp, in lane: String) {
