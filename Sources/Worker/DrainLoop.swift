@@ -74,6 +74,7 @@ struct DrainLoop: Service {
             let unused = start(claims, with: permits)
             if !unused.isEmpty { await services.gateway.giveBack(unused) }
             guard !claims.isEmpty else {
+                if case .all = last { return .some }  // it was not asked whether anything else is due
                 guard due.count > 1 else { return .nothing(services.configuration.idle) }
                 turns.spent(models, for: Self.emptyRest, at: services.wall.now())
                 return .some
