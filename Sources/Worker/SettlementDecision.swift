@@ -13,12 +13,24 @@ struct SettlementDecision {
         after exchange: Exchange, earlierRefusals: Int = 0, at now: Timestamp,
         using random: inout some RandomNumberGenerator
     ) -> Settlement {
+        if case .deferred(let wait) = exchange.verdict {
+            return deferral(of: exchange, for: wait ?? .zero, at: now, using: &random)
+        }
         let elapsed = now.duration(since: claim.firstClaimedAt)
         let charged = claim.chargedAttempts + (exchange.verdict.isMaybeBilled ? 1 : 0)
         let decision = policy.decide(
             after: exchange.verdict, attempt: claim.lease.attempt, charged: charged,
             refusals: earlierRefusals + 1, elapsed: elapsed, using: &random)
         return Settlement(lease: claim.lease, outcome: outcome(decision, exchange, now), attempt: record(exchange))
+    }
+
+    /// It was the relay that had it wait: that ends no job. Those that were deferred together come back one by one.
+    private func deferral(
+        of exchange: Exchange, for wait: Duration, at now: Timestamp, using random: inout some RandomNumberGenerator
+    ) -> Settlement {
+        let delay = wait + policy.backoff.delay(afterAttempt: 1, using: &random)
+        return Settlement(
+            lease: claim.lease, outcome: .deferred(until: now.advanced(by: delay)), attempt: record(exchange))
     }
 
     private func outcome(_ decision: RetryPolicy.Decision, _ exchange: Exchange, _ now: Timestamp)

@@ -30,7 +30,9 @@ struct MessagesRoutes: Sendable {
         let body = try await collect(call)
         let isEncoded = call.headers[.contentEncoding].map { $0.lowercased() != "identity" } ?? false
         // A compressed body is not looked into: whether it asks for a stream shows in the answer, so that is not held up.
-        guard !isEncoded else { return stream(call, body: body) }
+        guard !isEncoded else {
+            return stream(call, body: body, demand: .unread(.interactive, bytes: body.bytes.count))
+        }
         let request = try SynchronousRequest(body.bytes)
         return request.isStream
             ? stream(call, body: body, request) : try await share(call, body: body, request)
@@ -51,11 +53,12 @@ struct MessagesRoutes: Sendable {
     }
 
     private func stream(
-        _ call: Call, body: DigestedBody?, _ messages: SynchronousRequest? = nil, repeats: Bool = true
+        _ call: Call, body: DigestedBody?, _ messages: SynchronousRequest? = nil, demand: CallDemand? = nil,
+        repeats: Bool = true
     ) -> Answer {
         let interactive = InteractiveCall(
             services: services, requestID: call.id, call: upstreamCall(call, body: body, messages, isStream: true),
-            demand: demand(messages, body), repeatsMaybeExecuted: repeats)
+            demand: demand ?? self.demand(messages, body), repeatsMaybeExecuted: repeats)
         return .live { sink in try await interactive.stream(to: sink) }
     }
 

@@ -134,16 +134,20 @@ struct MemoryModel: Sendable {
         let lease = settlement.lease
         guard let index = index(of: lease), jobs[index].life.isRunning(lease.attempt) else { throw .leaseLost(lease) }
         let now = settlement.attempt.endedAt
-        jobs[index].journal.append(settlement.attempt)
+        if !settlement.outcome.isDeferral { jobs[index].journal.append(settlement.attempt) }
         switch settlement.outcome {
         case .ended(let state, let result):
             follow(jobs[index].life.finish(lease.attempt, as: state), of: index, with: result, at: now)
-        case .retry where isBatchCanceled(of: lease.job):
+        case .retry where isBatchCanceled(of: lease.job), .deferred where isBatchCanceled(of: lease.job):
             follow(
                 jobs[index].life.finish(lease.attempt, as: .canceled), of: index, with: JobResult(.jobCanceled), at: now
             )
         case .retry(let runAt):
             follow(jobs[index].life.retry(lease.attempt, at: runAt), of: index, with: JobResult(.jobCanceled), at: now)
+        case .deferred(let runAt):
+            follow(
+                jobs[index].life.putBack(lease.attempt, until: runAt), of: index, with: JobResult(.jobCanceled), at: now
+            )
         }
     }
 

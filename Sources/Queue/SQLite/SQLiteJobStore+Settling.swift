@@ -4,19 +4,23 @@ extension SQLiteJobStore {
     package func settle(_ settlement: Settlement) async throws(JobStoreError) {
         try await writer.perform(bytes: settlement.outcome.bytes, isVital: true) { context in
             let lease = settlement.lease
-            guard let job = try context.takeRunning(lease.row, attempt: lease.attempt) else {
+            guard var job = try context.takeRunning(lease.row, attempt: lease.attempt) else {
                 throw JobStoreError.leaseLost(lease)
             }
             let now = settlement.attempt.endedAt
-            try context.journal(settlement.attempt, of: job.row)
+            if !settlement.outcome.isDeferral { try context.journal(settlement.attempt, of: job.row) }
             switch settlement.outcome {
             case .ended(let state, let result):
                 try context.end(job, from: .running, as: state, with: result, at: now)
-            case .retry where try job.isCancelRequested || context.isBatchCanceled(ofJob: job.row):
+            case .retry where try job.isCancelRequested || context.isBatchCanceled(ofJob: job.row),
+                .deferred where try job.isCancelRequested || context.isBatchCanceled(ofJob: job.row):
                 try context.end(job, from: .running, as: .canceled, because: .jobCanceled, at: now)
             case .retry(let runAt):
                 let charged = job.charged + (settlement.attempt.maybeBilled ? 1 : 0)
                 try context.enqueue(job, from: .running, at: runAt, charged: charged)
+            case .deferred(let runAt):
+                if job.firstClaimedAt == job.claimedAt { job.firstClaimedAt = nil }
+                try context.enqueue(job, from: .running, at: runAt, charged: job.charged)
             }
         }
     }
@@ -68,7 +72,7 @@ extension Settlement.Outcome {
     fileprivate var bytes: Int {
         switch self {
         case .ended(_, let result): result.body.count
-        case .retry: 0
+        case .retry, .deferred: 0
         }
     }
 }
