@@ -8,6 +8,7 @@ package enum LogKey {
     package static let error = "error"
     package static let job = "job"
     package static let key = "key"
+    package static let model = "model"
     package static let requestID = "request_id"
     package static let route = "route"
     package static let seconds = "seconds"

@@ -4,20 +4,27 @@ import Synchronization
 extension Gateway {
     /// Draws every consequence of a verdict but the job's own.
     /// - Parameters:
+    ///   - start: when the call began.
     ///   - usage: what the call has cost; nil if that is not known.
     ///   - error: the envelope's `error_code` or `type`.
     func book(
-        _ verdict: Verdict, permit: Permit, call: UpstreamCall, egress: String, usage: TokenUsage?, error: String?
+        _ verdict: Verdict, permit: Permit, call: UpstreamCall, egress: String, since start: Timestamp,
+        usage: TokenUsage?, error: String?
     ) async {
         let now = wall.now()
-        let (pause, outage) = state.withLock { state in
+        let (pause, outage, rest) = state.withLock { state in
             if let usage, let model = call.model {
                 state.estimator.learn(model: model, bytes: call.body?.count ?? 0, usage: usage)
             }
             let before = state.roster.outage(of: permit.key, at: now)
-            let pause = state.book(verdict, permit, egress: egress, at: now)
+            let pause = state.book(verdict, permit, egress: egress, since: start, at: now)
             let outage = state.roster.outage(of: permit.key, at: now)
-            return (pause, outage?.reason == before?.reason ? nil : outage)
+            return (
+                pause, outage?.reason == before?.reason ? nil : outage, state.bookFault(verdict, permit, at: now)
+            )
+        }
+        if let rest, let models = permit.models {
+            await onNotice(.keySetAside(permit.key.id, models, until: rest))
         }
         if let outage { await onNotice(.keyOut(permit.key.id, outage)) }
         if verdict == .egressRefused, egress != Self.noPath { await onNotice(.regionRefused(path: egress)) }
@@ -34,11 +41,14 @@ extension Gateway {
 
     package func book(_ verdict: Verdict, of exchange: StreamedExchange, usage: TokenUsage?) async {
         guard let permit = exchange.permit, let call = exchange.call else { return }
-        await book(verdict, permit: permit, call: call, egress: exchange.egress, usage: usage, error: nil)
+        await book(
+            verdict, permit: permit, call: call, egress: exchange.egress, since: exchange.startedAt, usage: usage,
+            error: nil)
     }
 
     /// Takes over what the provider reports of the key's owner, and of the scope that the call counts in.
-    func learn(_ headers: [HeaderField], of permit: Permit) async {
+    func learn(_ headers: [HeaderField], of permit: Permit, over path: EgressPath) async {
+        state.withLock { $0.stalls.answered(permit.models, over: path.id, at: wall.now()) }
         if let organization = headers.first("anthropic-organization-id"), organization.utf8.count <= 128 {
             state.withLock { _ = $0.owners.learn(organization, of: permit.key) }
         }
@@ -59,7 +69,7 @@ extension Permit {
 extension Gateway.State {
     /// Returns until when the scope that the call counts in must pause, if it must.
     fileprivate mutating func book(
-        _ verdict: Verdict, _ permit: Permit, egress path: String, at now: Timestamp
+        _ verdict: Verdict, _ permit: Permit, egress path: String, since start: Timestamp, at now: Timestamp
     ) -> Timestamp? {
         let key = permit.key
         let calls = inFlight
@@ -68,7 +78,8 @@ extension Gateway.State {
         switch verdict {
         case .egressRefused: egress.refused(path)
         case .egressFault(let failure):
-            if failure.blamesPath { egress.faulted(path, at: now) }
+            let isModels = failure.isStall && stalls.blames(permit.models, ratherThan: path, since: start)
+            if failure.blamesPath, !isModels { egress.faulted(path, at: now) }
         case .success, .clientFault, .rateLimited, .spendLimited, .overloaded, .keyRefused, .permissionRefused,
             .upstreamFault:
             egress.answered(path, at: now)
@@ -93,6 +104,20 @@ extension Gateway.State {
     }
 }
 
+extension Gateway.State {
+    /// Returns until when the key is set aside for the call's class of models, if that begins now.
+    fileprivate mutating func bookFault(_ verdict: Verdict, _ permit: Permit, at now: Timestamp) -> Timestamp? {
+        guard let models = permit.models else { return nil }
+        switch verdict {
+        case .success, .clientFault: keyFaults.succeeded(permit.key, models, at: now)
+        // An answer over HTTP comes from the upstream itself, so no way out is to blame.
+        case .upstreamFault: return keyFaults.faulted(permit.key, models, at: now)
+        default: break
+        }
+        return nil
+    }
+}
+
 extension Verdict {
     /// Whether no token can have been used.
     fileprivate var surelyCostNothing: Bool {
@@ -101,6 +126,9 @@ extension Verdict {
 }
 
 extension TransportFailure {
+    /// Whether a connection stood, the request was sent and nothing came in time: a way out may be at fault, or the model.
+    fileprivate var isStall: Bool { kind == .timeout && maybeSent }
+
     /// Whether the way out may be to blame: not for what we did, and not for what the upstream sent too much of.
     var blamesPath: Bool {
         switch kind {

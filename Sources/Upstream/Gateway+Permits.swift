@@ -74,7 +74,7 @@ extension Gateway {
         else { return permit }
         let now = wall.now()
         return state.withLock { state in
-            let usable = state.roster.usable(of: keys, at: now)
+            let usable = state.keyFaults.sound(state.roster.usable(of: keys, at: now), for: models, at: now)
             let home = KeyOrder.of(usable, for: prefix).first { key in
                 state.demands(of: key, models).isEmpty && state.standing.pause(of: key, models, at: now) == nil
             }
@@ -105,7 +105,8 @@ extension Gateway {
         let keys = keys()
         let (usable, rest, room, isCutOff) = state.withLock { state in
             (
-                state.roster.usable(of: keys, at: now), state.brake.rests(at: now),
+                state.keyFaults.sound(state.roster.usable(of: keys, at: now), for: demand.models, at: now),
+                state.brake.rests(at: now),
                 state.brake.room(beside: state.inFlight), state.egress.isExhausted
             )
         }
@@ -138,7 +139,8 @@ extension Gateway {
         let models = demand.models
         let (demands, pause, cost) = state.withLock { state in
             (
-                state.demands(of: key, models), state.standing.pause(of: key, models, at: now),
+                state.demands(of: key, models, isUnread: demand.isUnread),
+                state.standing.pause(of: key, models, at: now),
                 demand.model.map {
                     state.estimator.estimate(model: $0, bytes: demand.bytes, maxTokens: demand.maxTokens)
                 } ?? .nothing

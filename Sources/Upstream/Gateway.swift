@@ -9,6 +9,8 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
     struct State {
         var roster = KeyRoster()
         var owners = KeyOwners()
+        var keyFaults = KeyFaults()
+        var stalls = StallWatch()
         var egress: EgressPool
         var brake = OverloadBrake()
         /// What is known of pacing scopes without asking the ledger.
@@ -21,8 +23,8 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
         private static var lanesKept: Int { 1024 }
 
         /// What a call counts in, where anything limits it.
-        func demands(of key: UpstreamKey, _ models: ModelClass?) -> [ScopeDemand] {
-            rules.demands(of: key, models: models, learned: standing.learned)
+        func demands(of key: UpstreamKey, _ models: ModelClass?, isUnread: Bool = false) -> [ScopeDemand] {
+            rules.demands(of: key, models: models, isUnread: isUnread, learned: standing.learned)
         }
 
         mutating func noteStart(_ start: Timestamp, in lane: String) {
@@ -181,7 +183,7 @@ extension Gateway {
                 throw TransportFailure(.altered, maybeSent: false, detail: "the body is not what was taken in")
             }
             let head = try await transport.send(request(call, key: permit.key), over: path)
-            await learn(head.headers, of: permit)
+            await learn(head.headers, of: permit, over: path)
             return .success(Answer(opening: opening, head: head, firstByteAt: wall.now()))
         } catch {
             return .failure(await end(.egressFault(error), nil, opening, nil))
@@ -236,8 +238,8 @@ extension Gateway {
     ) async -> Exchange {
         let usage = verdict == .success ? reply?.usage : nil
         await book(
-            verdict, permit: opening.permit, call: opening.call, egress: opening.egress, usage: usage,
-            error: reply?.errorWord)
+            verdict, permit: opening.permit, call: opening.call, egress: opening.egress, since: opening.startedAt,
+            usage: usage, error: reply?.errorWord)
         return Exchange(
             verdict: verdict, reply: reply, key: opening.permit.key.id, egress: opening.egress,
             startedAt: opening.startedAt, firstByteAt: firstByteAt, endedAt: wall.now(), usage: usage)

@@ -30,4 +30,6 @@ package enum GatewayNotice: Hashable, Sendable {
     case regionRefused(path: String)
     /// This key is not used until its outage is over.
     case keyOut(String, KeyOutage)
+    /// The upstream fails this key's calls to one class of models again and again, and not others'.
+    case keySetAside(String, ModelClass, until: Timestamp)
 }

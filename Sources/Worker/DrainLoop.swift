@@ -12,6 +12,8 @@ import Upstream
 struct DrainLoop: Service {
     /// A class that seemed due and was not is left alone for so long.
     private static let emptyRest = Duration.milliseconds(100)
+    /// The queue is not asked again for so long which classes are due, as long as there is work of the only one that was.
+    private static let glance = Duration.milliseconds(20)
 
     private let services: WorkerServices
     private let registry: AttemptRegistry
@@ -51,8 +53,9 @@ struct DrainLoop: Service {
         case nothing(Duration)
         /// Look again at once.
         case some
-        /// As many jobs as were asked for, and all that are due are of this class: there are probably more.
-        case all(ModelClass)
+        /// As many jobs as were asked for, and all that were due at this instant are of this class: there are probably
+        /// more.
+        case all(ModelClass, at: Timestamp)
     }
 
     private func startJobs(
@@ -60,22 +63,23 @@ struct DrainLoop: Service {
     ) async -> Findings {
         do {
             // A permit that turns out to be for nothing is time of its key lost.
-            let due = if case .all(let models) = last { [models] } else { try await dueClasses() }
+            let (due, seen) = try await dueClasses(after: last)
             guard !due.isEmpty else { return .nothing(services.configuration.idle) }
             guard let (models, permits) = try await permits(upTo: limit, among: due, &turns) else {
                 return .nothing(turns.rest(of: due, at: services.wall.now()))
             }
             trouble.over()
-            let claims = try await claim(permits.count, of: due.count > 1 ? models : nil, orGiveBack: permits)
+            let claims = try await claim(permits.count, of: models, orGiveBack: permits)
             turns.served(models, with: claims.map(\.model))
             let unused = start(claims, with: permits)
             if !unused.isEmpty { await services.gateway.giveBack(unused) }
             guard !claims.isEmpty else {
+                if case .all = last { return .some }  // it was not asked whether anything else is due
                 guard due.count > 1 else { return .nothing(services.configuration.idle) }
                 turns.spent(models, for: Self.emptyRest, at: services.wall.now())
                 return .some
             }
-            return claims.count == limit && due.count == 1 ? .all(models) : .some
+            return claims.count == limit && due.count == 1 ? .all(models, at: seen) : .some
         } catch let error as RelayError where error.code == .pacingExhausted {
             return .some  // the wait for the permit is over; look again whether there is work
         } catch {
@@ -85,8 +89,13 @@ struct DrainLoop: Service {
         }
     }
 
-    private func dueClasses() async throws -> [ModelClass] {
-        try await services.store.dueClasses(at: services.wall.now())
+    /// The classes with due jobs, and when that was seen.
+    private func dueClasses(after last: Findings) async throws -> ([ModelClass], at: Timestamp) {
+        let now = services.wall.now()
+        if case .all(let models, let seen) = last, seen <= now, now < seen.advanced(by: Self.glance) {
+            return ([models], seen)
+        }
+        return (try await services.store.dueClasses(at: now), now)
     }
 
     /// Permits for one class of `due`; nil if none of several has any left for now. A single one is waited for.
@@ -120,7 +129,7 @@ struct DrainLoop: Service {
     }
 
     private func claim(
-        _ count: Int, of models: ModelClass?, orGiveBack permits: [Permit]
+        _ count: Int, of models: ModelClass, orGiveBack permits: [Permit]
     ) async throws -> [Claim] {
         do {
             return try await services.store.claim(

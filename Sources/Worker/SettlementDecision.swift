@@ -14,6 +14,9 @@ struct SettlementDecision {
         after exchange: Exchange, earlierRefusals: Int = 0, at now: Timestamp,
         using random: inout some RandomNumberGenerator
     ) -> Settlement {
+        if case .deferred(let wait) = exchange.verdict {
+            return deferral(of: exchange, for: wait ?? .zero, at: now, using: &random)
+        }
         let elapsed = now.duration(since: claim.firstClaimedAt)
         let charged = claim.chargedAttempts + (exchange.verdict.isMaybeBilled ? 1 : 0)
         let decision = policy.decide(
@@ -29,6 +32,15 @@ struct SettlementDecision {
         guard let exchange else { return nil }
         if case .deferred = exchange.verdict { return nil }
         return prices.bill(exchange.usage, of: claim.model)
+    }
+
+    /// It was the relay that had it wait: that ends no job. Those that were deferred together come back one by one.
+    private func deferral(
+        of exchange: Exchange, for wait: Duration, at now: Timestamp, using random: inout some RandomNumberGenerator
+    ) -> Settlement {
+        let delay = wait + policy.backoff.delay(afterAttempt: 1, using: &random)
+        return Settlement(
+            lease: claim.lease, outcome: .deferred(until: now.advanced(by: delay)), attempt: record(exchange))
     }
 
     private func outcome(_ decision: RetryPolicy.Decision, _ exchange: Exchange, _ now: Timestamp)

@@ -57,13 +57,14 @@ struct MessagesTests {
     }
 
     @Test
-    func `a compressed body is forwarded as it is`() async throws {
+    func `a compressed body is forwarded as it is, and counts in every limit that may be meant`() async throws {
         try await World.run { world in
             world.gateway.script { _ in .reply(200, "{}") }
             let reply = try await world.send(
                 "POST", "/v1/messages", bytes: [0x1F, 0x8B, 0x00, 0xFF], headers: [("content-encoding", "gzip")])
             #expect(reply.status == 200)
             #expect(world.gateway.record.calls.first?.body == [0x1F, 0x8B, 0x00, 0xFF])
+            #expect(world.gateway.record.demands == [.unread(.interactive, bytes: 4)])
         }
     }
 

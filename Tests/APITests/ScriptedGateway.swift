@@ -9,6 +9,7 @@ final class ScriptedGateway: UpstreamGateway, UpstreamKeyring {
     struct Record: Sendable {
         var calls: [UpstreamCall] = []
         var avoided: [Set<String>] = []
+        var demands: [CallDemand] = []
         var booked: [Verdict] = []
         var givenBack = 0
     }
@@ -43,6 +44,7 @@ final class ScriptedGateway: UpstreamGateway, UpstreamKeyring {
     func permits(
         upTo limit: Int, for demand: CallDemand, within patience: Duration
     ) async throws(RelayError) -> [Permit] {
+        state.withLock { $0.record.demands.append(demand) }
         if let refusal = state.withLock({ $0.refusal }) { throw refusal }
         return [Permit(key: key, start: Timestamp(microseconds: 0), block: nil)]
     }

@@ -10,9 +10,12 @@ struct PacingFactsTests {
         ("claude-3-5-haiku-latest", "haiku-3"), ("claude-3-haiku-20240307", "haiku-3"), ("claude-fable-5", "fable-5"),
         ("anthropic.claude-opus-4-v1:0", "opus-4"), ("gpt-9", "other"), ("", "other"), ("claude", "other"),
         ("CLAUDE-Haiku-4-5", "haiku-4"),
+        ("claude-abcdefghijklmnopqrstuvwxyzabcd-4-5", "abcdefghijklmnopqrstuvwxyzabcd-4"),
+        ("claude-abcdefghijklmnopqrstuvwxyzabcde-4-5", "other"),
     ])
     func `models fall into classes by family and major version`(model: String, expected: String) {
         #expect(ModelClass(model: model).name == expected)
+        #expect(ModelClass(named: expected) == ModelClass(model: model))
     }
 
     @Test func `the headers' limits are read, and a report without them is none`() throws {

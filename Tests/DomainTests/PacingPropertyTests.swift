@@ -154,6 +154,53 @@ struct PacingPropertyTests {
         #expect(jobs.spacing == expected)
     }
 
+    @Test func `jobs leave interactive calls their share of the calls in flight, and the first of them gets it soon`()
+        throws
+    {
+        var states = [ScopePacing()]
+        let demand = ScopeDemand(scope: .key("k"), limits: PacingLimits(concurrency: 10))
+        var style = PacingStyle()
+        style.interactiveShare = 0.25
+        func take(_ urgency: Urgency, _ limit: Int, after wait: Duration = .zero) -> SlotBlock? {
+            let request = SlotRequest(
+                [demand], limit: limit, urgency: urgency, horizon: .zero, holder: "p", style: style)
+            guard case .slots(let block) = request.take(from: &states, at: Self.start.advanced(by: wait)) else {
+                return nil
+            }
+            return block
+        }
+        let jobs = try #require(take(.batch, 20))
+        #expect(jobs.count == 10, "nobody else is there")
+        #expect(take(.interactive, 1) == nil)
+        for slot in 0..<2 { states[0].settle(slot, of: jobs, jobs.shares[0], cost: nil, by: "p", at: Self.start) }
+        #expect(take(.batch, 2) == nil, "eight are in flight, seven of them may be jobs")
+        #expect(take(.interactive, 3)?.count == 2)
+        for slot in 2..<6 { states[0].settle(slot, of: jobs, jobs.shares[0], cost: nil, by: "p", at: Self.start) }
+        #expect(take(.batch, 9)?.count == 1)
+        let renewed = Duration.seconds(50)
+        states[0].renew("p", at: Self.start.advanced(by: renewed))
+        #expect(take(.batch, 9, after: .seconds(61))?.count == 3, "no interactive call for a minute")
+    }
+
+    @Test func `jobs leave interactive calls their share of the tokens that may run ahead`() throws {
+        let rate = try #require(TokenRate(tokensPerMinute: 60_000))  // 1,000 a second
+        let demand = ScopeDemand(scope: .organization("o", .other), limits: PacingLimits(input: rate))
+        var style = PacingStyle()
+        (style.tokenBurst, style.interactiveShare) = (.seconds(10), 0.5)
+        var states = [ScopePacing()]
+        func take(_ urgency: Urgency) -> Bool {
+            let request = SlotRequest(
+                [demand], limit: 1, cost: TokenCost(input: 1000, output: 0), urgency: urgency, horizon: .zero,
+                style: style)
+            if case .slots = request.take(from: &states, at: Self.start) { return true }
+            return false
+        }
+        #expect(take(.interactive))
+        let jobs = (0..<20).count { _ in take(.batch) }
+        let calls = (0..<20).count { _ in take(.interactive) }
+        #expect(jobs == 5 && calls == 5)
+    }
+
     @Test func `a wrong guess is made good: what was not used is there again, what was used beyond it is paid back`()
         throws
     {

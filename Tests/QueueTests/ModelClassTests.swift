@@ -107,4 +107,43 @@ struct ModelClassTests {
             #expect(found.count == 99)
         }
     }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `a job for a model with a very long name is claimed beside others`(_ backEnd: StoreUnderTest) async throws {
+        try await backEnd.run { world in
+            _ = try await submit("claude-haiku-4-5", in: world)
+            let long = try await submit("claude-" + String(repeating: "a", count: 40), in: world)
+            #expect(Set(try await world.store.dueClasses(at: world.now)) == [haiku, .other])
+            #expect(try await claim(.other, in: world) == [long])
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `names that are no longer used make room for others, and keep it while one of their jobs waits or runs`(
+        _ backEnd: StoreUnderTest
+    ) async throws {
+        try await backEnd.run { world in
+            let waiting = try await submit("claude-waiting-1", in: world)
+            let held = try await submit("claude-running-1", in: world)
+            let running = try await world.store.claim(
+                limit: 1, bytes: .max, of: ModelClass(model: "claude-running-1"), by: "w", at: world.now,
+                for: .seconds(30))
+            let lease = try #require(running.first?.lease)
+            for number in 0..<90 {
+                let family = String(decoding: [97 + UInt8(number / 10), 97 + UInt8(number % 10)], as: UTF8.self)
+                let model = "claude-\(family)-4"
+                let job = try await submit(model, in: world)
+                let claimed = try await world.store.claim(
+                    limit: 9, bytes: .max, of: ModelClass(model: model), by: "w", at: world.now, for: .seconds(30))
+                #expect(claimed.map(\.lease.job) == [job])
+                for claim in claimed { try await world.finish(claim.lease) }
+            }
+            let opusJob = try await submit("claude-opus-4-1", in: world)
+            try await world.store.settle(
+                Settlement(lease: lease, outcome: .retry(at: world.now), attempt: .sample(lease, at: world.now)))
+            #expect(try await claim(opus, in: world) == [opusJob])
+            #expect(try await claim(ModelClass(model: "claude-running-1"), in: world) == [held])
+            #expect(try await claim(ModelClass(model: "claude-waiting-1"), in: world) == [waiting])
+        }
+    }
 }

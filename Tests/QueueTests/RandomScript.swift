@@ -74,7 +74,7 @@ struct RandomScript {
         guard let lease = leases.suffix(6).randomElement(using: &random) else { return nil }
         let outcomes: [Settlement.Outcome] = [
             .ended(.succeeded, .sample()), .ended(.errored, .sample(status: 400)), .ended(.canceled, .sample()),
-            .retry(at: now.advanced(by: .seconds(1))),
+            .retry(at: now.advanced(by: .seconds(1))), .deferred(until: now.advanced(by: .seconds(1))),
         ]
         let outcome = outcomes.randomElement(using: &random) ?? .retry(at: now)
         return Settlement(lease: lease, outcome: outcome, attempt: .sample(lease, at: now))

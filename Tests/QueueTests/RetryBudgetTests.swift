@@ -25,4 +25,39 @@ struct RetryBudgetTests {
             #expect(try await world.state(id) == .errored)
         }
     }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `a job that is put back unsent has no journal of it, and its time begins when it is sent`(
+        _ backEnd: StoreUnderTest
+    ) async throws {
+        try await backEnd.run { world in
+            let id = try await world.submit()
+            for _ in 0..<3 {
+                let claim = try await world.claim(1)[0]
+                #expect(claim.firstClaimedAt == world.now && claim.chargedAttempts == 0)
+                world.clock.advance(by: .seconds(5))
+                try await world.settle(claim.lease, .deferred(until: world.now.advanced(by: .seconds(1))))
+                #expect(try await world.claim(1).isEmpty)
+                world.clock.advance(by: .seconds(1))
+            }
+            #expect(try await world.store.attempts(of: id).isEmpty)
+            let sentAt = world.now
+            try await world.settle(try await world.claimOne(), .retry(at: world.now))
+            world.clock.advance(by: .seconds(5))
+            try await world.settle(try await world.claimOne(), .deferred(until: world.now))
+            #expect(try await world.claim(1)[0].firstClaimedAt == sentAt)
+            #expect(try await world.store.attempts(of: id).map(\.attempt) == [4])
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `a job that was to be canceled is, instead of being put back`(_ backEnd: StoreUnderTest) async throws {
+        try await backEnd.run { world in
+            let id = try await world.submit()
+            let lease = try await world.claimOne()
+            _ = try await world.store.cancel(id, of: .sample(), at: world.now)
+            try await world.settle(lease, .deferred(until: world.now))
+            #expect(try await world.state(id) == .canceled)
+        }
+    }
 }

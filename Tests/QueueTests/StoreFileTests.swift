@@ -90,6 +90,32 @@ struct StoreFileTests {
         }
     }
 
+    @Test func `jobs of a class whose name is too long, as earlier relays made them, are claimed beside others`()
+        async throws
+    {
+        try await withTemporaryFolder { folder in
+            let (path, clock) = (folder + "/relay.sqlite", ManualClock())
+            do {
+                let world = World(store: try SQLiteJobStore.open(at: path, clock: clock), clock: clock)
+                for model in ["claude-haiku-4-5", "claude-opus-4-1", "claude-opus-4-1"] {
+                    _ = try await world.submit(.sample(at: world.now, model: model))
+                }
+                _ = try await world.store.claim(
+                    limit: 1, bytes: .max, of: ModelClass(model: "claude-opus-4-1"), by: "w", at: world.now,
+                    for: .seconds(9))
+            }
+            try SQLiteConnection(path: path).script(
+                "UPDATE model_classes SET name = '\(String(repeating: "a", count: 40))' WHERE name = 'opus-4'")
+            let store = try SQLiteJobStore.open(at: path, clock: clock)
+            #expect(
+                Set(try await store.dueClasses(at: clock.timestamp)) == [ModelClass(model: "claude-haiku-4"), .other])
+            let others = try await store.claim(
+                limit: 9, bytes: .max, of: .other, by: "w", at: clock.timestamp, for: .seconds(9))
+            #expect(others.map(\.model) == ["claude-opus-4-1"])
+            #expect(try await store.problems().isEmpty)
+        }
+    }
+
     @Test func `a migrated file and a new one have the same tables and indexes`() throws {
         try withTemporaryFolder { folder in
             func schema(of path: String) throws -> [String] {

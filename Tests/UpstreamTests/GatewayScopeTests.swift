@@ -122,6 +122,24 @@ struct GatewayScopeTests {
         #expect(verdicts[1].isRetryable && !verdicts[1].isMaybeBilled && gateway.status().inFlight == 0)
     }
 
+    @Test func `a call whose body cannot be read counts in every class that has limits of its own, and as other`()
+        async throws
+    {
+        let one = PacingLimits(rate: PacingRate(requestsPerSecond: 1))
+        for limited in [ModelClass(model: Self.sonnet), ModelClass(model: Self.opus), nil] {
+            let gateway = gateway(
+                [Self.key("k", "o\(limited?.name ?? "")")],
+                rules: PacingRules(limits: [.organization("o\(limited?.name ?? "")", limited): one])
+            ) { _, _ in Self.ok() }
+            let unread = CallDemand.unread(.interactive, bytes: 9)
+            #expect(try await gateway.permits(upTo: 1, for: unread, within: .zero).count == 1)
+            await #expect(throws: RelayError.self) { try await gateway.permits(upTo: 1, for: unread, within: .zero) }
+            guard let limited else { continue }
+            let named = CallDemand(.interactive, model: limited == .init(model: Self.sonnet) ? Self.sonnet : Self.opus)
+            await #expect(throws: RelayError.self) { try await gateway.permits(upTo: 1, for: named, within: .zero) }
+        }
+    }
+
     @Test(.timeLimit(.minutes(1)))
     func `an interactive call books its start ahead, a job asks again`() async throws {
         let key = UpstreamKey(id: "k", organization: "o", secret: Secret("s"), rate: PacingRate(requestsPerSecond: 1))

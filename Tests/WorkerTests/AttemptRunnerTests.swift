@@ -63,6 +63,25 @@ struct AttemptRunnerTests {
         }
     }
 
+    @Test func `A job that pacing puts back again and again waits on, unjournaled, at instants of its own`()
+        async throws
+    {
+        let world = WorkerWorld(
+            answer: .init(verdict: .deferred(retryAfter: .seconds(2))),
+            retry: RetryPolicy(maxAttempts: 1, maxElapsed: .seconds(1)))
+        let id = try await world.submit()[0]
+        var waits: Set<Duration> = []
+        for _ in 1...5 {
+            _ = try await world.attempt()
+            let job = try await world.job(id)
+            #expect(job.state == .queued)
+            waits.insert(job.runAt.duration(since: world.now))
+            world.clock.advance(by: .seconds(3600))
+        }
+        #expect(waits.count == 5 && waits.allSatisfy { (.seconds(2) ... .seconds(3)).contains($0) })
+        #expect(try await world.journal(id).isEmpty)
+    }
+
     @Test(arguments: [
         (Verdict.rateLimited(retryAfter: .seconds(90)), 429, 90, false),
         (.overloaded(retryAfter: .seconds(5)), 529, 5, false),

@@ -3,6 +3,7 @@ import Queue
 import ServiceLifecycle
 import TestSupport
 import Testing
+import Upstream
 
 @testable import Worker
 
@@ -93,6 +94,27 @@ struct DrainLoopTests {
         try await world.until { try await world.count(.succeeded) == 1 }
         #expect(try await world.job(id).attempts == 1)
         try await stop(group, run)
+    }
+
+    @Test(arguments: [Duration.zero, .seconds(1)])
+    func `Jobs of a class that comes later are sent with permits of their own, whatever their priority`(
+        later: Duration
+    ) async throws {
+        let world = WorkerWorld(concurrency: 4)
+        world.gateway.hold()
+        try await world.submit(40, model: "claude-haiku-4-5")
+        let group = world.pool
+        let run = start(group)
+        try await world.until { world.gateway.heldCount == 4 }
+        try await world.submit(4, priority: 9, model: "claude-opus-4-1")
+        world.clock.advance(by: later)
+        world.gateway.release()
+        try await world.until { try await world.count(.succeeded) == 44 }
+        try await stop(group, run)
+        #expect(world.gateway.misfits == 0)
+        // They take the next turn, though there is work of the other class all the time.
+        let models = world.gateway.calls.map(\.model)
+        if later > .zero { #expect(models.prefix(8).count { $0 == "claude-opus-4-1" } >= 1) }
     }
 
     @Test func `A shutdown stops the claiming and waits for the answers`() async throws {

@@ -15,6 +15,7 @@ final class ScriptedGateway: UpstreamGateway {
         var issued = 0
         var returned = 0
         var calls: [UpstreamCall] = []
+        var misfits = 0
         var underWay = 0
         var peak = 0
         var isHolding = false
@@ -31,6 +32,8 @@ final class ScriptedGateway: UpstreamGateway {
     var asked: [Int] { state.withLock { $0.asked } }
     var returned: Int { state.withLock { $0.returned } }
     var calls: [UpstreamCall] { state.withLock { $0.calls } }
+    /// Calls that were sent with a permit for another class of models.
+    var misfits: Int { state.withLock { $0.misfits } }
     var peak: Int { state.withLock { $0.peak } }
     /// Calls that wait for ``release()``.
     var heldCount: Int { state.withLock { $0.held.count } }
@@ -59,10 +62,10 @@ final class ScriptedGateway: UpstreamGateway {
     /// The next call for permits fails.
     func refuseOnce(_ error: RelayError) { state.withLock { $0.refusals.append(error) } }
 
-    func permit(start: Timestamp? = nil) -> Permit {
+    func permit(for models: ModelClass? = nil, start: Timestamp? = nil) -> Permit {
         state.withLock { $0.issued += 1 }
         let key = UpstreamKey(id: "key-1", organization: "org", secret: Secret("s"), rate: nil)
-        return Permit(key: key, start: start ?? wall.now(), block: nil)
+        return Permit(key: key, start: start ?? wall.now(), block: nil, models: models)
     }
 
     func permits(
@@ -73,7 +76,7 @@ final class ScriptedGateway: UpstreamGateway {
             return state.refusals.isEmpty ? nil : state.refusals.removeFirst()
         }
         if let refusal { throw refusal }
-        return (0..<limit).map { _ in permit() }
+        return (0..<limit).map { _ in permit(for: demand.models) }
     }
 
     func status() -> GatewayStatus {
@@ -91,6 +94,7 @@ final class ScriptedGateway: UpstreamGateway {
         let (gate, opening) = AsyncStream.makeStream(of: Void.self)
         state.withLock { state in
             state.calls.append(call)
+            if let models = permit.models, call.model.map(ModelClass.init(model:)) != models { state.misfits += 1 }
             state.underWay += 1
             state.peak = max(state.peak, state.underWay)
             if state.isHolding { state.held.append(opening) } else { opening.finish() }

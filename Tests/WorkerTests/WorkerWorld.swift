@@ -45,8 +45,12 @@ struct WorkerWorld {
     var now: Timestamp { clock.timestamp }
 
     @discardableResult
-    func submit(_ count: Int = 1, deadline: Timestamp? = nil) async throws -> [JobID] {
-        let jobs = (0..<count).map { _ in NewJob.sample(at: now, deadline: deadline) }
+    func submit(
+        _ count: Int = 1, priority: Int = 5, deadline: Timestamp? = nil, model: String = "claude-test"
+    ) async throws -> [JobID] {
+        let jobs = (0..<count).map { _ in
+            NewJob.sample(at: now, priority: priority, deadline: deadline, model: model)
+        }
         _ = try await memory.submit(jobs)
         return jobs.map(\.id)
     }

@@ -53,7 +53,7 @@ struct MessagesRoutes: Sendable {
         // A compressed body is not looked into: whether it asks for a stream shows in the answer, so that is not held up.
         guard !isEncoded(call) else {
             guard !call.limits.concernsModels else { throw RelayError.callNotCountable }
-            return stream(call, body: body)
+            return stream(call, body: body, demand: .unread(.interactive, bytes: body.bytes.count))
         }
         let request = try SynchronousRequest(body.bytes)
         try call.limits.check(request.model)
@@ -75,11 +75,13 @@ struct MessagesRoutes: Sendable {
         }
     }
 
-    private func stream(_ call: Call, body: DigestedBody, _ messages: SynchronousRequest? = nil) -> Answer {
+    private func stream(
+        _ call: Call, body: DigestedBody, _ messages: SynchronousRequest? = nil, demand: CallDemand? = nil
+    ) -> Answer {
         let meter = makeMeter(call, messages)
         let interactive = InteractiveCall(
             services: services, requestID: call.id, call: upstreamCall(call, body: body, messages, isRead: true),
-            demand: demand(messages, body), meter: meter)
+            demand: demand ?? self.demand(messages, body), meter: meter)
         return .live { sink in
             guard let meter else { return try await interactive.stream(to: sink) }
             try await services.tenants.run(call.id, meter, body: body.bytes) { try await interactive.stream(to: sink) }

@@ -96,6 +96,13 @@ package struct JobLifecycle: Hashable, Sendable {
         return isCancelRequested ? end(as: .canceled) : requeue(at: runAt)
     }
 
+    /// The same for a job that was not sent: its time counts from the first claim that sends it.
+    package mutating func putBack(_ attempt: Int, until runAt: Timestamp) -> Transition? {
+        guard isRunning(attempt) else { return nil }
+        if lease?.claimedAt == firstClaimedAt { firstClaimedAt = nil }
+        return retry(attempt, at: runAt)
+    }
+
     /// queued → canceled; running stays so until its worker has heard of it.
     package mutating func cancel() -> Cancellation {
         switch state {

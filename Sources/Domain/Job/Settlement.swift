@@ -5,6 +5,13 @@ package struct Settlement: Hashable, Sendable {
         case ended(JobState, JobResult)
         /// Due again at the instant given, with a fresh attempt.
         case retry(at: Timestamp)
+        /// It was not sent, and is due again at the instant given. The journal has no line on that; a job that was never
+        /// sent counts as never claimed, however often that happens.
+        case deferred(until: Timestamp)
+
+        package var isDeferral: Bool {
+            if case .deferred = self { true } else { false }
+        }
     }
 
     package let lease: Lease

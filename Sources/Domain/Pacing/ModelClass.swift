@@ -1,10 +1,12 @@
 /// What models share one rate limit: their family and major version, as the provider counts.
 ///
 /// `claude-sonnet-4-5-20250929` and `claude-sonnet-4` → `sonnet-4`; `claude-3-5-haiku-latest` → `haiku-3`; a name of
-/// another form → `other`.
+/// another form, or a family that takes more than 32 bytes with its version → `other`.
 package struct ModelClass: Hashable, Sendable {
-    /// Lower-case letters, digits and one hyphen.
+    /// Lower-case letters, digits and one hyphen; at most 32 bytes.
     package let name: String
+
+    private static let longestName = 32
 
     package static let other = ModelClass(name: "other")
 
@@ -30,8 +32,9 @@ package struct ModelClass: Hashable, Sendable {
             self = .other
             return
         }
-        let name = String(decoding: family.map { $0 | 0x20 }, as: UTF8.self)
-        self.init(name: major.map { "\(name)-\(Substring($0))" } ?? name)
+        let word = String(decoding: family.map { $0 | 0x20 }, as: UTF8.self)
+        let name = major.map { "\(word)-\(Substring($0))" } ?? word
+        self = name.utf8.count <= Self.longestName ? ModelClass(name: name) : .other
     }
 
     /// Of any alphabet: what is not ASCII counts.
@@ -54,7 +57,7 @@ package struct ModelClass: Hashable, Sendable {
     /// The class that an operator names: `sonnet-4`. nil if it cannot be one.
     package init?(named name: String) {
         let isWord = name.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
-        guard !name.isEmpty, name.utf8.count <= 32, isWord else { return nil }
+        guard !name.isEmpty, name.utf8.count <= Self.longestName, isWord else { return nil }
         self.init(name: name)
     }
 }

@@ -19,15 +19,17 @@ package struct PacingRules: Hashable, Sendable {
 
     /// What a call with `key` to a model of class `models` counts in: its key, and its organization's class and its
     /// workspace's if the call is to a model. Scopes without limits are left out.
-    /// - Parameter learned: the limits that the provider has reported for a scope.
+    /// - Parameters:
+    ///   - isUnread: whether the call may be of any class, so that it counts in all of them that have limits of their own.
+    ///   - learned: the limits that the provider has reported for a scope.
     package func demands(
-        of key: UpstreamKey, models: ModelClass?, learned: (PacingScope) -> PacingLimits
+        of key: UpstreamKey, models: ModelClass?, isUnread: Bool = false, learned: (PacingScope) -> PacingLimits
     ) -> [ScopeDemand] {
         var demands = [
             ScopeDemand(
                 scope: .key(key.id), limits: PacingLimits(rate: key.rate).stricter(limits[.key(key.id)] ?? .none))
         ]
-        if let models {
+        for models in classes(of: models, isUnread: isUnread, key) {
             let organization = key.organization
             demands.append(
                 ScopeDemand(
@@ -41,6 +43,18 @@ package struct PacingRules: Hashable, Sendable {
             }
         }
         return demands.filter { !$0.limits.isNone || !learned($0.scope).isNone }
+    }
+
+    private func classes(of models: ModelClass?, isUnread: Bool, _ key: UpstreamKey) -> [ModelClass] {
+        guard let models else { return [] }
+        guard isUnread else { return [models] }
+        let named = limits.keys.compactMap { subject -> ModelClass? in
+            switch subject {
+            case .organization(key.organization, let models), .workspace(_, of: key.organization, let models): models
+            default: nil
+            }
+        }
+        return Set(named + [models]).sorted { $0.name < $1.name }
     }
 
     /// Whether an operator has set limits for this organization.

@@ -87,15 +87,28 @@ package struct ScopePacing: Hashable, Sendable {
             start = max(start, nextFree)
             if request.urgency == .batch, sharesWithInteractive(at: now) { start = max(start, batchFree) }
         }
-        let ahead = Duration.zero - request.style.tokenBurst
+        // Jobs do not run ahead as far as interactive calls may, so that these find tokens.
+        let ahead = Duration.zero - request.style.tokenBurst * (1 - reservedShare(request, at: now))
         if limits.input != nil { start = max(start, input.until.advanced(by: ahead)) }
         if limits.output != nil { start = max(start, output.until.advanced(by: ahead)) }
         return start
     }
 
-    /// Calls that may still be begun.
-    func room(under limits: PacingLimits, at now: Timestamp) -> Int {
-        limits.concurrency.map { max(0, $0 - holds.reduce(0) { $0 + $1.count }) } ?? .max
+    /// Calls that may still be begun: jobs leave interactive calls their share of those in flight.
+    func room(under limits: PacingLimits, _ request: SlotRequest, at now: Timestamp) -> Int {
+        guard let concurrency = limits.concurrency else { return .max }
+        let reserved = Int((Double(concurrency) * reservedShare(request, at: now)).rounded(.up))
+        return max(0, max(concurrency - reserved, 1) - holds.reduce(0) { $0 + $1.count })
+    }
+
+    /// An interactive call finds no room: its share is kept from now on. Noted once a second: it asks again soon.
+    mutating func noteInterest(_ urgency: Urgency, at now: Timestamp) {
+        if urgency == .interactive, interactiveAt.advanced(by: .seconds(1)) <= now { interactiveAt = now }
+    }
+
+    /// What part of the limits is not for this request.
+    private func reservedShare(_ request: SlotRequest, at now: Timestamp) -> Double {
+        request.urgency == .batch && sharesWithInteractive(at: now) ? request.style.interactiveShare : 0
     }
 
     func spacing(under limits: PacingLimits, at start: Timestamp, style: PacingStyle) -> Duration {

@@ -8,7 +8,8 @@ package enum Urgency: Hashable, Sendable {
 
 /// How pacing is done, whatever the limits are.
 package struct PacingStyle: Hashable, Sendable {
-    /// Of each scope's rate, what jobs leave to interactive calls while there are any: 0..<1.
+    /// Of each scope's rate, of its calls in flight and of the tokens that may run ahead, what jobs leave to interactive
+    /// calls while there are any: 0..<1.
     package var interactiveShare = 0.1
     /// Tokens may run ahead of their even flow by what this time brings, so that a wrong guess does not stall what follows.
     package var tokenBurst = Duration.seconds(10)
@@ -65,8 +66,11 @@ package struct SlotRequest: Sendable {
         let last = now.advanced(by: min(max(horizon, .zero), ScopePacing.maxHorizon))
         let first = zip(limits, states).map { $1.earliest(under: $0, self, at: now) }.reduce(now, max)
         guard first <= last else { return .none(until: first) }
-        let room = zip(limits, states).map { $1.room(under: $0, at: now) }.min() ?? limit
-        guard room > 0 else { return .none(until: now.advanced(by: ScopePacing.fullPause)) }
+        let room = zip(limits, states).map { $1.room(under: $0, self, at: now) }.min() ?? limit
+        guard room > 0 else {
+            for index in states.indices { states[index].noteInterest(urgency, at: now) }
+            return .none(until: now.advanced(by: ScopePacing.fullPause))
+        }
         let spacings = zip(limits, states).map { $1.spacing(under: $0, at: first, style: style) }
         let tokenSpacing = limits.map {
             max($0.input?.time(for: cost.input) ?? .zero, $0.output?.time(for: cost.output) ?? .zero)

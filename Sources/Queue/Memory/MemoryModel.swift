@@ -158,18 +158,22 @@ struct MemoryModel: Sendable {
         let tenant = jobs[index].new.tenant
         jobs[index].ending = EndingCost(
             known: settlement.bill?.amount, silent: jobs[index].chargedAttempts + (settlement.isSilent ? 1 : 0))
-        jobs[index].journal.append(settlement.attempt)
+        if !settlement.outcome.isDeferral { jobs[index].journal.append(settlement.attempt) }
         addUsage(of: settlement, tenant: tenant)
         switch settlement.outcome {
         case .ended(let state, let result):
             follow(jobs[index].life.finish(lease.attempt, as: state), of: index, with: result, at: now)
-        case .retry where isBatchCanceled(of: lease.job):
+        case .retry where isBatchCanceled(of: lease.job), .deferred where isBatchCanceled(of: lease.job):
             follow(
                 jobs[index].life.finish(lease.attempt, as: .canceled), of: index, with: JobResult(.jobCanceled), at: now
             )
         case .retry(let runAt):
             follow(jobs[index].life.retry(lease.attempt, at: runAt), of: index, with: JobResult(.jobCanceled), at: now)
             if jobs[index].life.state == .queued { spend(settlement.bill?.amount, of: tenant, at: now) }
+        case .deferred(let runAt):
+            follow(
+                jobs[index].life.putBack(lease.attempt, until: runAt), of: index, with: JobResult(.jobCanceled), at: now
+            )
         }
     }
 

@@ -35,7 +35,7 @@ extension SQLiteJobStore {
             guard !tenants.isEmpty else { return [] }
             let classes = try connection.all(
                 "SELECT number, name FROM model_classes WHERE queued > 0 ORDER BY number LIMIT ?", Schema.classLimit
-            ) { (number: $0.int64(0), models: ModelClass(named: $0.text(1)) ?? .other) }
+            ) { row in ModelClass(named: row.text(1)).map { (number: row.int64(0), models: $0) } }.compactMap { $0 }
             // With more tenants than are looked into, a claim will tell.
             guard tenants.count < ClaimRound.entrantLimit else { return classes.map(\.models) }
             return try classes.filter { models in

@@ -8,19 +8,23 @@ extension SQLiteJobStore {
                 throw JobStoreError.leaseLost(lease)
             }
             let now = settlement.attempt.endedAt
-            try context.journal(settlement.attempt, of: job.row)
+            if !settlement.outcome.isDeferral { try context.journal(settlement.attempt, of: job.row) }
             try context.addUsage(of: settlement, of: job.tenant)
             job.cost = settlement.bill?.amount
             job.isSilent = settlement.isSilent
             switch settlement.outcome {
             case .ended(let state, let result):
                 try context.end(job, from: .running, as: state, with: result, at: now)
-            case .retry where try job.isCancelRequested || context.isBatchCanceled(ofJob: job.row):
+            case .retry where try job.isCancelRequested || context.isBatchCanceled(ofJob: job.row),
+                .deferred where try job.isCancelRequested || context.isBatchCanceled(ofJob: job.row):
                 try context.end(job, from: .running, as: .canceled, because: .jobCanceled, at: now)
             case .retry(let runAt):
                 let charged = job.charged + (settlement.attempt.maybeBilled ? 1 : 0)
                 try context.enqueue(job, from: .running, at: runAt, charged: charged)
                 if let cost = job.cost { try context.spend(cost, of: job.tenant, at: now) }
+            case .deferred(let runAt):
+                if job.firstClaimedAt == job.claimedAt { job.firstClaimedAt = nil }
+                try context.enqueue(job, from: .running, at: runAt, charged: job.charged)
             }
         }
     }
@@ -73,7 +77,7 @@ extension Settlement.Outcome {
     fileprivate var bytes: Int {
         switch self {
         case .ended(_, let result): result.body.count
-        case .retry: 0
+        case .retry, .deferred: 0
         }
     }
 }

@@ -42,6 +42,7 @@ package final class SQLiteJobStore: JobStore, KeyStore, EgressStore, TokenStore,
             statements: Schema.statements, migration: SchemaMigrations.step, synchronous: .full,
             busyTimeout: configuration.busyTimeout)
         let connection = try file.open()
+        try connection.dropLongClasses()
         let mover = try SQLiteConnection(path: path, busyTries: 0)
         try mover.script("PRAGMA synchronous = FULL")
         var names: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()

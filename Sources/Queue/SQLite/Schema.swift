@@ -13,7 +13,7 @@
 /// |---|---|---|---|
 /// | `tenants` | each owner: its share of the workers and its counts | intake, operators; counts by every transition | deleted |
 /// | `jobs` | each job: what the client sent | intake | changed; retention deletes it |
-/// | `model_classes` | each class of models met, at most ``classLimit``; number 0 is `other`, and all beyond | intake; counts by every transition | deleted |
+/// | `model_classes` | each class of models met, at most ``classLimit``; number 0 is `other`, and all beyond | intake; counts by every transition | deleted; without unfinished jobs it gives way to another |
 /// | `queued` | each job that waits | intake, retry, reaping; a claim or an ending deletes it | – |
 /// | `running` | each job in a worker's hands | claim; renewal moves `lease_until`, cancellation sets its mark | – |
 /// | `ended` | each job that is over: what came back | settlement, cancellation, expiry | changed |

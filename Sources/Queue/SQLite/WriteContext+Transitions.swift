@@ -10,7 +10,7 @@ struct OpenJob {
     let attempt: Int
     /// Ended attempts that may have been executed.
     let charged: Int
-    let firstClaimedAt: Timestamp?
+    var firstClaimedAt: Timestamp?
     let deadline: Timestamp?
     /// Of the body.
     let bytes: Int

@@ -27,6 +27,8 @@ final class WriteContext {
     private var names: [Int64: TenantID] = [:]
     /// Of models met in this transaction.
     private var classes: [String: Int64] = [:]
+    /// Classes whose numbers may go to others; nil until one is needed.
+    private var spareClasses: [Int64]?
     /// By how much the queued jobs of each class have grown.
     private var queuedByClass: [Int64: Int] = [:]
     private var batchEndings: [Int64: (counts: [JobState: Int], at: Timestamp)] = [:]
@@ -96,12 +98,26 @@ final class WriteContext {
         try connection.first("SELECT number FROM model_classes WHERE name = ? LIMIT 1", name) { $0.int64(0) }
     }
 
-    /// 0, which is `other`, once there are too many.
+    /// Once there are too many, that of a class without an unfinished job; 0, which is `other`, if each has one.
     private func numberMakingClass(_ name: String) throws -> Int64 {
         if let stored = try number(ofClass: name) { return stored }
-        guard try connection.number("SELECT count(*) FROM model_classes") < Schema.classLimit else { return 0 }
-        try connection.execute("INSERT INTO model_classes (name) VALUES (?)", name)
-        return connection.lastInsertedRow
+        guard try connection.number("SELECT count(*) FROM model_classes") >= Schema.classLimit else {
+            try connection.execute("INSERT INTO model_classes (name) VALUES (?)", name)
+            return connection.lastInsertedRow
+        }
+        guard let spare = try takeSpareClass() else { return 0 }
+        try connection.execute("UPDATE model_classes SET name = ? WHERE number = ?", name, spare)
+        return spare
+    }
+
+    /// Looked for once a transaction: any number of new names may come in it.
+    private func takeSpareClass() throws -> Int64? {
+        var spare = try spareClasses ?? connection.spareClasses()
+        defer { spareClasses = spare }
+        while let number = spare.popLast() {
+            if queuedByClass[number] == nil, !classes.values.contains(number) { return number }
+        }
+        return nil
     }
 
     /// A job of the class `models` has come into `queued` (1) or left it (-1).

@@ -13,6 +13,10 @@ struct GatewayNotices {
         switch notice {
         case .regionRefused(let path): await regionRefused(path)
         case .keyOut(let key, let outage): keyOut(key, outage)
+        case .keySetAside(let key, let models, let until):
+            logger.warning(
+                "the upstream fails a key's calls to a class of models, and not others'; it is left alone for it",
+                metadata: [LogKey.key: "\(key)", LogKey.model: "\(models.name)", LogKey.until: "\(until.rfc3339)"])
         }
     }
 
