@@ -50,14 +50,16 @@ struct World: Sendable {
                 try await test(
                     World(
                         port: port, store: store, gateway: gateway, clock: clock, desk: desk, tenants: tenants,
-                        services: services,
-                        server: server))
+                        services: services, server: server))
                 break
             }
             group.cancelAll()
             while case .failure? = await group.nextResult() {}
         }
     }
+
+    /// All that the API answers, but for its description.
+    var routes: [Route] { server.allRoutes() }
 
     /// One request on a connection of its own.
     func send(

@@ -6,7 +6,7 @@ extension OpenAPIDocument {
     static let schemas: [(String, JSONSchema)] = [
         ("Error", error), ("Job", job), ("JobPage", page(of: "Job")), ("Attempt", attempt), ("Batch", batch),
         ("BatchPage", page(of: "Batch")), ("Submission", submission), ("MessagesRequest", messagesRequest),
-    ]
+    ] + webhookSchemas + accessSchemas
 
     /// A page of a list: newest first.
     static func page(of name: String) -> JSONSchema {

@@ -10,7 +10,7 @@ struct OpenAPIDocument: Sendable {
 
     static let operations =
         OpenAPIDocument.messages + OpenAPIDocument.jobs + OpenAPIDocument.batches + OpenAPIDocument.webhooks
-        + OpenAPIDocument.admin + OpenAPIDocument.health
+        + OpenAPIDocument.admin + OpenAPIDocument.access + OpenAPIDocument.health
 
     init(_ routes: [Route]) {
         operations = Self.operations

@@ -5,7 +5,7 @@ import Queue
 struct AuditRoutes: Sendable {
     let services: APIServices
 
-    var all: [Route] { [Route("GET", "/admin/v1/audit", scope: .admin, handler: list)] }
+    var all: [Route] { [Route("GET", "/admin/v1/audit", scope: .adminRead, handler: list)] }
 
     private func list(_ call: Call) async throws -> Answer {
         let before = try call.query.value("before", "a line's number") { Int64($0) }

@@ -9,8 +9,8 @@ struct TenantRoutes: Sendable {
 
     var all: [Route] {
         [
-            Route("GET", "/admin/v1/tenants", scope: .admin, handler: list),
-            Route("GET", "/admin/v1/tenants/{}", scope: .admin, handler: show),
+            Route("GET", "/admin/v1/tenants", scope: .adminRead, handler: list),
+            Route("GET", "/admin/v1/tenants/{}", scope: .adminRead, handler: show),
             Route("PATCH", "/admin/v1/tenants/{}", scope: .admin, handler: change),
         ]
     }

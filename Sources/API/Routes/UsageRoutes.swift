@@ -11,7 +11,7 @@ struct UsageRoutes: Sendable {
             Route("GET", "/v1/usage", scope: .messages) { call in
                 try await usage(call, of: try call.tenant(), by: [.model])
             },
-            Route("GET", "/admin/v1/usage", scope: .admin) { call in
+            Route("GET", "/admin/v1/usage", scope: .adminRead) { call in
                 let tenant = try call.query.value("tenant", Identifier.rule) { TenantID($0) }
                 return try await usage(call, of: tenant, by: [.tenant, .model])
             },

@@ -158,8 +158,10 @@ struct MemoryModel: Sendable {
         let tenant = jobs[index].new.tenant
         jobs[index].ending = EndingCost(
             known: settlement.bill?.amount, silent: jobs[index].chargedAttempts + (settlement.isSilent ? 1 : 0))
-        if !settlement.outcome.isDeferral { jobs[index].journal.append(settlement.attempt) }
-        addUsage(of: settlement, tenant: tenant)
+        if !settlement.outcome.isDeferral {
+            jobs[index].journal.append(settlement.attempt)
+            addUsage(of: settlement, tenant: tenant)
+        }
         switch settlement.outcome {
         case .ended(let state, let result):
             follow(jobs[index].life.finish(lease.attempt, as: state), of: index, with: result, at: now)

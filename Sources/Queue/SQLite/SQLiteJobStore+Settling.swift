@@ -8,8 +8,10 @@ extension SQLiteJobStore {
                 throw JobStoreError.leaseLost(lease)
             }
             let now = settlement.attempt.endedAt
-            if !settlement.outcome.isDeferral { try context.journal(settlement.attempt, of: job.row) }
-            try context.addUsage(of: settlement, of: job.tenant)
+            if !settlement.outcome.isDeferral {
+                try context.journal(settlement.attempt, of: job.row)
+                try context.addUsage(of: settlement, of: job.tenant)
+            }
             job.cost = settlement.bill?.amount
             job.isSilent = settlement.isSilent
             switch settlement.outcome {
