@@ -4,6 +4,12 @@ import TestSupport
 
 /// A file as version 5 left it: made by this one and taken back.
 enum SchemaV5 {
+    /// What there was not.
+    private static let additions = """
+        DROP TABLE api_keys; DROP TABLE revocations; DROP TABLE audit; DROP TABLE keyring; DROP TABLE tenant_limits;
+        DROP TABLE budgets; DROP TABLE reservations; DROP TABLE staged_demands; DROP TABLE batch_reservations;
+        DROP TABLE call_reservations; DROP TABLE usage; ALTER TABLE tenants DROP COLUMN staged
+        """
     /// What of callbacks was different.
     private static let statements = """
         DROP TABLE endpoints; DROP TABLE deliveries; DROP TABLE lanes; DROP TABLE delivery_attempts;
@@ -26,6 +32,7 @@ enum SchemaV5 {
 
     /// Takes back what version 6 has made, which must be empty.
     static func takeBack(_ connection: SQLiteConnection) throws {
+        try connection.script(additions)
         try connection.script(statements)
     }
 

@@ -49,9 +49,7 @@ struct StoreFileTests {
                 """
                 DROP INDEX queued_due; CREATE INDEX queued_due ON queued(tenant, priority, run_at);
                 ALTER TABLE queued DROP COLUMN class; ALTER TABLE running DROP COLUMN class; DROP TABLE model_classes;
-                ALTER TABLE keys DROP COLUMN workspace; ALTER TABLE tenants DROP COLUMN staged; DROP TABLE tenant_limits;
-                DROP TABLE budgets; DROP TABLE reservations; DROP TABLE staged_demands; DROP TABLE batch_reservations;
-                DROP TABLE call_reservations; DROP TABLE usage; PRAGMA user_version = 4
+                ALTER TABLE keys DROP COLUMN workspace; PRAGMA user_version = 4
                 """)
             let store = try SQLiteJobStore.open(at: path, clock: clock)
             let world = World(store: store, clock: clock)
