@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 import Synchronization
 
 /// The embedded ``RelayStore``: one SQLite file that several processes may share.
