@@ -90,7 +90,7 @@ def test_plain_http_is_refused_by_default(world):
 
 
 def test_a_private_address_is_not_called_by_default(world):
-    world.config.write_text("webhooks: {allow_http: true, allow_ports: ["1-65535"]}\n")
+    world.config.write_text('webhooks: {allow_http: true, allow_ports: ["1-65535"]}\n')
     sim, relay, client = world.serving()
     receiver = world.receiver()
     registered = client.http.post("/v1/webhooks", json={"url": receiver.url})

@@ -2,6 +2,7 @@ import Domain
 import Queue
 import TestSupport
 import Testing
+import Upstream
 
 @testable import Webhook
 
