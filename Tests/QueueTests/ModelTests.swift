@@ -1,5 +1,5 @@
 import Domain
-import Queue
+@testable import Queue
 import TestSupport
 import Testing
 
@@ -25,6 +25,7 @@ struct ModelTests {
             #expect(
                 try await view(of: memory, at: clock.timestamp) == view(of: sqlite, at: clock.timestamp), "seed \(seed)"
             )
+            #expect(try await sqlite.problems() == [], "seed \(seed)")
         }
     }
 
@@ -51,6 +52,16 @@ struct ModelTests {
         }
         let deliveries = try await store.deliveryCounts()
         lines.append("\(DeliveryState.allCases.map { deliveries[$0] ?? -1 })")
+        for endpoint in try await store.endpoints(of: nil) {
+            lines.append("\(endpoint.events.map(\.rawValue).sorted())")
+            let rest = endpoint.changed(by: EndpointChange(events: []), at: endpoint.changedAt)
+            lines.append("\(rest.with(endpoint.health))")
+        }
+        for record in try await store.deliveries(DeliveryQuery(tenant: nil, limit: 1000)).records {
+            lines.append("\(String(describing: try await store.delivery(record.id, of: nil)))")
+        }
+        let lanes = try await store.laneCounts(at: now)
+        lines.append("\(EndpointHealth.State.allCases.map { lanes[$0] ?? -1 })")
         return lines
     }
 }
@@ -68,7 +79,11 @@ enum Step: Sendable {
     case prune(before: Timestamp)
     case rebase(Duration, at: Timestamp)
     case addEndpoint(WebhookEndpoint)
+    case changeEndpoint(String, EndpointChange, at: Timestamp)
     case removeEndpoint(String, TenantID)
+    case postTest(String, at: Timestamp)
+    case redeliver(String, at: Timestamp)
+    case redeliverFailed(String?, TenantID?, since: Timestamp, at: Timestamp)
     case claimDeliveries(at: Timestamp)
     case settleDelivery(Delivery, DeliveryOutcome, at: Timestamp)
 
@@ -81,6 +96,9 @@ enum Step: Sendable {
         case count(Int)
         case cancel(CancelOutcome?)
         case existed(Bool)
+        case endpoint(WebhookEndpoint?)
+        case posted(String?)
+        case delivery(DeliveryRecord?)
         case deliveries([Delivery])
         case disabling(EndpointDisabling?)
         case replays([ReplayOutcome])
@@ -114,7 +132,23 @@ enum Step: Sendable {
         case .rebase(let step, let now):
             return .count(try await store.rebase(by: step, keeping: .seconds(10), limit: 100, at: now))
         case .addEndpoint(let endpoint): try await store.addEndpoint(endpoint)
+        case .changeEndpoint, .postTest, .redeliver, .redeliverFailed, .claimDeliveries, .settleDelivery:
+            return try await deliver(store)
         case .removeEndpoint(let id, let tenant): return .existed(try await store.removeEndpoint(id, of: tenant))
+        }
+        return .done
+    }
+
+    /// What concerns callbacks.
+    private func deliver(_ store: any JobStore) async throws -> Answer {
+        switch self {
+        case .changeEndpoint(let id, let change, let now):
+            return .endpoint(try await store.changeEndpoint(id, of: nil, change, at: now))
+        case .postTest(let id, let now): return .posted(try await store.postTest([1], to: id, of: nil, at: now))
+        case .redeliver(let id, let now): return .delivery(try await store.redeliver(id, of: nil, at: now))
+        case .redeliverFailed(let id, let tenant, let since, let now):
+            return .count(
+                try await store.redeliverFailed(endpoint: id, of: tenant, since: since, limit: 3, at: now))
         case .claimDeliveries(let now):
             let demand = DeliveryDemand(limit: 3, perLane: 2, suspects: 1)
             return .deliveries(try await store.claimDeliveries(demand, at: now, for: .seconds(5)))
@@ -122,8 +156,18 @@ enum Step: Sendable {
             let log = DeliveryAttempt(
                 attempt: delivery.attempt, startedAt: now, endedAt: now, status: outcome.status, error: outcome.error)
             return .disabling(
-                try await store.settleDelivery(delivery, as: outcome, log: log, rules: EndpointRules()))
+                try await store.settleDelivery(delivery, as: outcome, log: log, rules: Self.rules))
+        default: return .done
         }
-        return .done
     }
+
+    /// Quick to trip and to disable.
+    private static let rules = {
+        var rules = EndpointRules()
+        rules.tripAfter = 2
+        rules.firstRest = .seconds(2)
+        rules.disableAfter = .seconds(6)
+        rules.disableAfterFailures = 3
+        return rules
+    }()
 }

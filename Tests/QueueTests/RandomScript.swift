@@ -26,7 +26,7 @@ struct RandomScript {
     mutating func next() -> Step {
         if chance(3) { clock.advance(by: .milliseconds(Int.random(in: 0...3000, using: &random))) }
         let now = clock.timestamp
-        switch Int.random(in: 0..<15, using: &random) {
+        switch Int.random(in: 0..<18, using: &random) {
         case 0...2: return .submit(makeJobs(at: now))
         case 3, 4:
             return .claim(
@@ -41,6 +41,7 @@ struct RandomScript {
         case 10: return changeEndpoints(at: now)
         case 11: return replay(at: now)
         case 12: return upkeep(at: now)
+        case 13: return askAnew(at: now)
         default: return deliver(at: now)
         }
     }
@@ -81,14 +82,42 @@ struct RandomScript {
 
     private mutating func changeEndpoints(at now: Timestamp) -> Step {
         if endpointCount > 0, chance(3) {
-            return .removeEndpoint("whe_\(Int.random(in: 0..<endpointCount, using: &random))", pickTenant())
+            return .removeEndpoint(pickEndpoint(), pickTenant())
         }
+        if endpointCount > 0, chance(2) { return .changeEndpoint(pickEndpoint(), makeChange(at: now), at: now) }
+        if endpointCount > 0, chance(3) { return .postTest(pickEndpoint(), at: now) }
         defer { endpointCount += 1 }
         return .addEndpoint(
             WebhookEndpoint(
                 id: "whe_\(endpointCount)", tenant: pickTenant(), url: "https://example.com/\(endpointCount)",
                 events: Set(WebhookEvent.subscribable.filter { _ in chance(2) }),
                 secret: EndpointSecret(sealed: [1], createdAt: now), createdAt: now))
+    }
+
+    private mutating func pickEndpoint() -> String {
+        "whe_\(Int.random(in: 0..<max(endpointCount, 1), using: &random))"
+    }
+
+    private mutating func makeChange(at now: Timestamp) -> EndpointChange {
+        switch Int.random(in: 0..<8, using: &random) {
+        case 0: EndpointChange(url: "https://example.com/\(Int.random(in: 0..<9, using: &random))")
+        case 1: EndpointChange(events: Set(WebhookEvent.subscribable), payload: .thin)
+        case 2:
+            EndpointChange(
+                rotation: SecretRotation(sealed: [2], previousExpiresAt: now.advanced(by: .seconds(5))))
+        case 3: EndpointChange(status: .disabled)
+        case 4: EndpointChange(status: .paused)
+        default: EndpointChange(status: .active)
+        }
+    }
+
+    private mutating func askAnew(at now: Timestamp) -> Step {
+        guard let delivery = deliveries.suffix(12).randomElement(using: &random), chance(2) else {
+            return .redeliverFailed(
+                chance(2) ? nil : pickEndpoint(), chance(2) ? nil : pickTenant(),
+                since: now.advanced(by: .seconds(-Int.random(in: 0...9, using: &random))), at: now)
+        }
+        return .redeliver(delivery.id, at: now)
     }
 
     private mutating func replay(at now: Timestamp) -> Step {
@@ -116,9 +145,11 @@ struct RandomScript {
         guard let delivery = deliveries.suffix(4).randomElement(using: &random), chance(2) else {
             return .claimDeliveries(at: now)
         }
+        let later = now.advanced(by: .seconds(1))
         let outcomes: [DeliveryOutcome] = [
-            .delivered(at: now, status: 200), .failed(at: now, error: "gone"),
-            .retry(at: now.advanced(by: .seconds(1)), error: "busy"),
+            .delivered(at: now, status: 200), .delivered(at: now, status: 204), .failed(at: now, error: "no"),
+            .retry(at: later, error: "busy"), .retry(at: now, error: "busy"), .postponed(at: later),
+            chance(4) ? .gone(at: now, status: 410) : .retry(at: later, error: "busy"),
         ]
         let outcome = outcomes.randomElement(using: &random) ?? .failed(at: now, error: "")
         return .settleDelivery(delivery, outcome, at: now)

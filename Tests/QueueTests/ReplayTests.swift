@@ -39,7 +39,7 @@ struct ReplayTests {
             #expect(try await world.record(old).replayedAs == new)
             #expect(try await world.state(old) == .errored)
             try await world.finish(claim.lease)
-            #expect(try await world.claimDeliveries().count == 2)
+            #expect(try await world.takeAll().count == 2)
         }
     }
 

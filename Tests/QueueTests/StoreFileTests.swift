@@ -43,7 +43,9 @@ struct StoreFileTests {
                 for _ in 0..<5 { _ = try await world.submit(.sample(at: world.now, model: "claude-opus-4-1")) }
                 _ = try await world.claim(2)
             }
-            try SQLiteConnection(path: path).script(
+            let connection = try SQLiteConnection(path: path)
+            try SchemaV5.takeBack(connection)
+            try connection.script(
                 """
                 DROP INDEX queued_due; CREATE INDEX queued_due ON queued(tenant, priority, run_at);
                 ALTER TABLE queued DROP COLUMN class; ALTER TABLE running DROP COLUMN class; DROP TABLE model_classes;
@@ -60,14 +62,42 @@ struct StoreFileTests {
         }
     }
 
+    @Test func `a file of version 5, which knew no lanes, forgets no event`() async throws {
+        try await withTemporaryFolder { folder in
+            let (path, clock) = (folder + "/relay.sqlite", ManualClock())
+            let ids = try await SchemaV5.make(path, clock)
+            let store = try SQLiteJobStore.open(at: path, clock: clock)
+            let world = World(store: store, clock: clock)
+            #expect(try await store.problems() == [])
+            #expect(try await store.deliveryCounts() == [.pending: 5, .delivered: 1, .failed: 1])
+            let endpoint = try await world.endpoint("whe_1")
+            #expect(endpoint.secret == EndpointSecret(sealed: [7, 7], createdAt: world.now))
+            #expect(endpoint.previous == nil)
+            #expect(endpoint.status == .active && endpoint.payload == .full && endpoint.changedAt == world.now)
+            let page = try await store.deliveries(DeliveryQuery(tenant: .sample()))
+            #expect(page.records.map(\.id) == ids.reversed() && page.records.allSatisfy { $0.job != nil })
+            let first = try await world.claimDeliveries()
+            #expect(Set(first.map(\.id)) == ["evt_own", "evt_url"], "one a lane; its endpoint is gone")
+            #expect(try await world.pending() == 4)
+            clock.advance(by: .seconds(60))  // whoever had claimed the other is lost, and we are late
+            let rest = try await world.deliverAll()
+            #expect(Set(rest) == ["evt_own", "evt_lost", "evt_url", "evt_url2"])
+            #expect(try await store.redeliver("evt_failed", of: .sample(), at: world.now)?.state == .pending)
+            #expect(try await world.deliverAll() == ["evt_failed"])
+            #expect(try await store.problems() == [])
+        }
+    }
+
     @Test func `a migrated file and a new one have the same tables and indexes`() throws {
         try withTemporaryFolder { folder in
             func schema(of path: String) throws -> [String] {
                 _ = try SQLiteJobStore.open(at: path, clock: ManualClock())
-                return try SQLiteConnection(path: path).all("SELECT type || ' ' || name FROM sqlite_schema ORDER BY 1")
-                {
-                    $0.text(0)
-                }
+                return try SQLiteConnection(path: path).all(
+                    """
+                    SELECT s.type || ' ' || s.name || ' ' || coalesce(group_concat(c.name || c.type || c."notnull"), '')
+                    FROM sqlite_schema s LEFT JOIN pragma_table_info(s.name) c GROUP BY s.name ORDER BY 1
+                    """
+                ) { $0.text(0) }
             }
             let old = try SQLiteConnection(path: folder + "/old.sqlite")
             for statement in SchemaV1.statements { try old.script(statement) }

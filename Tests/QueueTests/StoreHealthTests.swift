@@ -48,6 +48,7 @@ struct StoreHealthTests {
         "UPDATE tenants SET queued = queued - 1, running = running + 1 WHERE name = 'acme'",
         "UPDATE tenants SET queued = queued + iif(name = 'acme', -1, 1)",
         "UPDATE counters SET count = count + 1 WHERE name = 'deliveries.pending'",
+        "UPDATE lanes SET pending = pending + 1", "UPDATE lanes SET in_flight = 1", "DELETE FROM lanes",
     ])
     func `a recount finds what the sums hide`(_ falsehood: String) async throws {
         try await withTemporaryFolder { folder in

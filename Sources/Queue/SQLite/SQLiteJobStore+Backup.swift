@@ -113,7 +113,9 @@ extension SQLiteConnection {
         ) { ($0.text(0), $0.int(1), $0.int(2)) }
     }
 
-    private func laneCounts() throws -> [(name: String, pending: (said: Int, are: Int), inFlight: (said: Int, are: Int))] {
+    private typealias Recount = (said: Int, are: Int)
+
+    private func laneCounts() throws -> [(name: String, pending: Recount, inFlight: Recount)] {
         try all(
             """
             SELECT l.name, l.pending, count(d.row), l.in_flight, coalesce(sum(d.in_flight), 0)

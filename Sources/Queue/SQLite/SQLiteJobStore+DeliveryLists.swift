@@ -141,8 +141,9 @@ extension SQLiteConnection {
             return DeliveryRecord(
                 id: row.text(0), tenant: try TenantID(stored: row.text(1)), event: try WebhookEvent(stored: row.int(2)),
                 url: row.text(3), endpoint: row.optionalText(4), job: try row.optionalText(5).map(JobID.init(stored:)),
-                state: state, attempts: row.int(7), createdAt: row.time(8), dueAt: state == .pending ? row.time(9) : nil,
-                endedAt: row.optionalTime(10), status: row.optionalInt(11), error: row.optionalText(12))
+                state: state, attempts: row.int(7), createdAt: row.time(8),
+                dueAt: state == .pending ? row.time(9) : nil, endedAt: row.optionalTime(10),
+                status: row.optionalInt(11), error: row.optionalText(12))
         }
     }
 }

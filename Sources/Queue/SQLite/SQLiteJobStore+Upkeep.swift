@@ -180,12 +180,13 @@ extension WriteContext {
         ofLane lane: Int64, by step: Duration, limit: Int, at now: Timestamp
     ) throws -> Int {
         try [false, true].reduce(0) { moved, isInFlight in
-            moved + (try connection.execute(
-                """
-                UPDATE deliveries SET due_at = due_at - ?1, created_at = min(created_at, ?2)
-                WHERE row IN (SELECT row FROM deliveries INDEXED BY deliveries_lane
-                    WHERE state = 0 AND lane = ?3 AND in_flight = ?4 AND due_at > ?2 AND created_at > ?2 LIMIT ?5)
-                """, step.microseconds, now, lane, isInFlight, limit - moved))
+            moved
+                + (try connection.execute(
+                    """
+                    UPDATE deliveries SET due_at = due_at - ?1, created_at = min(created_at, ?2)
+                    WHERE row IN (SELECT row FROM deliveries INDEXED BY deliveries_lane
+                        WHERE state = 0 AND lane = ?3 AND in_flight = ?4 AND due_at > ?2 AND created_at > ?2 LIMIT ?5)
+                    """, step.microseconds, now, lane, isInFlight, limit - moved))
         }
     }
 

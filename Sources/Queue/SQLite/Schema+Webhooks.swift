@@ -1,57 +1,58 @@
 extension Schema {
     /// Receivers, the lanes that their events wait in, the outbox and its log. Version 6 has added what versions before
     /// it did not know at the end of each table, so that no row of theirs had to be copied.
-    static let webhooks = [
-        // `secret_at`, `previous_at`: when the secrets were made. `status` as in `StoredCodes.swift`.
-        """
-        CREATE TABLE endpoints (
-            row INTEGER PRIMARY KEY,
-            id TEXT NOT NULL UNIQUE,
-            tenant TEXT NOT NULL,
-            url TEXT NOT NULL,
-            events INTEGER NOT NULL,
-            secret BLOB NOT NULL,
-            created_at INTEGER NOT NULL,
-            description TEXT NOT NULL DEFAULT '',
-            thin INTEGER NOT NULL DEFAULT 0,
-            egress TEXT,
-            secret_at INTEGER NOT NULL DEFAULT 0,
-            previous BLOB,
-            previous_at INTEGER,
-            previous_until INTEGER,
-            status INTEGER NOT NULL DEFAULT 0,
-            status_reason TEXT,
-            changed_at INTEGER NOT NULL DEFAULT 0
-        ) STRICT
-        """,
-        "CREATE INDEX endpoints_tenant ON endpoints(tenant)",
-        // `job` is 0 if the event is of none: then `data` is what it tells. `due_at` of a claimed delivery is when it shows
-        // again; `in_flight` holds from claim to settlement. `lane` is meant only while it is pending. `round_start`: the
-        // attempts before it was last sent anew.
-        """
-        CREATE TABLE deliveries (
-            row INTEGER PRIMARY KEY,
-            id TEXT NOT NULL UNIQUE,
-            job INTEGER NOT NULL,
-            endpoint TEXT,
-            url TEXT NOT NULL,
-            event INTEGER NOT NULL,
-            state INTEGER NOT NULL DEFAULT 0,
-            attempt INTEGER NOT NULL DEFAULT 0,
-            in_flight INTEGER NOT NULL DEFAULT 0,
-            created_at INTEGER NOT NULL,
-            due_at INTEGER NOT NULL,
-            ended_at INTEGER,
-            status INTEGER,
-            error TEXT,
-            tenant INTEGER NOT NULL DEFAULT 0,
-            lane INTEGER NOT NULL DEFAULT 0,
-            round_start INTEGER NOT NULL DEFAULT 0,
-            data BLOB
-        ) STRICT
-        """,
-        deliveriesByJob,
-    ] + lanes + deliveryIndexes
+    static let webhooks =
+        [
+            // `secret_at`, `previous_at`: when the secrets were made. `status` as in `StoredCodes.swift`.
+            """
+            CREATE TABLE endpoints (
+                row INTEGER PRIMARY KEY,
+                id TEXT NOT NULL UNIQUE,
+                tenant TEXT NOT NULL,
+                url TEXT NOT NULL,
+                events INTEGER NOT NULL,
+                secret BLOB NOT NULL,
+                created_at INTEGER NOT NULL,
+                description TEXT NOT NULL DEFAULT '',
+                thin INTEGER NOT NULL DEFAULT 0,
+                egress TEXT,
+                secret_at INTEGER NOT NULL DEFAULT 0,
+                previous BLOB,
+                previous_at INTEGER,
+                previous_until INTEGER,
+                status INTEGER NOT NULL DEFAULT 0,
+                status_reason TEXT,
+                changed_at INTEGER NOT NULL DEFAULT 0
+            ) STRICT
+            """,
+            "CREATE INDEX endpoints_tenant ON endpoints(tenant)",
+            // `job` is 0 if the event is of none: then `data` is what it tells. `due_at` of a claimed delivery is when it shows
+            // again; `in_flight` holds from claim to settlement. `lane` is meant only while it is pending. `round_start`: the
+            // attempts before it was last sent anew.
+            """
+            CREATE TABLE deliveries (
+                row INTEGER PRIMARY KEY,
+                id TEXT NOT NULL UNIQUE,
+                job INTEGER NOT NULL,
+                endpoint TEXT,
+                url TEXT NOT NULL,
+                event INTEGER NOT NULL,
+                state INTEGER NOT NULL DEFAULT 0,
+                attempt INTEGER NOT NULL DEFAULT 0,
+                in_flight INTEGER NOT NULL DEFAULT 0,
+                created_at INTEGER NOT NULL,
+                due_at INTEGER NOT NULL,
+                ended_at INTEGER,
+                status INTEGER,
+                error TEXT,
+                tenant INTEGER NOT NULL DEFAULT 0,
+                lane INTEGER NOT NULL DEFAULT 0,
+                round_start INTEGER NOT NULL DEFAULT 0,
+                data BLOB
+            ) STRICT
+            """,
+            deliveriesByJob,
+        ] + lanes + deliveryIndexes
 
     /// Retention: a job stays while one of its events is on its way, and takes the delivered ones with it.
     static let deliveriesByJob = "CREATE INDEX deliveries_job ON deliveries(job)"

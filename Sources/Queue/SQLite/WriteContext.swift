@@ -131,7 +131,9 @@ final class WriteContext {
     /// Writes what was counted; before tenants are read, and as the last act before the commit.
     func flush() throws {
         for (tenant, change) in tenants { try write(change, of: tenant) }
-        for (number, endings) in batchEndings.sorted(by: { $0.key < $1.key }) { try write(endings.counts, ofBatch: number, at: endings.at) }
+        for (number, endings) in batchEndings.sorted(by: { $0.key < $1.key }) {
+            try write(endings.counts, ofBatch: number, at: endings.at)
+        }
         for (name, delta) in counters where delta != 0 {
             try connection.execute(
                 "INSERT INTO counters (name, count) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET count = count + ?",
