@@ -32,7 +32,9 @@ package struct WebhookSecretVault: WebhookSecrets {
     package func open(_ sealed: [UInt8], endpoint id: String) throws(RelayError) -> WebhookKeys {
         let text = try sealer.open(sealed, for: Self.owner(id)).reveal()
         let parts = text.split(separator: Self.separator, maxSplits: 1).map(String.init)
-        guard parts.count == 2, let pair = SigningKey(Secret(parts[1])) else { return WebhookKeys(secret: Secret(text)) }
+        guard parts.count == 2, let pair = SigningKey(Secret(parts[1])) else {
+            return WebhookKeys(secret: Secret(text))
+        }
         return WebhookKeys(secret: Secret(parts[0]), privateKey: pair.text, publicKey: pair.publicText)
     }
 

@@ -33,7 +33,8 @@ struct AddressPolicyTests {
             v6([0, 0x64, 0xFF, 0x9B], [10, 0, 0, 1]), v6([0x20, 0x02, 192, 168, 0, 1]), v6([], [127, 0, 0, 1]),
             v6([0, 0x64, 0xFF, 0x9B, 0, 1], [8, 8, 8, 8]), v6([0, 0x64, 0xFF, 0x9B], [169, 254, 169, 254]),
             [100, 100, 100, 200], [168, 63, 129, 16], [192, 0, 0, 192], [192, 88, 99, 1], [239, 1, 1, 1],
-            v6([], [8, 8, 8, 8]), v6([0x20, 1, 0, 0, 1], [8, 8, 8, 8]), v6([0x20, 1, 0, 0x20], [1]), v6([0x5F, 0], [1]),
+            v6([], [8, 8, 8, 8]), v6([0x20, 1, 0, 0, 1], [8, 8, 8, 8]), v6([0x20, 1, 0, 0x20], [1]),
+            v6([0x5F, 0], [1]),
             v6([1], [1]), v6([0x3F, 0xFF], [1]), v6([0x26, 0x20, 0, 0x4F, 0x80], [1]), v6([0xFE, 0xBF], [1]),
             v6([0x2A, 0, 0x14, 0x50], [0, 0, 0x5E, 0xFE, 10, 0, 0, 1]),
             v6([0x2A, 0, 0x14, 0x50], [2, 0, 0x5E, 0xFE, 127, 0, 0, 1]), v6([0x20, 2, 127, 0, 0, 1], [1]),
@@ -72,7 +73,9 @@ struct AddressPolicyTests {
         for port in [443, 8000, 8002] as [UInt16] {
             #expect(policy.allows([127, 0, 0, 1], port: port) && policy.allows([8, 8, 8, 8], port: port))
         }
-        for port in [0, 22, 80, 444, 7999, 8003, 65_535] as [UInt16] { #expect(!policy.allows([8, 8, 8, 8], port: port)) }
+        for port in [0, 22, 80, 444, 7999, 8003, 65_535] as [UInt16] {
+            #expect(!policy.allows([8, 8, 8, 8], port: port))
+        }
         #expect(!policy.allows([10, 0, 0, 1], port: 443))
         #expect(PortSet(allowsHTTP: true).contains(80))
         #expect(AddressPolicy(allowed: []).allows([8, 8, 8, 8], port: 22))

@@ -21,13 +21,14 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 class Hostile:
     """A socket whose connections are played by `script`, which gets the socket and the request's head."""
 
-    def __init__(self, world: World, script, context: ssl.SSLContext | None = None):
+    def __init__(self, world: World, script, context: ssl.SSLContext | None = None,
+                 address: str = "127.0.0.1"):
         self.script, self.context = script, context
         self.heads, self.times, self.accepted, self.bytes = [], [], 0, 0
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.socket = socket.create_server((address, 0), backlog=64)
         self.port = self.socket.getsockname()[1]
         scheme = "https" if context else "http"
-        self.url = f"{scheme}://127.0.0.1:{self.port}/hook"
+        self.url = f"{scheme}://{address}:{self.port}/hook"
         world.closers.append(self.socket.close)
         threading.Thread(target=self.accept, daemon=True).start()
 

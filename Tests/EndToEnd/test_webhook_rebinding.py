@@ -4,6 +4,7 @@ public elsewhere is this machine's. Needs root, for namespaces."""
 import os
 import shutil
 import socket
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import threading
 
 import pytest
 
+from test_webhook_hostile import Hostile, answering
 from world import Receiver, eventually, message_body
 
 PUBLIC, LOOPBACK, SERVER = "93.184.216.34", "127.0.0.1", "127.0.0.77"
@@ -79,20 +81,25 @@ def configure(world, **more: str) -> None:
 def test_a_name_that_is_rebound_reaches_nobody_behind_the_relay(world, inside):
     if not inside:
         return
-    public = Receiver(PUBLIC)
+    public = Hostile(world, answering("500 No"), address=PUBLIC)
     private = Receiver(LOOPBACK, public.port)
-    public.failing = 1
     names = Names({"rebound.test": [[PUBLIC], [LOOPBACK]]})
     configure(world)
     sim, relay, client = world.serving()
     client.http.post("/v1/webhooks", json={"url": f"http://rebound.test:{public.port}/"}).raise_for_status()
     client.submit(message_body())
-    eventually("the first attempt came to the public address", lambda: public.deliveries)
-    public.close()  # the connection that stands ends, so that the name is asked again
-    eventually("the name was asked again", lambda: names.asked.count("rebound.test") >= 2, seconds=90)
-    client.ended(client.submit(message_body("more")))
-    eventually("it is asked for the next one, too", lambda: names.asked.count("rebound.test") >= 3, seconds=90)
+    eventually("the first attempt came to the public address", lambda: public.heads)
+    relay.kill()  # and with it what it remembers of names
+    world.relay()
+    eventually("the name was asked again", lambda: names.asked.count("rebound.test") >= 2)
+    eventually("the attempt failed", lambda: "address_refused" in attempts(world), seconds=20)
     assert not private.connections, "loopback was connected to"
+
+
+def attempts(world) -> str:
+    """The errors of all attempts, from the store."""
+    with sqlite3.connect(f"file:{world.data}/relay.sqlite?mode=ro", uri=True) as store:
+        return " ".join(str(row) for row in store.execute("SELECT * FROM deliveries"))
 
 
 def test_of_several_addresses_only_those_that_are_allowed_are_tried(world, inside):

@@ -134,7 +134,9 @@ import Webhook
         #expect(error?.message.contains(words) == true, "\(error?.message ?? "")")
     }
 
-    @Test func `callbacks are tried again after the waits of the standard schedule unless the file says otherwise`() throws {
+    @Test func `callbacks are tried again after the waits of the standard schedule unless the file says otherwise`()
+        throws
+    {
         let rules = try WebhookRules(Settings())
         #expect(rules.schedule == .standard && rules.ports == PortSet(allowsHTTP: false))
     }

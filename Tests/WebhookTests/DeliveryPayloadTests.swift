@@ -65,7 +65,8 @@ struct DeliveryPayloadTests {
 
     @Test func `What an event brings along is its data as it was written`() throws {
         let data = Array(#"{"id":"msgbatch_1","request_counts":{"succeeded":2}}"#.utf8)
-        let expected = #"{"type":"batch.ended","timestamp":"2026-01-01T00:00:02.000000Z","data":"#
+        let expected =
+            #"{"type":"batch.ended","timestamp":"2026-01-01T00:00:02.000000Z","data":"#
             + #"{"id":"msgbatch_1","request_counts":{"succeeded":2}}}"#
         #expect(text(try .sample(event: .batchEnded, subject: .data(data))) == expected)
     }

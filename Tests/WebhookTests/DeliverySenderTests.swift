@@ -177,7 +177,9 @@ struct DeliverySenderTests {
         #expect(counts == [2, 1])
     }
 
-    @Test func `An endpoint's egress path is taken; one that is not configured is not replaced by another`() async throws {
+    @Test func `An endpoint's egress path is taken; one that is not configured is not replaced by another`()
+        async throws
+    {
         let proxy = EgressPath(id: "eu", route: .proxy(Secret("http://proxy.test:3128")))
         let receiver = FakeReceiver()
         let sender = sender(receiver, egress: [proxy])

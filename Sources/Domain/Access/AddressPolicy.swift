@@ -26,7 +26,8 @@ package struct AddressPolicy: Hashable, Sendable {
         case 4: return !Self.closed4.contains { $0.contains(address) }
         case 16:
             if let inner = Self.embedded4(in: address), !allows(inner) { return false }
-            return Self.standsFor4(address) || Self.globalUnicast6.contains(address) && !Self.closed6.contains { $0.contains(address) }
+            return Self.standsFor4(address)
+                || Self.globalUnicast6.contains(address) && !Self.closed6.contains { $0.contains(address) }
         default: return false
         }
     }

@@ -15,7 +15,9 @@ package struct PortSet: Hashable, Sendable {
     /// Reads `8443` or `8000-8999`; nil for anything else.
     package static func range(_ text: String) -> ClosedRange<UInt16>? {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count <= 2, parts.allSatisfy({ $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }) else { return nil }
+        guard parts.count <= 2, parts.allSatisfy({ $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }) else {
+            return nil
+        }
         let ports = parts.compactMap { UInt16($0) }
         guard ports.count == parts.count, let first = ports.first, let last = ports.last, first >= 1, first <= last
         else { return nil }

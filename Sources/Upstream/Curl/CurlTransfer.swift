@@ -149,7 +149,8 @@ extension CurlTransfer {
     /// Opens a socket for `address`, unless policy forbids it.
     func openSocket(_ address: UnsafeMutablePointer<curl_sockaddr>) -> curl_socket_t {
         let destination = withUnsafeMutablePointer(to: &address.pointee.addr, Self.destination)
-        guard mayConnect(to: destination) else { return curl_socket_t(-1) }  // CURL_SOCKET_BAD, which Swift does not see
+        // The macro CURL_SOCKET_BAD, which Swift does not see.
+        guard mayConnect(to: destination) else { return curl_socket_t(-1) }
         let type = address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue)
         let opened = socket(address.pointee.family, type, address.pointee.protocol)
         scarcity.openedSocket(family: address.pointee.family, error: opened < 0 ? errno : 0)
@@ -159,7 +160,9 @@ extension CurlTransfer {
 
     /// nil for an address of a family that is not the internet's.
     private static func destination(of address: UnsafeMutablePointer<sockaddr>) -> AddressNotes.Entry? {
-        guard let bytes = SocketAddress.bytes(of: address), let port = SocketAddress.port(of: address) else { return nil }
+        guard let bytes = SocketAddress.bytes(of: address), let port = SocketAddress.port(of: address) else {
+            return nil
+        }
         return AddressNotes.Entry(bytes: bytes, port: port, text: SocketAddress.text(of: address))
     }
 
