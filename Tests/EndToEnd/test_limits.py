@@ -152,7 +152,7 @@ def test_all_clients_together_have_so_many_connections(limited):
 
 
 def test_private_answers_are_not_stored_and_the_relays_own_are_not_run_or_framed(limited):
-    upstream, client = limited("", scopes="messages,jobs,webhooks,admin")
+    upstream, client = limited("", scopes="messages,jobs,admin")
     upstream.answer = lambda _: Reply(headers=[("content-type", "application/json")])
     own = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer",
            "content-security-policy": "default-src 'none'; frame-ancestors 'none'"}

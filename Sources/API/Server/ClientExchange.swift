@@ -37,7 +37,14 @@ struct ClientExchange {
     func drain(_ clock: any Clock<Duration>) async throws {
         let body = body
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { while try await body.next() != nil {} }
+            group.addTask {
+                do {
+                    while try await body.next() != nil {}
+                } catch {
+                    // The answer is out; that the rest is broken cannot be another answer.
+                    throw CancellationError()
+                }
+            }
             group.addTask {
                 try await clock.sleep(for: Self.drainTime)
                 throw CancellationError()

@@ -21,6 +21,8 @@ final class RequestGate: ChannelDuplexHandler {
     private var refusal: RelayError?
     /// Requests passed on whose answers have not ended.
     private var openAnswers = 0
+    /// Whether the client has said, as HTTP/1.0 does by saying nothing, that it sends no other request.
+    private var isLast = false
     /// Whether the head of the answer that is being written is out.
     private var isAnswering = false
 
@@ -52,6 +54,7 @@ final class RequestGate: ChannelDuplexHandler {
                 return refuse(fault, context)
             }
             openAnswers += 1
+            isLast = head.version == .http1_0 && !head.isKeepAlive
             pace.headEnded(at: Self.now)
         case .body: pace.bodyArrived(at: Self.now)
         case .end: pace.requestEnded()
@@ -92,7 +95,8 @@ final class RequestGate: ChannelDuplexHandler {
             openAnswers -= 1
         }
         context.write(data, promise: promise)
-        if !isAnswering, openAnswers == 0, let refusal { answer(refusal, context) }
+        guard !isAnswering, openAnswers == 0 else { return }
+        if let refusal { answer(refusal, context) } else if isLast { leave(context) }
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -118,6 +122,11 @@ final class RequestGate: ChannelDuplexHandler {
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        leave(context)
+    }
+
+    private func leave(_ context: ChannelHandlerContext) {
+        context.flush()
         context.close(mode: .output, promise: nil)
         timer?.cancel()
         timer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.farewell) { context.close(promise: nil) }

@@ -16,7 +16,7 @@ package struct ConnectionQuota: Sendable {
 
     private let total: Int
     private let perAddress: Int
-    private var open = 0
+    private var count = 0
     private var farewells = 0
     private var groups: [AddressGroup: Int] = [:]
 
@@ -30,21 +30,21 @@ package struct ConnectionQuota: Sendable {
 
     /// Counts a new connection if it is taken, and until ``closed(from:)``; or its farewell, until ``farewellEnded()``.
     package mutating func opened(from group: AddressGroup) -> Decision {
-        guard open < total else { return refuse(.total) }
+        guard count < total else { return refuse(.total) }
         if perAddress > 0 {
-            let count = groups[group, default: 0]
-            guard count < perAddress else { return refuse(.address) }
-            groups[group] = count + 1
+            let held = groups[group, default: 0]
+            guard held < perAddress else { return refuse(.address) }
+            groups[group] = held + 1
         }
-        open += 1
+        count += 1
         return .taken
     }
 
     /// A connection that was taken is over.
     package mutating func closed(from group: AddressGroup) {
-        open -= 1
-        guard let count = groups[group] else { return }
-        groups[group] = count > 1 ? count - 1 : nil
+        count -= 1
+        guard let held = groups[group] else { return }
+        groups[group] = held > 1 ? held - 1 : nil
     }
 
     /// A refused connection that had room for an answer is over.

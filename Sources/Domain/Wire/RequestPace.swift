@@ -38,6 +38,7 @@ package struct RequestPace: Sendable {
         if case .body = stage { true } else { false }
     }
 
+    /// Bytes of a request or of the next one, before anybody has looked at them.
     package mutating func bytesArrived(at now: Duration) {
         switch stage {
         case .opened, .resting: stage = .head(since: now)
