@@ -1,5 +1,5 @@
 import Domain
-import Queue
+@testable import Queue
 import TestSupport
 import Testing
 
@@ -64,7 +64,7 @@ struct AuditTests {
             let clock = ManualClock()
             let path = folder + "/queue.sqlite"
             let store = try SQLiteJobStore.open(
-                at: path, clock: clock, audit: AuditKeeping(sealer: PlainSealer(), wall: clock))
+                at: path, clock: clock, audit: AuditKeeping(sealer: PlainSealer(), wall: clock.wall))
             try await store.record(.tokenIssued, "acme", "")
             let connection = try SQLiteConnection(path: path)
             #expect(throws: SQLiteFailure.self) { try connection.script("DELETE FROM audit") }
@@ -83,7 +83,7 @@ struct AuditTests {
         try await withTemporaryFolder { folder in
             let clock = ManualClock()
             let store = try SQLiteJobStore.open(
-                at: folder + "/queue.sqlite", clock: clock, audit: AuditKeeping(sealer: Keyless(), wall: clock))
+                at: folder + "/queue.sqlite", clock: clock, audit: AuditKeeping(sealer: Keyless(), wall: clock.wall))
             await #expect(throws: JobStoreError.self) { try await store.put(key("k1", at: clock.timestamp)) }
             #expect(try await store.keys().isEmpty)
         }

@@ -15,7 +15,7 @@ enum StoreUnderTest: String, CaseIterable, CustomTestStringConvertible {
     func run(maxDepth: Int = 1000, _ body: (World) async throws -> Void) async throws {
         try await withTemporaryFolder { folder in
             let clock = ManualClock()
-            let audit = AuditKeeping(sealer: PlainSealer(), wall: clock)
+            let audit = AuditKeeping(sealer: PlainSealer(), wall: clock.wall)
             let store: any RelayStore =
                 switch self {
                 case .memory: MemoryJobStore(maxDepth: maxDepth, clock: clock, audit: audit)

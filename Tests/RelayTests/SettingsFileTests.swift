@@ -44,7 +44,7 @@ import Webhook
         #expect(settings.webhookAllowHTTP)
         #expect(settings.webhookAllowNetworks == ["127.0.0.0/8", "10.0.0.0/8"])
         let rules = try WebhookRules(settings)
-        #expect(rules.ports == PortSet(allowsHTTP: true, and: [8443...8443, 9000...9099]))
+        #expect(rules.addresses.ports == PortSet(allowsHTTP: true, and: [8443...8443, 9000...9099]))
         #expect(rules.schedule.delays == [.seconds(1), .seconds(300)])
         #expect(settings.egress.map(\.id) == ["a", "b", "c"])
         #expect(settings.egress[0].route == .proxy(Secret("http://user:pass@127.0.0.1:3128")))
@@ -138,7 +138,7 @@ import Webhook
         throws
     {
         let rules = try WebhookRules(Settings())
-        #expect(rules.schedule == .standard && rules.ports == PortSet(allowsHTTP: false))
+        #expect(rules.schedule == .standard && rules.addresses.ports == PortSet(allowsHTTP: false))
     }
 
     @Test func `a wrong value names the file and the line`() {
