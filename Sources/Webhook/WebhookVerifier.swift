@@ -25,6 +25,7 @@ package struct WebhookVerifier: Sendable {
         case forged = "no signature matches"
     }
 
+    /// - Parameter headers: their names in lower case.
     package func check(_ headers: [HeaderField], _ body: [UInt8], at now: Timestamp) -> Finding {
         guard let id = headers.first("webhook-id"), let stamp = headers.first("webhook-timestamp"),
             let signatures = headers.first("webhook-signature")

@@ -61,7 +61,8 @@ struct AuditCheckTests {
     func `parts cannot be shifted into their neighbours`() {
         func content(_ action: String, _ subject: String) -> [UInt8] {
             AuditEntry.content(
-                sequence: 1, at: Timestamp(microseconds: 0), actor: .relay, action: action, subject: subject, detail: "")
+                sequence: 1, at: Timestamp(microseconds: 0), actor: .relay, action: action, subject: subject, detail: ""
+            )
         }
         #expect(content("ab", "c") != content("a", "bc"))
         #expect(content("a1:b", "") != content("a", "b"))

@@ -96,7 +96,7 @@ struct EndpointTests {
     }
 
     @Test(arguments: StoreUnderTest.all)
-    func `a disabled endpoint hears of nothing, and what was on its way has failed`(
+    func `a disabled endpoint is sent nothing: what was on its way and what comes has failed, and can be sent anew`(
         _ backEnd: StoreUnderTest
     ) async throws {
         try await backEnd.run { world in
@@ -106,10 +106,10 @@ struct EndpointTests {
             try await world.change("whe_1", EndpointChange(status: .disabled))
             try await world.announce(2)
             #expect(try await world.claimDeliveries().isEmpty)
-            #expect(try await world.store.deliveryCounts() == [.pending: 1, .delivered: 0, .failed: 2])
+            #expect(try await world.store.deliveryCounts() == [.pending: 1, .delivered: 0, .failed: 4])
             try await world.settle(underWay, as: .retry(at: world.now, error: "HTTP 500"))
             #expect(try await world.claimDeliveries().isEmpty)
-            #expect(try await world.store.deliveryCounts() == [.pending: 0, .delivered: 0, .failed: 3])
+            #expect(try await world.store.deliveryCounts() == [.pending: 0, .delivered: 0, .failed: 5])
             let failed = try await world.store.deliveries(DeliveryQuery(tenant: nil, state: .failed)).records
             #expect(failed.allSatisfy { $0.error == "the endpoint is disabled" && $0.endedAt == world.now })
             #expect(try await world.endpoint("whe_1").statusReason != nil)
@@ -117,6 +117,10 @@ struct EndpointTests {
             #expect(try await world.endpoint("whe_1").statusReason == nil)
             try await world.announce()
             #expect(try await world.deliverAll().count == 1)
+            let anew = try await world.store.redeliverFailed(
+                endpoint: "whe_1", of: nil, since: .init(microseconds: 0), limit: 100, at: world.now)
+            #expect(anew == 5)
+            #expect(try await world.deliverAll().count == 5)
             #expect(try await world.problems() == [])
         }
     }

@@ -19,7 +19,8 @@ extension OpenAPIDocument {
                         .init("tenant", .text), .init("scopes", .list(.oneOf(Caller.Scope.allCases.map(\.rawValue)))),
                         .init("name", .text, optional: true),
                         .init("ttl_seconds", .integer(1...315_360_000), optional: true),
-                    ])))
+                    ]))
+            )
             .answers(201, "The key.", .json(.named("NewAPIKey"))),
         Operation("DELETE", "/admin/v1/tokens/{id}", "Revokes an API key, by its id or its beginning")
             .answers(200, "The key.", .json(.named("APIKey"))),
@@ -34,13 +35,15 @@ extension OpenAPIDocument {
             .takes(.json(.open)).answers(200, "The tenant.", .json(.named("TenantWithBudget"))),
         usage(Operation("GET", "/v1/usage", "What the tenant has used and what it cost")),
         usage(
-            Operation("GET", "/admin/v1/usage", "The same of all tenants").query("tenant", .text, "Only this tenant's.")),
+            Operation("GET", "/admin/v1/usage", "The same of all tenants").query("tenant", .text, "Only this tenant's.")
+        ),
     ]
 
     private static func usage(_ operation: Operation) -> Operation {
         operation
             .query("since", .text, UsageQuery.timeRule).query("until", .text, UsageQuery.timeRule)
-            .query("by", .text, UsageQuery.dimensionRule).query("format", .oneOf(["json", "csv"]), "json if not given.")
+            .query("by", .text, UsageQuery.dimensionRule)
+            .query("format", .oneOf(["json", "csv"]), "json if not given.")
             .answers(200, "A row for each.", .json(.object([.init("data", .list(.open))])), .text("text/csv"))
     }
 

@@ -26,7 +26,8 @@ extension OpenAPIDocument {
             "data",
             .list(
                 .object([
-                    .init("id", .text), .init("kind", .text), .init("region", .nullable(.text)), .init("weight", .count),
+                    .init("id", .text), .init("kind", .text), .init("region", .nullable(.text)),
+                    .init("weight", .count),
                     .init("state", .text), .init("in_flight", .count), .init("since", .nullable(.time)),
                     .init("note", .nullable(.text)),
                 ])))

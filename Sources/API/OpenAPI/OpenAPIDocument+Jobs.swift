@@ -11,13 +11,14 @@ extension OpenAPIDocument {
             .header("anthropic-version", .text, "Sent with the requests.")
             .takes(.json(.named("Submission")), .text("application/x-ndjson"))
             .answers(200, "The job of an earlier submission with the same key.", .json(.named("Job")))
-            .answers(202, "Durable. NDJSON gets one answer a line.", .json(.named("Job")), .text("application/x-ndjson")),
+            .answers(
+                202, "Durable. NDJSON gets one answer a line.", .json(.named("Job")), .text("application/x-ndjson")),
         Operation("GET", "/v1/jobs", "The tenant's jobs, newest first")
             .query("status", .oneOf(JobState.allCases.map(\.rawValue)), "Only those in this state.")
             .query("model", .text, "Only those for this model.")
             .query("created_since", .time, "Only those submitted then or later.")
             .query("created_before", .time, "Only those submitted before.")
-            .query("dead_letter", .oneOf(["true", "false"]), "Only those that ended without success and were not replayed.")
+            .query("dead_letter", .oneOf(["true", "false"]), "Only those without success that were not replayed.")
             .query("tenant", .text, "Another tenant's; needs the scope admin.")
             .query("after", .text, "last_id of the page before.")
             .query("limit", limit, "How many; 20 if not given.")

@@ -3,10 +3,11 @@ import Queue
 
 extension OpenAPIDocument {
     /// The bodies that several routes share, by name.
-    static let schemas: [(String, JSONSchema)] = [
-        ("Error", error), ("Job", job), ("JobPage", page(of: "Job")), ("Attempt", attempt), ("Batch", batch),
-        ("BatchPage", page(of: "Batch")), ("Submission", submission), ("MessagesRequest", messagesRequest),
-    ] + webhookSchemas + accessSchemas
+    static let schemas: [(String, JSONSchema)] =
+        [
+            ("Error", error), ("Job", job), ("JobPage", page(of: "Job")), ("Attempt", attempt), ("Batch", batch),
+            ("BatchPage", page(of: "Batch")), ("Submission", submission), ("MessagesRequest", messagesRequest),
+        ] + webhookSchemas + accessSchemas
 
     /// A page of a list: newest first.
     static func page(of name: String) -> JSONSchema {

@@ -16,7 +16,8 @@ extension OpenAPIDocument {
                 .json(
                     .object(
                         [.init("url", .text, optional: true)] + settable
-                            + [.init("status", .oneOf(["active", "paused"]), optional: true)])))
+                            + [.init("status", .oneOf(["active", "paused"]), optional: true)]))
+            )
             .answers(200, "The endpoint.", .json(.named("Webhook"))),
         Operation("DELETE", "/v1/webhooks/{id}", "Removes it and what it has not received")
             .answers(

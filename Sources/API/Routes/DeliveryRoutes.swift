@@ -13,7 +13,9 @@ struct DeliveryRoutes: Sendable {
             Route("GET", "/v1/deliveries", scope: .webhooks) { try await list($0, endpoint: nil) },
             Route("GET", "/v1/deliveries/{}", scope: .webhooks, handler: show),
             Route("POST", "/v1/deliveries/{}/redeliver", scope: .webhooks, handler: redeliver),
-            Route("POST", "/v1/deliveries/redeliver", scope: .webhooks) { try await redeliverFailed($0, endpoint: nil) },
+            Route("POST", "/v1/deliveries/redeliver", scope: .webhooks) {
+                try await redeliverFailed($0, endpoint: nil)
+            },
             Route("GET", "/v1/webhooks/{}/deliveries", scope: .webhooks) {
                 try await list($0, endpoint: $0.parameters[0])
             },
@@ -33,7 +35,8 @@ struct DeliveryRoutes: Sendable {
         query.since = try call.query.value("created_since", JobDraft.timeRule) { Timestamp(rfc3339: $0) }
         query.after = call.query["after"]
         let wanted = query
-        let page = try await services.store.reading { store throws(JobStoreError) in try await store.deliveries(wanted) }
+        let page = try await services.store.reading { store throws(JobStoreError) in try await store.deliveries(wanted)
+        }
         return .json(WebhookText.page(page))
     }
 
@@ -66,7 +69,9 @@ struct DeliveryRoutes: Sendable {
     private func redeliverFailed(_ call: Call, endpoint: String?) async throws -> Answer {
         let fields = try JSONFields(try await call.body.collect(limit: EndpointDraft.bodyLimit))
         try fields.allowOnly(["since"])
-        let since = try fields.require("since", JobDraft.timeRule) { fields.string($0).flatMap(Timestamp.init(rfc3339:)) }
+        let since = try fields.require("since", JobDraft.timeRule) { member in
+            fields.string(member).flatMap(Timestamp.init(rfc3339:))
+        }
         let (tenant, now) = (try call.tenant(), services.wall.now())
         var count = 0
         var isDone = false

@@ -36,7 +36,7 @@ struct Responder: Sendable {
     private func answer(_ exchange: ClientExchange) async throws {
         do {
             let call = try await route(exchange)
-            switch try await AuditActor.$current.withValue(call.call.actor, operation: { try await call.handler(call.call) }) {
+            switch try await handle(call.call, by: call.handler) {
             case .full(let status, var headers, let body):
                 if headers[.requestID] == nil { headers[.requestID] = exchange.id }
                 headers[.relayRequestID] = exchange.id
@@ -58,6 +58,11 @@ struct Responder: Sendable {
             services.logger.error("request failed", metadata: ["request": "\(exchange.id)", "error": "\(error)"])
             try await refuse(exchange, Self.fault)
         }
+    }
+
+    /// What the handler changes is in the audit log under the caller's name.
+    private func handle(_ call: Call, by handler: Route.Handler) async throws -> Answer {
+        try await AuditActor.$current.withValue(call.actor) { try await handler(call) }
     }
 
     private func route(_ exchange: ClientExchange) async throws -> (call: Call, handler: Route.Handler) {

@@ -39,6 +39,7 @@ package struct EndpointHealth: Hashable, Sendable {
         self.rest = max(rest, .zero)
     }
 
+    /// What its effect is at `now`.
     package func state(at now: Timestamp) -> State {
         guard let trippedUntil else { return .passing }
         return now < trippedUntil ? .tripped : .probing
@@ -53,6 +54,7 @@ package struct EndpointHealth: Hashable, Sendable {
         }
     }
 
+    /// An attempt was answered well: nothing is held against the receiver, and twice as many may be under way.
     package mutating func succeeded() {
         let wider = min(window * 2, Self.widest)
         self = EndpointHealth()

@@ -43,7 +43,8 @@ struct TokensCommand: AsyncParsableCommand {
         func run() async throws {
             let (caller, lifetime) = (try grant.caller(), try TokensCommand.lifetime(ttl))
             let (store, keyring) = try await common.openStoreToChange()
-            let token = try TokenAuthority(master: keyring.root, clock: SystemClock()).issue(for: caller, lifetime: lifetime)
+            let authority = TokenAuthority(master: keyring.root, clock: SystemClock())
+            let token = try authority.issue(for: caller, lifetime: lifetime)
             let scopes = caller.scopes.map(\.rawValue).sorted().joined(separator: " ")
             try await store.record(
                 .tokenIssued, caller.tenant.text, "scopes \(scopes), for \(DurationText.print(lifetime))")

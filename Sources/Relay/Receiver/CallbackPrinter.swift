@@ -24,7 +24,8 @@ final class CallbackPrinter: Sendable {
         let id = headers.first("webhook-id") ?? "-"
         let type = (try? JSONFields(body)).flatMap { fields in fields.member("type").flatMap(fields.string) }
         let again = isKnown(id) ? " (again)" : ""
-        StandardOutput.line("\(now.rfc3339)  \(finding == .verified ? "verified" : "REFUSED")  \(id)  \(type ?? "-")\(again)")
+        let word = finding == .verified ? "verified" : "REFUSED"
+        StandardOutput.line("\(now.rfc3339)  \(word)  \(id)  \(type ?? "-")\(again)")
         if finding != .verified { StandardOutput.line("    \(finding.rawValue)") }
         if printsBody { StandardOutput.write(body + Array("\n".utf8)) }
         return finding == .verified ? status : 401

@@ -24,7 +24,8 @@ struct EndpointOptions: ParsableArguments {
         }
         if let egress {
             guard try egress == "direct" || WebhookRules(settings).egress.contains(where: { $0.id == egress }) else {
-                throw ValidationError("'\(egress)' is no configured way out that callbacks can take; see relay egress list.")
+                throw ValidationError(
+                    "'\(egress)' is no configured way out that callbacks can take; see relay egress list.")
             }
             change.egress = .some(egress == "direct" ? nil : egress)
         }
@@ -91,7 +92,7 @@ extension WebhooksCommand {
             var change = try options.change(settings)
             if let url { try WebhookRules(settings).urls.check(url) }
             change.url = url
-            let endpoint = try await WebhooksCommand.apply(change, to: id, in: common.openStoreToChange(existing: true).store)
+            let endpoint = try await WebhooksCommand.apply(change, to: id, for: common)
             print(EndpointDescription(endpoint: endpoint, publicKey: nil).text)
         }
     }
@@ -106,7 +107,7 @@ extension WebhooksCommand {
         func run() async throws {
             var change = EndpointChange()
             change.status = .paused
-            _ = try await WebhooksCommand.apply(change, to: id, in: common.openStoreToChange(existing: true).store)
+            _ = try await WebhooksCommand.apply(change, to: id, for: common)
             print("'\(id)' is paused. Go on with: relay webhooks resume \(id)")
         }
     }
@@ -122,7 +123,7 @@ extension WebhooksCommand {
         func run() async throws {
             var change = EndpointChange()
             change.status = .active
-            _ = try await WebhooksCommand.apply(change, to: id, in: common.openStoreToChange(existing: true).store)
+            _ = try await WebhooksCommand.apply(change, to: id, for: common)
             print("'\(id)' is active.")
         }
     }
@@ -146,7 +147,7 @@ extension WebhooksCommand {
             let end = SystemClock().now().advanced(by: overlap ?? settings.webhookRotationOverlap)
             var change = EndpointChange()
             change.rotation = SecretRotation(sealed: issued.sealed, previousExpiresAt: end)
-            _ = try await WebhooksCommand.apply(change, to: id, in: store)
+            _ = try await WebhooksCommand.apply(change, to: id, for: common)
             print("Secret    \(issued.secret.reveal())\nKey v1a   \(issued.publicKey)")
             StandardError.line("The old secret signs too until \(end.rfc3339).")
         }
@@ -160,15 +161,16 @@ extension WebhooksCommand {
         var id: String
 
         func run() async throws {
-            guard try await common.openStoreToChange(existing: true).store.removeEndpoint(id, of: nil) else { throw WebhooksCommand.unknown(id) }
+            let store = try await common.openStoreToChange(existing: true).store
+            guard try await store.removeEndpoint(id, of: nil) else { throw WebhooksCommand.unknown(id) }
             print("'\(id)' is removed.")
         }
     }
 
     fileprivate static func apply(
-        _ change: EndpointChange, to id: String, in store: SQLiteJobStore
+        _ change: EndpointChange, to id: String, for common: CommonOptions
     ) async throws -> WebhookEndpoint {
-        let now = SystemClock().now()
+        let (store, now) = (try await common.openStoreToChange(existing: true).store, SystemClock().now())
         guard let endpoint = try await store.changeEndpoint(id, of: nil, change, at: now) else { throw unknown(id) }
         return endpoint
     }

@@ -38,7 +38,8 @@ extension WebhooksCommand {
                 throw ValidationError("Give either --tenant, or --secret-stdin with a secret on standard input.")
             }
             guard (200...599).contains(answer), (0...65_535).contains(port) else {
-                throw ValidationError("--answer is \(answer) and --port \(port); allowed are 200 to 599, and 0 to 65535.")
+                throw ValidationError(
+                    "--answer is \(answer) and --port \(port); allowed are 200 to 599, and 0 to 65535.")
             }
         }
 
