@@ -171,6 +171,20 @@ def test_a_jwks_url_is_followed_and_what_is_known_outlives_its_server(world):
     assert status(base, by_old) == 401
 
 
+def test_tokens_of_unknown_keys_do_not_make_the_relay_ask_again_and_again(world):
+    server = KeyServer()
+    world.closers.append(server.close)
+    known, unknown = MAKERS["RS256"](), MAKERS["RS256"]()
+    server.keys = [jwk(known, "RS256", "known")]
+    configure(world, "RS256", "jwks_url", server.url, tokens="failed_attempts: 1000, ")
+    base = world.relay("api").url()
+    assert status(base, token(known, "RS256", "known")) == 200
+    began, before = time.monotonic(), server.fetches
+    assert {status(base, token(unknown, "RS256", f"unknown-{number}")) for number in range(40)} == {401}
+    most = 1 + (time.monotonic() - began) / 30
+    assert server.fetches - before <= most, "a new kid is looked for at most every 30 s"
+
+
 def test_an_unusable_file_of_keys_is_refused_at_the_start_and_by_config_check(world):
     place = world.folder / "key"
     place.write_bytes(pem(MAKERS["EdDSA"]()))
