@@ -46,11 +46,12 @@ class KeyServer:
     """Publishes a JWK set under a URL on loopback."""
 
     def __init__(self):
-        self.keys, self.status = [], 200
+        self.keys, self.status, self.fetches = [], 200, 0
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
+                owner.fetches += 1
                 body = json.dumps({"keys": owner.keys}).encode()
                 self.send_response(owner.status)
                 self.send_header("content-length", str(len(body)))
