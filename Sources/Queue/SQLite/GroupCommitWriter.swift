@@ -105,6 +105,19 @@ final class GroupCommitWriter: Sendable {
         return try result.get()
     }
 
+    /// Runs `body`, which writes nothing, between two transactions. Takes no turn: while another process keeps it, those who
+    /// look must not add their wait to that of those who write.
+    func glance<Value: Sendable>(
+        _ body: @escaping @Sendable (SQLiteConnection) throws -> Value
+    ) async throws(JobStoreError) -> Value {
+        let result: Result<Value, JobStoreError> = await withCheckedContinuation { continuation in
+            queue.async {
+                continuation.resume(returning: Result { try body(self.connection) }.mapError { JobStoreError($0) })
+            }
+        }
+        return try result.get()
+    }
+
     /// Runs `body` between two transactions, in this process's turn.
     func alone<Value: Sendable>(
         _ body: @escaping @Sendable (SQLiteConnection) throws -> Value

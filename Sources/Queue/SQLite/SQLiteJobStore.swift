@@ -53,7 +53,7 @@ package final class SQLiteJobStore: JobStore, KeyStore, EgressStore, TokenStore,
         let writers = WeakWriter()
         let signal = ChangeSignal(clock: clock, pollInterval: configuration.pollInterval) {
             guard let writer = writers.writer.withLock({ $0.value }) else { return false }
-            let found = try? await writer.alone { try commits.look($0) }
+            let found = try? await writer.glance { try commits.look($0) }
             return found ?? true  // if in doubt, let them look
         }
         self.path = path

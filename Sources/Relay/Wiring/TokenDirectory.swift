@@ -55,16 +55,17 @@ final class TokenDirectory: TokenDesk, Service {
 
     /// Reads the store once, if it has changed.
     func load() async throws(JobStoreError) {
-        // Before the lists: they may be newer than it, never older.
-        let found = try await store.tokenRevision()
-        guard revision.withLock({ $0 }) != found else { return }
+        // Before the lists: they may be newer than it, never older. If it cannot be read, the lists are looked at all the
+        // same: what is revoked must not hold because a counter is damaged.
+        let found = (try? await store.tokenRevision()) ?? .max
+        guard found == .max || revision.withLock({ $0 }) != found else { return }
         let register = TokenRegister(
             keys: try await store.apiKeys(of: nil), revocations: try await store.revocations())
         revision.withLock { known in
             // Another call may have come back with newer lists meanwhile.
             guard known.map({ $0 < found }) ?? true else { return }
             authority.adopt(register)
-            known = found
+            known = found == .max ? nil : found
         }
     }
 
