@@ -28,6 +28,22 @@ def test_two_workers_and_an_api_share_one_keys_rate(world):
     assert all(worker.running for worker in workers)
 
 
+def test_workers_that_are_killed_neither_raise_the_rate_nor_keep_it(world):
+    sim = world.sim("--rps", "20", "--burst", "4")
+    world.add_key("--rps", "20")
+    client = world.client(world.relay("api"))
+    workers = [world.relay("worker"), world.relay("worker")]
+    client.submit_many([job_line(message_body(f"job {number}")) for number in range(160)])
+    for count in (20, 50, 80):
+        eventually(f"{count} jobs have succeeded", lambda: client.count("succeeded") >= count, every=0.05)
+        workers.pop(0).kill()
+        workers.append(world.relay("worker"))
+    eventually("all jobs have succeeded", lambda: client.count("succeeded") == 160, seconds=60, every=0.2)
+    (key,) = [entry for entry in sim.stats()["keys"].values() if entry["requests"] >= 100]
+    assert key["peak_1s"] <= 22
+    assert key["statuses"].get("429", 0) == 0
+
+
 def test_a_class_of_models_that_is_spent_holds_up_no_other(world):
     limits = [{"organization": "default", "model_class": "opus-4", "requests_per_second": 1},
               {"organization": "default", "model_class": "haiku-4", "requests_per_second": 200}]
