@@ -55,7 +55,7 @@ struct TenantRoutes: Sendable {
             let text = try fields.text(of: member, field)
             guard field.set(text, in: &limits) else { throw fields.refusal(of: member, field) }
         }
-        let share = try share(of: tenant, fields)
+        let share = try share(of: tenant, fields, over: try await storedShare(of: tenant))
         let (changed, now) = (limits, services.wall.now())
         try await services.tenants.asking { store throws(JobStoreError) in
             try await store.setLimits(changed, of: tenant, at: now)
@@ -66,15 +66,27 @@ struct TenantRoutes: Sendable {
         return try await show(call)
     }
 
-    /// nil if the body names neither part of it.
-    private func share(of tenant: TenantID, _ fields: JSONFields) throws(RelayError) -> TenantShare? {
+    private func storedShare(of tenant: TenantID) async throws(RelayError) -> TenantShare? {
+        let now = services.wall.now()
+        return try await services.store.reading { store throws(JobStoreError) in
+            try await store.tenants(at: now)
+        }.first { $0.share.tenant == tenant }?.share
+    }
+
+    /// What the body does not name stays as it is in `old`. - Returns: nil if the body names neither part of it.
+    private func share(
+        of tenant: TenantID, _ fields: JSONFields, over old: TenantShare?
+    ) throws(RelayError) -> TenantShare? {
         guard fields.members.contains(where: { Self.shareFields.contains($0.key) }) else { return nil }
         let (least, most) = (TenantShare.weights.lowerBound, TenantShare.weights.upperBound)
         let weight = try fields.optional("weight", "a whole number from \(least) to \(most)") { member in
             fields.integer(member).flatMap { TenantShare.weights.contains($0) ? $0 : nil }
         }
         let maxRunning = try fields.optional("max_running", "a whole number of at least 1", fields.positiveInteger)
-        return TenantShare(tenant: tenant, weight: weight ?? TenantShare.normalWeight, maxRunning: maxRunning)
+        let namesMaxRunning = fields.members.contains { $0.key == "max_running" }
+        return TenantShare(
+            tenant: tenant, weight: weight ?? old?.weight ?? TenantShare.normalWeight,
+            maxRunning: namesMaxRunning ? maxRunning : old?.maxRunning)
     }
 
     private func limits(of tenant: TenantID) async throws(RelayError) -> TenantLimits? {

@@ -11,7 +11,7 @@ final class KeyringFollower: Sendable {
 
     private struct State {
         var keeper: KeyringKeeper
-        /// The newest revision that was looked at, whether it opened or not.
+        /// The newest revision that was opened.
         var seen: Int
     }
 
@@ -21,18 +21,19 @@ final class KeyringFollower: Sendable {
         state = Mutex(State(keeper: keeper, seen: keeper.stored.revision))
     }
 
-    /// Reads the store's keyring if it has changed. What does not open changes nothing: what is known stays in use.
+    /// Reads the store's keyring if it has changed. What does not open changes nothing: what is known stays in use, and the
+    /// next call tries again.
     func follow() async throws {
         guard let stored = try await store.keyring() else { return }
         let state = state.withLock { $0 }
         guard stored.revision != state.seen else { return }
-        self.state.withLock { $0.seen = stored.revision }
         let sealed = try SealedKeyring(bytes: stored.sealed)
         if let keyring = try? sealed.open(with: state.keeper.master, from: state.keeper.locker.source.text) {
-            return shared.adopt(keyring)
+            shared.adopt(keyring)
+            return self.state.withLock { $0.seen = stored.revision }
         }
         let keeper = try await KeyringKeeper.open(store, locker: state.keeper.locker)
-        self.state.withLock { $0.keeper = keeper }
         shared.adopt(keeper.keyring)
+        self.state.withLock { $0 = State(keeper: keeper, seen: keeper.stored.revision) }
     }
 }
