@@ -11,10 +11,8 @@ struct StandardWebhooks: Sendable {
 
         /// nil if a key has not the form `whsec_…` or `whsk_…`.
         init?(_ keys: WebhookKeys) {
-            let text = keys.secret.reveal()
-            guard text.hasPrefix("whsec_"), let code = Data(base64Encoded: String(text.dropFirst(6))), !code.isEmpty
-            else { return nil }
-            self.code = Array(code)
+            guard let code = StandardWebhooks.code(in: keys.secret) else { return nil }
+            self.code = code
             pair = keys.privateKey.flatMap { SigningKey($0) }
             guard (pair != nil) == (keys.privateKey != nil) else { return nil }
         }
@@ -31,6 +29,15 @@ struct StandardWebhooks: Sendable {
     init?(_ secrets: [WebhookKeys]) {
         signers = secrets.compactMap(Signer.init)
         guard !signers.isEmpty, signers.count == secrets.count else { return nil }
+    }
+
+    /// The key of HMAC-SHA-256 that `whsec_…` spells; nil if it has not that form.
+    static func code(in secret: Secret) -> [UInt8]? {
+        let text = secret.reveal()
+        guard text.hasPrefix("whsec_"), let code = Data(base64Encoded: String(text.dropFirst(6))), !code.isEmpty else {
+            return nil
+        }
+        return Array(code)
     }
 
     /// The three headers of one attempt.

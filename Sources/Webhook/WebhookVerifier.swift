@@ -10,11 +10,7 @@ package struct WebhookVerifier: Sendable {
 
     /// - Parameter secrets: `whsec_…`; others are left out.
     package init(secrets: [Secret]) {
-        keys = secrets.compactMap { secret in
-            let text = secret.reveal()
-            guard text.hasPrefix("whsec_") else { return nil }
-            return Data(base64Encoded: String(text.dropFirst(6))).map(Array.init)
-        }
+        keys = secrets.compactMap(StandardWebhooks.code(in:))
     }
 
     /// What was found of one callback.

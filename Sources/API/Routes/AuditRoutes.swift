@@ -9,10 +9,7 @@ struct AuditRoutes: Sendable {
 
     private func list(_ call: Call) async throws -> Answer {
         let before = try call.query.value("before", "a line's number") { Int64($0) }
-        let limits = JobQuery.limits
-        let limit = try call.query.value("limit", "a number from \(limits.lowerBound) to \(limits.upperBound)") {
-            Int($0).flatMap { limits.contains($0) ? $0 : nil }
-        }
+        let limit = try call.query.limit(in: JobQuery.limits)
         let entries: [AuditEntry]
         do throws(JobStoreError) {
             entries = try await services.audit.latestAudit(before: before, limit: limit ?? 50)

@@ -83,10 +83,7 @@ struct BatchRoutes: Sendable {
     // MARK: Owners
 
     private func list(_ call: Call) async throws -> Answer {
-        let limits = BatchQuery.limits
-        let limit = try call.query.value("limit", "a number from \(limits.lowerBound) to \(limits.upperBound)") {
-            Int($0).flatMap { limits.contains($0) ? $0 : nil }
-        }
+        let limit = try call.query.limit(in: BatchQuery.limits)
         let after = try call.query.value("after_id", Self.idRule) { BatchID($0) }
         let before = try call.query.value("before_id", Self.idRule) { BatchID($0) }
         let start: BatchQuery.Start =

@@ -26,7 +26,8 @@ struct DeliveryRoutes: Sendable {
     }
 
     private func list(_ call: Call, endpoint: String?) async throws -> Answer {
-        var query = DeliveryQuery(tenant: try call.listedTenant(), limit: try limit(call))
+        let limit = try call.query.limit(in: DeliveryQuery.limits)
+        var query = DeliveryQuery(tenant: try call.listedTenant(), limit: limit ?? 20)
         query.endpoint = try endpoint ?? call.query.value("webhook", "an endpoint's id") { $0.isEmpty ? nil : $0 }
         query.job = try call.query.value("job", "a job's id (job_…)") { JobID($0) }
         query.state = try call.query.value("status", DeliveryState.allCases.map(\.rawValue).joined(separator: ", ")) {
@@ -38,13 +39,6 @@ struct DeliveryRoutes: Sendable {
         let page = try await services.store.reading { store throws(JobStoreError) in try await store.deliveries(wanted)
         }
         return .json(WebhookText.page(page))
-    }
-
-    private func limit(_ call: Call) throws(RelayError) -> Int {
-        let limits = DeliveryQuery.limits
-        return try call.query.value("limit", "a number from \(limits.lowerBound) to \(limits.upperBound)") {
-            Int($0).flatMap { limits.contains($0) ? $0 : nil }
-        } ?? 20
     }
 
     private func show(_ call: Call) async throws -> Answer {

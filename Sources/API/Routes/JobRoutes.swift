@@ -25,10 +25,7 @@ struct JobRoutes: Sendable {
             JobState(rawValue: $0)
         }
         let after = try call.query.value("after", "a job's id (job_…)") { JobID($0) }
-        let limits = JobQuery.limits
-        let limit = try call.query.value("limit", "a number from \(limits.lowerBound) to \(limits.upperBound)") {
-            Int($0).flatMap { limits.contains($0) ? $0 : nil }
-        }
+        let limit = try call.query.limit(in: JobQuery.limits)
         var query = JobQuery(tenant: try call.listedTenant(), state: state, after: after, limit: limit ?? 20)
         query.model = try call.query.value("model", "a model's name") { $0.isEmpty ? nil : $0 }
         query.since = try call.query.value("created_since", JobDraft.timeRule) { Timestamp(rfc3339: $0) }

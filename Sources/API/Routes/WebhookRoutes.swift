@@ -86,12 +86,8 @@ struct WebhookRoutes: Sendable {
     /// Sends an event to this endpoint alone, whatever it listens to.
     private func test(_ call: Call) async throws -> Answer {
         let (id, tenant, now) = (call.parameters[0], try call.visibleTenant(), services.wall.now())
-        var data = JSONObject()
-        data.set("id", id)
-        data.set("message", "This is a test event of Claude Relay.")
-        let payload = data.closed()
         let delivery = try await found { store throws(JobStoreError) in
-            try await store.postTest(payload, to: id, of: tenant, at: now)
+            try await store.postTest(WebhookEndpoint.testData(of: id), to: id, of: tenant, at: now)
         }
         var json = JSONObject()
         json.set("type", "webhook_test")

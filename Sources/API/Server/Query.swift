@@ -25,6 +25,13 @@ struct Query: Sendable {
         return value
     }
 
+    /// How long a page is to be; nil if the query does not say.
+    func limit(in range: ClosedRange<Int>) throws(RelayError) -> Int? {
+        try value("limit", "a number from \(range.lowerBound) to \(range.upperBound)") { text in
+            Int(text).flatMap { range.contains($0) ? $0 : nil }
+        }
+    }
+
     private static func decode(_ text: some StringProtocol) -> String {
         PercentText.decode(text, plusIsSpace: true)
     }

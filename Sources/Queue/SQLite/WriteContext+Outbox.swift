@@ -26,8 +26,8 @@ extension WriteContext {
             try post(
                 Posting(event: event, tenant: job.tenant, job: job.row, endpoint: id, url: url, lane: id), at: now)
         }
-        guard case .url(let url) = target, let tenant = try name(ofTenant: job.tenant) else { return }
-        let lane = DeliveryLane.name(of: tenant, url: url)
+        guard case .url(let url) = target else { return }
+        let lane = DeliveryLane.name(of: try name(of: job.tenant).text, url: url)
         try post(Posting(event: event, tenant: job.tenant, job: job.row, endpoint: nil, url: url, lane: lane), at: now)
     }
 
@@ -98,9 +98,5 @@ extension WriteContext {
     private func webhook(of job: Int64) throws -> WebhookTarget? {
         try connection.first("SELECT webhook FROM jobs WHERE row = ? LIMIT 1", job) { $0.optionalText(0) }?
             .map(WebhookTarget.init(text:))
-    }
-
-    private func name(ofTenant number: Int64) throws -> String? {
-        try connection.first("SELECT name FROM tenants WHERE number = ? LIMIT 1", number) { $0.text(0) }
     }
 }

@@ -19,6 +19,16 @@ extension BatchRecord {
     }
 }
 
+extension WebhookEndpoint {
+    /// Of `webhook.test`.
+    package static func testData(of id: String) -> [UInt8] {
+        var data = JSONObject()
+        data.set("id", id)
+        data.set("message", "This is a test event of Claude Relay.")
+        return data.closed()
+    }
+}
+
 extension EndpointDisabling {
     /// Of `webhook.disabled`.
     func data(at now: Timestamp) -> [UInt8] {

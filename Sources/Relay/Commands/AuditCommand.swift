@@ -58,7 +58,7 @@ struct AuditCommand: AsyncParsableCommand {
                     guard !entries.isEmpty else { break }
                     for entry in entries {
                         try check.take(entry, by: sealer)
-                        if entry.sequence == known?.sequence { knownSeal = Self.hex(entry.seal) }
+                        if entry.sequence == known?.sequence { knownSeal = Hex.text(entry.seal) }
                     }
                 }
             } catch let problem as AuditCheck.Problem {
@@ -69,7 +69,7 @@ struct AuditCommand: AsyncParsableCommand {
                     .auditBroken, "The log does not hold line \(known?.sequence ?? 0) as the head says.",
                     remedy: "Compare it with a backup: lines were cut off or replaced.")
             }
-            print("\(check.count) lines, the chain holds. Head: \(check.count):\(Self.hex(check.head))")
+            print("\(check.count) lines, the chain holds. Head: \(check.count):\(Hex.text(check.head))")
         }
 
         private static func error(_ problem: AuditCheck.Problem) -> RelayError {
@@ -88,10 +88,6 @@ struct AuditCommand: AsyncParsableCommand {
                 throw ValidationError("--head is '\(text)'; allowed is NUMBER:SEAL as relay audit verify prints it.")
             }
             return (sequence, String(parts[1]))
-        }
-
-        private static func hex(_ bytes: [UInt8]) -> String {
-            bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         }
     }
 }

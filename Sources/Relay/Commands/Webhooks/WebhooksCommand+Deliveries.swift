@@ -96,11 +96,10 @@ extension WebhooksCommand {
         var id: String
 
         func run() async throws {
-            var data = JSONObject()
-            data.set("id", id)
-            data.set("message", "This is a test event of Claude Relay.")
             let store = try await common.openStoreToChange(existing: true).store
-            guard let delivery = try await store.postTest(data.closed(), to: id, of: nil, at: SystemClock().now())
+            guard
+                let delivery = try await store.postTest(
+                    WebhookEndpoint.testData(of: id), to: id, of: nil, at: SystemClock().now())
             else { throw WebhooksCommand.unknown(id) }
             print("\(delivery) is on its way if a relay is running. See: relay webhooks delivery \(delivery)")
         }
