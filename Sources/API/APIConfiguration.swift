@@ -44,6 +44,8 @@ package struct APIConfiguration: Sendable {
     package var idempotencyLifetime = Duration.seconds(86_400)
     /// Which URLs webhooks may have.
     package var webhookAddress = WebhookAddress(allowsHTTP: false, ports: PortSet(allowsHTTP: false))
+    /// Webhook endpoints that one tenant may have, from 1 to ``WebhookEndpoint/most``.
+    package var webhookEndpoints = 100
     /// The ids of the ways out that webhook endpoints may ask for.
     package var webhookEgress: [String] = []
     /// How long the secret before an endpoint's new one is signed with too.

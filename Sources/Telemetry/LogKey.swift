@@ -1,5 +1,6 @@
 /// The metadata keys of log lines, so that a search finds all of a kind.
 package enum LogKey {
+    package static let address = "address"
     package static let attempt = "attempt"
     package static let count = "count"
     package static let delivery = "delivery"

@@ -8,10 +8,12 @@ package struct WebhookSecretVault: WebhookSecrets {
     private static let separator: Character = " "
     private let sealer: SecretSealer
     private let tenantKey: SymmetricKey
+    private let tenantSeed: SymmetricKey
 
     package init(keyring: SharedKeyring) {
         sealer = SecretSealer(keyring: keyring)
         tenantKey = keyring.root.derived(for: "tenant-webhook-secrets")
+        tenantSeed = keyring.root.derived(for: "tenant-webhook-seeds")
     }
 
     /// With the keyring that a store founded on `master` has.
@@ -38,8 +40,13 @@ package struct WebhookSecretVault: WebhookSecrets {
         return WebhookKeys(secret: Secret(parts[0]), privateKey: pair.text, publicKey: pair.publicText)
     }
 
-    package func shared(by tenant: TenantID) -> Secret {
-        Self.secret(from: Digest.hmac(Array(tenant.text.utf8), key: tenantKey.bytes))
+    package func shared(by tenant: TenantID) -> WebhookKeys {
+        let name = Array(tenant.text.utf8)
+        let secret = Self.secret(from: Digest.hmac(name, key: tenantKey.bytes))
+        guard let pair = SigningKey(seed: Digest.hmac(name, key: tenantSeed.bytes)) else {
+            return WebhookKeys(secret: secret)
+        }
+        return WebhookKeys(secret: secret, privateKey: pair.text, publicKey: pair.publicText)
     }
 
     /// What an endpoint's sealed secret is bound to.

@@ -10,18 +10,12 @@ package import Upstream
 /// Delivers what is due in the outbox, many at once but few to one receiver. At least once: a delivery whose record is lost
 /// is sent again, with the same id. A shutdown stops the claiming and lets the attempts under way finish.
 package final class DeliveryLoop: Service {
-    private struct Load {
-        var underWay = 0
-        /// Of them to receivers whose last attempt failed.
-        var suspects = 0
-    }
-
     private let configuration: WebhookConfiguration
     private let store: any JobStore
     private let sender: DeliverySender
     private let wall: any WallClock
     private let logger: Logger
-    private let load = Mutex(Load())
+    private let slots: Mutex<DeliverySlots>
 
     package init(
         configuration: WebhookConfiguration, store: any JobStore, transport: any Transport,
@@ -32,8 +26,10 @@ package final class DeliveryLoop: Service {
         self.store = store
         self.wall = wall
         self.logger = logger
+        slots = Mutex(DeliverySlots(configuration.concurrency))
         sender = DeliverySender(
-            configuration: configuration, transport: transport, secrets: secrets, wall: wall, random: random)
+            configuration: configuration, transport: transport, secrets: secrets, wall: wall, random: random,
+            logger: logger)
     }
 
     package func run() async throws {
@@ -71,18 +67,15 @@ package final class DeliveryLoop: Service {
         }
     }
 
-    /// What there is room for. What is claimed counts as under way.
+    /// What there is room for. What is claimed holds a place.
     private func claim() async -> [Delivery] {
-        let busy = load.withLock { $0 }
-        guard busy.underWay < configuration.concurrency else { return [] }
         let demand = DeliveryDemand(
-            limit: configuration.concurrency - busy.underWay, perLane: configuration.endpointConcurrency,
-            suspects: configuration.suspects - busy.suspects)
+            slots: slots.withLock { $0 }, perLane: configuration.endpointConcurrency,
+            inlineLimit: configuration.inlineLimit)
         do {
             let claimed = try await store.claimDeliveries(demand, at: wall.now(), for: configuration.lease)
-            load.withLock { load in
-                load.underWay += claimed.count
-                load.suspects += claimed.count { $0.isSuspect }
+            slots.withLock { slots in
+                for delivery in claimed { slots.take(1, for: delivery.tenant, areSuspect: delivery.isSuspect) }
             }
             return claimed
         } catch {
@@ -93,10 +86,7 @@ package final class DeliveryLoop: Service {
 
     private func attempt(_ delivery: Delivery) async {
         defer {
-            load.withLock { load in
-                load.underWay -= 1
-                load.suspects -= delivery.isSuspect ? 1 : 0
-            }
+            slots.withLock { $0.give(back: 1, of: delivery.tenant, wereSuspect: delivery.isSuspect) }
         }
         let (outcome, log) = await sender.send(delivery)
         report(outcome, of: delivery)

@@ -3,7 +3,6 @@ import Queue
 
 /// The body of a callback. The same bytes at every attempt, for all it is made of has ended.
 struct DeliveryPayload {
-    let inlineLimit: Int
     let publicURL: String
 
     func bytes(of delivery: Delivery) -> [UInt8] {
@@ -17,11 +16,11 @@ struct DeliveryPayload {
     private func data(of delivery: Delivery) -> [UInt8] {
         switch delivery.subject {
         case .data(let data): data
-        case .job(let job, let result): data(of: job, result, isThin: delivery.endpoint?.payload == .thin)
+        case .job(let job, let result): data(of: job, result)
         }
     }
 
-    private func data(of job: JobRecord, _ result: JobResult?, isThin: Bool) -> [UInt8] {
+    private func data(of job: JobRecord, _ result: DeliveredResult?) -> [UInt8] {
         var data = JSONObject()
         data.set("id", job.id.text)
         data.set("status", job.state.rawValue)
@@ -31,24 +30,22 @@ struct DeliveryPayload {
         data.set("ended_at", job.endedAt)
         data.setRaw("metadata", job.metadata)
         if let result {
-            data.setRaw("result", text(of: result, isThin: isThin))
+            data.setRaw("result", Self.text(of: result))
             data.set("result_url", "\(publicURL)/v1/jobs/\(job.id)/result")
         }
         return data.closed()
     }
 
     /// The answer's status and body, the body as it is if it is JSON, as a string otherwise; null in place of a body
-    /// that is over the limit or not wanted.
-    private func text(of result: JobResult, isThin: Bool) -> [UInt8] {
+    /// that is not sent along.
+    private static func text(of result: DeliveredResult) -> [UInt8] {
         var json = JSONObject()
         json.set("status", result.status)
-        json.set("request_id", result.headers.first("request-id"))
-        if isThin || result.body.count > inlineLimit {
-            json.setRaw("body", nil)
-        } else if (try? JSONScanner.members(of: result.body)) != nil {
-            json.setRaw("body", result.body)
+        json.set("request_id", result.requestID)
+        if let body = result.body, (try? JSONScanner.members(of: body)) == nil {
+            json.set("body", String(decoding: body, as: UTF8.self))
         } else {
-            json.set("body", String(decoding: result.body, as: UTF8.self))
+            json.setRaw("body", result.body)
         }
         return json.closed()
     }

@@ -1,40 +1,48 @@
 import Domain
+import Logging
 import Queue
 import Synchronization
+import Telemetry
 import Upstream
 
 /// Makes one attempt at one delivery: signs, sends, judges the answer.
 final class DeliverySender: Sendable {
+    /// How long an event waits whose endpoint's secret does not open: the receiver is not to blame, and an operator must act.
+    private static let secretPause = Duration.seconds(60)
     private let configuration: WebhookConfiguration
     private let transport: any Transport
     private let secrets: any WebhookSecrets
     private let wall: any WallClock
+    private let logger: Logger
     private let random: Mutex<any RandomNumberGenerator & Sendable>
 
     init(
         configuration: WebhookConfiguration, transport: any Transport, secrets: any WebhookSecrets,
-        wall: any WallClock, random: any RandomNumberGenerator & Sendable
+        wall: any WallClock, random: any RandomNumberGenerator & Sendable, logger: Logger
     ) {
         self.configuration = configuration
         self.transport = transport
         self.secrets = secrets
         self.wall = wall
         self.random = Mutex(random)
+        self.logger = logger
     }
 
     /// How the attempt ended, and its line of the log.
     func send(_ delivery: Delivery) async -> (outcome: DeliveryOutcome, log: DeliveryAttempt) {
         let begun = wall.now()
-        let payload = DeliveryPayload(inlineLimit: configuration.inlineLimit, publicURL: configuration.publicURL)
-            .bytes(of: delivery)
+        let payload = DeliveryPayload(publicURL: configuration.publicURL).bytes(of: delivery)
         let signature: [HeaderField]
         do {
             signature = try sign(payload, of: delivery)
         } catch {
-            let outcome = DeliveryOutcome.failed(at: wall.now(), error: error.message)
+            complain(error, of: delivery)
+            let outcome = DeliveryOutcome.postponed(
+                at: wall.now().advanced(by: Self.secretPause), isOfLane: true)
             return (outcome, line(of: delivery, begun, nil, outcome))
         }
         let result = await exchange(payload, signature, of: delivery)
+        if case .failure(let failure) = result, let address = failure.address { warn(of: address, delivery) }
         let now = wall.now()
         let outcome = random.withLock {
             DeliveryVerdict(schedule: configuration.schedule)
@@ -65,13 +73,33 @@ final class DeliverySender: Sendable {
     /// The current secret's and, until it expires, those of the one before.
     private func keys(of delivery: Delivery, at now: Timestamp) throws(RelayError) -> [WebhookKeys] {
         guard let endpoint = delivery.endpoint else {
-            return [WebhookKeys(secret: secrets.shared(by: delivery.tenant))]
+            return [secrets.shared(by: delivery.tenant)]
         }
         var keys = [try secrets.open(endpoint.secret.sealed, endpoint: endpoint.id)]
-        if let previous = endpoint.previous, let expiresAt = previous.expiresAt, now < expiresAt {
+        guard let previous = endpoint.previous, let expiresAt = previous.expiresAt, now < expiresAt else { return keys }
+        do throws(RelayError) {
             keys.append(try secrets.open(previous.sealed, endpoint: endpoint.id))
+        } catch {
+            complain(error, of: delivery)  // what the current one signs is enough
         }
         return keys
+    }
+
+    private func warn(of address: String, _ delivery: Delivery) {
+        logger.warning(
+            "a webhook's address is not allowed: see webhooks.allow_networks and webhooks.allow_ports",
+            metadata: [
+                LogKey.delivery: "\(delivery.id)", LogKey.tenant: "\(delivery.tenant)", LogKey.address: "\(address)",
+            ])
+    }
+
+    private func complain(_ error: RelayError, of delivery: Delivery) {
+        logger.error(
+            "a webhook endpoint's secret does not open",
+            metadata: [
+                LogKey.endpoint: "\(delivery.endpoint?.id ?? "-")", LogKey.delivery: "\(delivery.id)",
+                LogKey.error: "\(error)",
+            ])
     }
 
     private func exchange(
@@ -121,7 +149,7 @@ extension DeliveryOutcome {
     fileprivate var error: String? {
         switch self {
         case .delivered: nil
-        case .retry(_, let error), .failed(_, let error): error
+        case .retry(_, let error, _), .failed(_, let error): error
         case .gone(_, let status): "HTTP \(status): the receiver wants no more"
         case .postponed: "the relay could not try"
         }

@@ -15,7 +15,7 @@ struct DeliveryVerdict {
         using random: inout some RandomNumberGenerator
     ) -> DeliveryOutcome {
         let error: String
-        var floor: Duration?
+        var (floor, wish) = (Duration?.none, Duration.zero)
         switch result {
         case .success(let answer) where (200...299).contains(answer.status):
             return .delivered(at: now, status: answer.status)
@@ -25,6 +25,8 @@ struct DeliveryVerdict {
             let isRedirect = (300...399).contains(answer.status)
             error = "HTTP \(answer.status)" + (isRedirect ? "; redirects are not followed" : "")
             floor = RetryAfter.read(answer.headers, at: now)
+            // Asked for all that is sent there.
+            if answer.status == 429 || answer.status == 503 { wish = floor ?? .zero }
         case .failure(let failure) where failure.kind == .canceled:  // by us: says nothing about the receiver
             return .postponed(at: now)
         case .failure(let failure) where failure.kind == .exhausted:
@@ -35,6 +37,6 @@ struct DeliveryVerdict {
         guard let delay = schedule.delay(afterAttempt: attempt, floor: floor, using: &random) else {
             return .failed(at: now, error: error)
         }
-        return .retry(at: now.advanced(by: delay), error: error)
+        return .retry(at: now.advanced(by: delay), error: error, wish: wish)
     }
 }

@@ -14,7 +14,7 @@ package struct WebhookConfiguration: Hashable, Sendable {
     package var inlineLimit = 256 * 1024
     /// What result URLs begin with, without a slash at the end; empty for relative ones.
     package var publicURL = ""
-    /// Delivery attempts under way at most.
+    /// Delivery attempts under way at most; one tenant has half of them, at most: see ``DeliverySlots``.
     package var concurrency = 512
     /// The same for one receiver.
     package var endpointConcurrency = 8
@@ -29,7 +29,4 @@ package struct WebhookConfiguration: Hashable, Sendable {
     /// How long a claimed delivery is hidden: an attempt and its record. Not much longer, for so long one waits whose
     /// worker was killed.
     var lease: Duration { timeout + .seconds(5) }
-
-    /// Attempts under way to receivers whose last attempt failed: those of others always find room.
-    var suspects: Int { max(1, concurrency / 2) }
 }

@@ -194,5 +194,5 @@ private struct FixedSecrets: WebhookSecrets {
         WebhookKeys(secret: Secret("whsec_\(id)"), publicKey: "whpk_\(id)")
     }
 
-    func shared(by tenant: TenantID) -> Secret { Secret("whsec_shared") }
+    func shared(by tenant: TenantID) -> WebhookKeys { WebhookKeys(secret: Secret("whsec_shared")) }
 }

@@ -20,7 +20,7 @@ struct EndpointHealthTests {
         var seen: [Int] = []
         for _ in 0..<5 {
             seen.append(health.capacity(limit: 10, at: start))
-            health.succeeded()
+            health.succeeded(after: .zero, rules: rules)
         }
         #expect(seen == [1, 2, 4, 8, 10])
         _ = health.failed(at: start, rules: rules)
@@ -38,7 +38,7 @@ struct EndpointHealthTests {
             #expect(health.state(at: now) == .probing && health.capacity(limit: 9, at: now) == 1)
             _ = health.failed(at: now, rules: rules)
         }
-        health.succeeded()
+        health.succeeded(after: .zero, rules: rules)
         #expect(health.state(at: now) == .passing && health.failures == 0 && health.failingSince == nil)
         #expect(health.capacity(limit: 9, at: now) == 2, "and it begins gently")
     }
@@ -50,19 +50,57 @@ struct EndpointHealthTests {
     }
 
     @Test func `it is to be disabled after five days of nothing but failures, and ten of them`() {
-        let days = 5 * 86_400
-        let (nine, ten, young) = (failing(8), failing(9), failing(50))
-        #expect(!isDisabled(nine, byFailureAfter: days))
-        #expect(isDisabled(ten, byFailureAfter: days))
-        #expect(!isDisabled(young, byFailureAfter: days - 1))
-        var again = ten
-        again.succeeded()
-        #expect(!isDisabled(again, byFailureAfter: 2 * days), "a success begins anew")
+        let day = 86_400
+        #expect(!isDisabled(failingDaily(9, until: 5 * day), byFailureAfter: 5 * day), "nine failures")
+        #expect(isDisabled(failingDaily(10, until: 5 * day), byFailureAfter: 5 * day))
+        #expect(!isDisabled(failingDaily(50, until: 5 * day - 1), byFailureAfter: 5 * day - 1), "not for long enough")
+        var again = failingDaily(20, until: 5 * day)
+        again.succeeded(after: .zero, rules: rules)
+        #expect(!isDisabled(again, byFailureAfter: 10 * day), "a success begins anew")
+    }
+
+    @Test func `one failure after a long silence disables nothing, however long ago the others were`() {
+        let day = 86_400
+        var health = failing(30)
+        #expect(!isDisabled(health, byFailureAfter: 90 * day))
+        _ = health.failed(at: after(90 * day), rules: rules)
+        #expect(health.failingSince == after(90 * day) && health.failures == 1)
+        #expect(health.state(at: after(90 * day)) == .tripped, "it was a probe")
+    }
+
+    /// So many failures but one, spread from the start to `end` in seconds; the last one is to come.
+    private func failingDaily(_ times: Int, until end: Int) -> EndpointHealth {
+        var health = EndpointHealth()
+        for index in 0..<(times - 1) { _ = health.failed(at: after(end * index / times), rules: rules) }
+        return health
     }
 
     private func isDisabled(_ health: EndpointHealth, byFailureAfter seconds: Int) -> Bool {
         var health = health
         return health.failed(at: after(seconds), rules: rules)
+    }
+
+    @Test func `trusted is who answered well and soon, the last time`() {
+        var health = EndpointHealth()
+        #expect(!health.isTrusted, "nothing is known of it")
+        health.succeeded(after: .milliseconds(2999), rules: rules)
+        #expect(health.isTrusted)
+        health.succeeded(after: .seconds(3), rules: rules)
+        #expect(!health.isTrusted && health.window == 4, "slow, but it gets as much")
+        health.succeeded(after: .zero, rules: rules)
+        _ = health.failed(at: start, rules: rules)
+        #expect(!health.isTrusted)
+    }
+
+    @Test func `who asks to be left alone is, up to the longest rest, then probed`() {
+        var health = EndpointHealth()
+        health.succeeded(after: .zero, rules: rules)
+        _ = health.failed(at: start, wish: .seconds(7), rules: rules)
+        #expect(health.state(at: after(6)) == .tripped && health.state(at: after(7)) == .probing)
+        _ = health.failed(at: after(7), wish: .seconds(86_400), rules: rules)
+        #expect(health.trippedUntil == after(607))
+        health.succeeded(after: .zero, rules: rules)
+        #expect(health.state(at: after(607)) == .passing)
     }
 
     @Test func `a clock that was ahead leaves no receiver alone for longer than its rest`() {
@@ -92,7 +130,7 @@ struct EndpointHealthTests {
                 #expect(before != .tripped || health.trippedUntil == until)
                 #expect(before != .probing || health.state(at: now) == .tripped)
             } else {
-                health.succeeded()
+                health.succeeded(after: .zero, rules: rules)
                 failures = 0
                 #expect(health.state(at: now) == .passing)
             }
@@ -104,7 +142,8 @@ struct EndpointHealthTests {
             #expect((0...7).contains(capacity))
             let stored = EndpointHealth(
                 window: health.window, failures: health.failures, failingSince: health.failingSince,
-                trippedUntil: health.trippedUntil, rest: health.rest)
+                trippedUntil: health.trippedUntil, rest: health.rest,
+                lastFailedAt: health.lastFailedAt, isTrusted: health.isTrusted)
             #expect(stored == health)
         }
     }

@@ -123,12 +123,47 @@ def test_a_410_disables_the_endpoint_and_what_it_missed_can_be_sent_again(world)
     eventually("nothing waits for it", lambda: {
         entry["status"] for entry in client.http.get(f"/v1/webhooks/{made['id']}/deliveries").json()["data"]
     } == {"failed"})
+    missed = client.http.get(f"/v1/webhooks/{made['id']}/deliveries").json()["data"][0]["id"]
+    refused = client.http.post(f"/v1/deliveries/{missed}/redeliver")
+    assert (refused.status_code, refused.headers["x-relay-error"]) == (409, "delivery_not_sendable")
+    command = world.cli("webhooks", "redeliver", missed, check=False)
+    assert command.returncode != 0 and "disabled" in command.stderr
     receiver.status = 204
     client.http.post(f"/v1/webhooks/{made['id']}/resume").raise_for_status()
     before = len(receiver.deliveries)
     again = client.http.post(f"/v1/webhooks/{made['id']}/redeliver", json={"since": began}).json()
     assert (again["count"], again["has_more"]) == (2, False)
     eventually("both came", lambda: len(receiver.deliveries) == before + 2)
+
+
+def test_a_tenant_has_no_more_endpoints_than_allowed_and_sees_all_of_them(world):
+    with world.config.open("a") as config:
+        config.write("\nwebhooks.endpoints_per_tenant: 3\n")
+    sim, relay, client = world.serving()
+    receiver = world.receiver()
+    made = [endpoint(client, receiver)["id"] for _ in range(3)]
+    refused = client.http.post("/v1/webhooks", json={"url": receiver.url})
+    assert (refused.status_code, refused.headers["x-relay-error"]) == (409, "webhook_limit_reached")
+    assert "3 webhook endpoints" in refused.json()["error"]["message"]
+    command = world.cli("webhooks", "add", receiver.url, "--tenant", "acme", "--config", str(world.config), check=False)
+    assert command.returncode != 0 and "3 webhook endpoints" in command.stderr
+    first = client.http.get("/v1/webhooks?limit=2").json()
+    assert ([entry["id"] for entry in first["data"]], first["has_more"]) == (made[:2], True)
+    second = client.http.get(f"/v1/webhooks?limit=2&after={first['last_id']}").json()
+    assert ([entry["id"] for entry in second["data"]], second["has_more"]) == (made[2:], False)
+    assert second["data"][0]["delivery_state"] == "passing"
+    other = world.client(relay, tenant="other")
+    assert other.http.post("/v1/webhooks", json={"url": receiver.url}).status_code == 201
+    client.http.delete(f"/v1/webhooks/{made[0]}").raise_for_status()
+    assert client.http.post("/v1/webhooks", json={"url": receiver.url}).status_code == 201
+
+
+def test_an_unknown_endpoint_is_a_404_wherever_it_is_named(world):
+    client = world.client(world.relay("api"))
+    for method, path in (("GET", "deliveries"), ("POST", "redeliver")):
+        body = {"since": "2026-01-01T00:00:00Z"} if method == "POST" else None
+        answer = client.http.request(method, f"/v1/webhooks/whe_none/{path}", json=body)
+        assert (answer.status_code, answer.headers["x-relay-error"]) == (404, "webhook_unknown"), path
 
 
 def test_a_batch_tells_of_its_end_once(world):

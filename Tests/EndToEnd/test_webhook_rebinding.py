@@ -2,6 +2,7 @@
 public elsewhere is this machine's. Needs root, for namespaces."""
 
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -90,9 +91,12 @@ def test_a_name_that_is_rebound_reaches_nobody_behind_the_relay(world, inside):
     client.submit(message_body())
     eventually("the first attempt came to the public address", lambda: public.heads)
     relay.kill()  # and with it what it remembers of names
-    world.relay()
+    again = world.relay()
     eventually("the name was asked again", lambda: names.asked.count("rebound.test") >= 2)
     eventually("the attempt failed", lambda: "address_refused" in attempts(world), seconds=20)
+    told = re.search(r"address_refused[^']*", attempts(world))[0]
+    assert "127." not in told, "tenants are told no inner address"
+    assert LOOPBACK in again.output, "operators are"
     assert not private.connections, "loopback was connected to"
 
 

@@ -1,6 +1,7 @@
 """Callbacks: signed, repeated with the same id, and never to where they must not go."""
 
 import base64
+import re
 import time
 
 import pytest
@@ -39,7 +40,11 @@ def test_whoever_knows_the_public_key_alone_can_check_who_signed(world):
     client.submit(message_body())
     eventually("the callback came", lambda: receiver.deliveries)
     headers, body = receiver.deliveries[0]
-    key = Ed25519PublicKey.from_public_bytes(base64.b64decode(endpoint["public_key"].removeprefix("whpk_")))
+    check_with_public_key(endpoint["public_key"], headers, body)
+
+
+def check_with_public_key(public_key: str, headers, body: bytes) -> None:
+    key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key.removeprefix("whpk_")))
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     signature, = [base64.b64decode(part[4:]) for part in headers["webhook-signature"].split() if part.startswith("v1a,")]
     key.verify(signature, signed)
@@ -65,6 +70,8 @@ def test_a_job_names_its_own_receiver_and_the_tenants_secret_verifies(world):
     eventually("the callback came", lambda: receiver.deliveries)
     headers, delivered = receiver.deliveries[0]
     assert job_of(Webhook(secret).verify(delivered, headers)) == identifier
+    key = re.search(r"whpk_\S+", world.cli("webhooks", "secret", "--tenant", "acme").stderr)[0]
+    check_with_public_key(key, headers, delivered)
 
 
 def test_a_removed_endpoint_hears_no_more(world):

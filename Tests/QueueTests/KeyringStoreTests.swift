@@ -36,7 +36,7 @@ struct KeyringStoreTests {
             let endpoint = WebhookEndpoint(
                 id: "whe_1", tenant: tenant, url: "https://x.example", events: [.jobSucceeded],
                 secret: EndpointSecret(sealed: [1], createdAt: world.now), createdAt: world.now)
-            try await store.addEndpoint(endpoint)
+            #expect(try await store.addEndpoint(endpoint, limit: 9))
             let rotation = SecretRotation(sealed: [3], previousExpiresAt: world.now.advanced(by: .seconds(60)))
             _ = try await store.changeEndpoint("whe_1", of: nil, EndpointChange(rotation: rotation), at: world.now)
             let old = try #require(
@@ -45,8 +45,8 @@ struct KeyringStoreTests {
                 try await store.sealedSecrets(of: .webhookEndpoint, after: "", limit: 10).first)
             #expect(old.sealed == [1] && secret.sealed == [3])
             try await store.reseal([(old: secret, new: [2]), (old: old, new: [4])])
-            #expect(try await store.endpoints(of: tenant).map(\.secret.sealed) == [[2]])
-            #expect(try await store.endpoints(of: tenant).map(\.previous?.sealed) == [[4]])
+            #expect(try await store.endpoints(of: tenant, after: nil, limit: 1000).map(\.secret.sealed) == [[2]])
+            #expect(try await store.endpoints(of: tenant, after: nil, limit: 1000).map(\.previous?.sealed) == [[4]])
         }
     }
 

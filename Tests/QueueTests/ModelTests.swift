@@ -52,7 +52,7 @@ struct ModelTests {
         }
         let deliveries = try await store.deliveryCounts()
         lines.append("\(DeliveryState.allCases.map { deliveries[$0] ?? -1 })")
-        for endpoint in try await store.endpoints(of: nil) {
+        for endpoint in try await store.endpoints(of: nil, after: nil, limit: 1000) {
             lines.append("\(endpoint.events.map(\.rawValue).sorted())")
             let rest = endpoint.changed(by: EndpointChange(events: []), at: endpoint.changedAt)
             lines.append("\(rest.with(endpoint.health))")
@@ -131,7 +131,7 @@ enum Step: Sendable {
             return .pruned(try await store.prune(endedBefore: cutoff, after: 0, limit: 3))
         case .rebase(let step, let now):
             return .count(try await store.rebase(by: step, keeping: .seconds(10), limit: 100, at: now))
-        case .addEndpoint(let endpoint): try await store.addEndpoint(endpoint)
+        case .addEndpoint(let endpoint): _ = try await store.addEndpoint(endpoint, limit: 3)
         case .changeEndpoint, .postTest, .redeliver, .redeliverFailed, .claimDeliveries, .settleDelivery:
             return try await deliver(store)
         case .removeEndpoint(let id, let tenant): return .existed(try await store.removeEndpoint(id, of: tenant))
@@ -150,7 +150,7 @@ enum Step: Sendable {
             return .count(
                 try await store.redeliverFailed(endpoint: id, of: tenant, since: since, limit: 3, at: now))
         case .claimDeliveries(let now):
-            let demand = DeliveryDemand(limit: 3, perLane: 2, suspects: 1)
+            let demand = DeliveryDemand(slots: DeliverySlots(7), perLane: 2, inlineLimit: 4, limit: 3)
             return .deliveries(try await store.claimDeliveries(demand, at: now, for: .seconds(5)))
         case .settleDelivery(let delivery, let outcome, let now):
             let log = DeliveryAttempt(

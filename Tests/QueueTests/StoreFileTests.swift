@@ -88,6 +88,36 @@ struct StoreFileTests {
         }
     }
 
+    @Test func `a file of version 6, whose lanes were nobody's, forgets no event`() async throws {
+        try await withTemporaryFolder { folder in
+            let (path, clock) = (folder + "/relay.sqlite", ManualClock())
+            do {
+                let world = World(store: try SQLiteJobStore.open(at: path, clock: clock), clock: clock)
+                _ = try await world.addEndpoint("whe_1", tenant: .sample("other"))
+                try await world.announce(2, tenant: .sample("other"), to: .url("https://a.example/hook"))
+                _ = try await world.addEndpoint("whe_gone")
+                try await world.announce(1)
+            }
+            try SQLiteConnection(path: path).script(
+                """
+                DROP INDEX lanes_open; DROP INDEX lanes_origins; ALTER TABLE lanes DROP COLUMN tenant;
+                ALTER TABLE lanes DROP COLUMN failed_at; UPDATE lanes SET suspect = 0;
+                CREATE INDEX lanes_open ON lanes(suspect, open_at) WHERE open_at IS NOT NULL;
+                DELETE FROM endpoints WHERE id = 'whe_gone'; UPDATE lanes SET mode = 3 WHERE name = 'whe_gone';
+                PRAGMA user_version = 6
+                """)
+            let world = World(store: try SQLiteJobStore.open(at: path, clock: clock), clock: clock)
+            #expect(try await world.problems() == [])
+            #expect(try await world.endpoint("whe_1").health.isTrusted)
+            let lanes = try SQLiteConnection(path: path).all("SELECT name, tenant FROM lanes ORDER BY number") {
+                [$0.text(0), $0.text(1)]
+            }
+            #expect(lanes == [["whe_1", "other"], ["other https://a.example", "other"], ["whe_gone", "acme"]])
+            #expect(try await world.takeAll().count == 4)
+            #expect(try await world.problems() == [])
+        }
+    }
+
     @Test func `jobs of a class whose name is too long, as earlier relays made them, are claimed beside others`()
         async throws
     {

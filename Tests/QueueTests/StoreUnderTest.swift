@@ -84,12 +84,13 @@ struct World {
         let endpoint = WebhookEndpoint(
             id: id, tenant: tenant, url: "https://example.com/\(id)", events: events,
             secret: EndpointSecret(sealed: [1, 2, 3], createdAt: now), createdAt: now)
-        try await store.addEndpoint(endpoint)
+        #expect(try await store.addEndpoint(endpoint, limit: WebhookEndpoint.most))
         return endpoint
     }
 
     func claimDeliveries(_ limit: Int = 100, perLane: Int = 1000) async throws -> [Delivery] {
-        let demand = DeliveryDemand(limit: limit, perLane: perLane, suspects: limit)
+        let demand = DeliveryDemand(
+            slots: DeliverySlots(100_000), perLane: perLane, inlineLimit: .max, limit: limit)
         return try await store.claimDeliveries(demand, at: now, for: .seconds(30))
     }
 
@@ -119,7 +120,7 @@ extension DeliveryOutcome {
 
     var error: String? {
         switch self {
-        case .retry(_, let error), .failed(_, let error): error
+        case .retry(_, let error, _), .failed(_, let error): error
         case .delivered, .gone, .postponed: nil
         }
     }
@@ -130,7 +131,7 @@ extension Delivery {
         if case .job(let job, _) = subject { job } else { nil }
     }
 
-    var result: JobResult? {
+    var result: DeliveredResult? {
         if case .job(_, let result) = subject { result } else { nil }
     }
 }

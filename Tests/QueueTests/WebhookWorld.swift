@@ -21,6 +21,16 @@ extension World {
         }
     }
 
+    func demand(_ slots: DeliverySlots) -> DeliveryDemand {
+        DeliveryDemand(slots: slots, perLane: 100, inlineLimit: .max)
+    }
+
+    /// Ends a job and delivers what it posts: whoever listens has answered well.
+    func endpointsWork() async throws {
+        try await announce()
+        _ = try await deliverAll()
+    }
+
     func endpoint(_ id: String) async throws -> WebhookEndpoint {
         guard let endpoint = try await store.endpoint(id, of: nil) else { throw Unexpected(what: "no endpoint \(id)") }
         return endpoint

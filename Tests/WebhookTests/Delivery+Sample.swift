@@ -12,7 +12,7 @@ extension Delivery {
     static func sample(
         attempt: Int = 1, roundAttempt: Int? = nil, url: String = "https://receiver.test/hook",
         endpoint: WebhookEndpoint? = nil, event: WebhookEvent? = nil, metadata: [UInt8]? = nil,
-        result: JobResult? = .sample(body: #"{"text":"Grüße"}"#), state: JobState = .succeeded,
+        result: JobResult? = .sample(body: #"{"text":"Grüße"}"#), hasBody: Bool = true, state: JobState = .succeeded,
         subject: DeliverySubject? = nil
     ) throws -> Delivery {
         let job = JobRecord(
@@ -20,10 +20,14 @@ extension Delivery {
             model: "claude-test", priority: .normal, attempts: 2, createdAt: .start, runAt: .start, deadline: nil,
             endedAt: Timestamp.start.advanced(by: .milliseconds(1500)), resultStatus: result?.status,
             metadata: metadata, isCancelRequested: false)
+        let delivered = result.map { result in
+            DeliveredResult(
+                status: result.status, requestID: result.headers.first("request-id"), body: hasBody ? result.body : nil)
+        }
         return Delivery(
             id: "evt_0123456789abcdef0123456789abcdef", attempt: attempt, roundAttempt: roundAttempt, url: url,
             tenant: .sample(), endpoint: endpoint, event: try event ?? #require(WebhookEvent(endedAs: state)),
-            createdAt: Timestamp.start.advanced(by: .seconds(2)), subject: subject ?? .job(job, result))
+            createdAt: Timestamp.start.advanced(by: .seconds(2)), subject: subject ?? .job(job, delivered))
     }
 }
 

@@ -1,4 +1,5 @@
 import Domain
+import Logging
 import Queue
 import TestSupport
 import Testing
@@ -26,7 +27,8 @@ struct DeliveryDayTests {
 
     private func claim() async throws -> [Delivery] {
         try await store.claimDeliveries(
-            DeliveryDemand(limit: 9, perLane: 8, suspects: 9), at: clock.timestamp, for: .seconds(20))
+            DeliveryDemand(slots: DeliverySlots(1000), perLane: 8, inlineLimit: .max, limit: 9), at: clock.timestamp,
+            for: .seconds(20))
     }
 
     private func record() async throws -> DeliveryRecord {
@@ -38,7 +40,7 @@ struct DeliveryDayTests {
         let receiver = FakeReceiver { _ in .status(500) }
         let sender = DeliverySender(
             configuration: WebhookConfiguration(), transport: receiver, secrets: FixedSecrets(), wall: clock.wall,
-            random: SeededGenerator(seed: seed))
+            random: SeededGenerator(seed: seed), logger: Logger(label: "test"))
         try await announce()
         for delay in DeliverySchedule.standard.delays {
             try await attempt(with: sender)

@@ -65,7 +65,7 @@ struct DeliveryLoopTests {
 
     @Test func `A receiver that hangs does not hold up another's deliveries`() async throws {
         var world = self
-        world.configuration.concurrency = 2
+        world.configuration.concurrency = 6  // two of them for one tenant's new receivers
         let receiver = FakeReceiver(holding: ["https://slow.test/"])
         let group = world.group(receiver)
         try await announce("https://slow.test/", "https://a.test/", "https://b.test/", "https://c.test/")
@@ -80,7 +80,7 @@ struct DeliveryLoopTests {
 
     @Test func `No more are under way than allowed`() async throws {
         var world = self
-        world.configuration.concurrency = 2
+        world.configuration.concurrency = 6  // two of them for one tenant's new receivers
         let urls = (1...5).map { "https://\($0).test/" }
         let receiver = FakeReceiver(holding: Set(urls))
         let group = world.group(receiver)
@@ -122,7 +122,8 @@ struct DeliveryLoopTests {
         run.cancel()
         _ = await run.result
         let again = try await store.claimDeliveries(
-            DeliveryDemand(limit: 9, perLane: 9, suspects: 9), at: clock.timestamp, for: .seconds(60))
+            DeliveryDemand(slots: DeliverySlots(9), perLane: 9, inlineLimit: .max), at: clock.timestamp,
+            for: .seconds(60))
         #expect(again.map(\.attempt) == [1])
     }
 }

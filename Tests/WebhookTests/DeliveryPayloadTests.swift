@@ -6,7 +6,7 @@ import Testing
 @testable import Webhook
 
 struct DeliveryPayloadTests {
-    private let payload = DeliveryPayload(inlineLimit: 32, publicURL: "https://relay.test")
+    private let payload = DeliveryPayload(publicURL: "https://relay.test")
 
     private func text(_ delivery: Delivery) -> String {
         String(decoding: payload.bytes(of: delivery), as: UTF8.self)
@@ -34,11 +34,8 @@ struct DeliveryPayloadTests {
         #expect(text(delivery) == frame(result(#""<p>\"no\"\n</p>""#, status: 502)))
     }
 
-    @Test func `A body of the limit is sent along, one byte more is null`() throws {
-        let fits = #"{"a":""# + String(repeating: "x", count: 24) + #""}"#
-        #expect(fits.utf8.count == 32)
-        #expect(text(try .sample(result: .sample(body: fits))) == frame(result(fits)))
-        #expect(text(try .sample(result: .sample(body: fits + " "))) == frame(result("null")))
+    @Test func `A body that was not read is null`() throws {
+        #expect(text(try .sample(hasBody: false)) == frame(result("null")))
     }
 
     @Test func `Without a result there is no result to fetch`() throws {
@@ -54,13 +51,6 @@ struct DeliveryPayloadTests {
 
     @Test func `Every attempt has the same bytes`() throws {
         #expect(payload.bytes(of: try .sample(attempt: 1)) == payload.bytes(of: try .sample(attempt: 9)))
-    }
-
-    @Test func `A thin endpoint is sent a link, however small the result`() throws {
-        let delivery = try Delivery.sample(endpoint: .sample(payload: .thin))
-        #expect(text(delivery) == frame(result("null")))
-        let full = try Delivery.sample(endpoint: .sample(payload: .full))
-        #expect(text(full) == frame(result(#"{"text":"Grüße"}"#)))
     }
 
     @Test func `What an event brings along is its data as it was written`() throws {

@@ -1,4 +1,5 @@
 import Domain
+import Logging
 import Queue
 import TestSupport
 import Testing
@@ -18,11 +19,11 @@ struct DeliverySenderTests {
         configuration.egress = egress
         return DeliverySender(
             configuration: configuration, transport: receiver, secrets: secrets, wall: clock.wall,
-            random: SeededGenerator(seed: seed))
+            random: SeededGenerator(seed: seed), logger: Logger(label: "test"))
     }
 
     private func delay(_ outcome: DeliveryOutcome) -> Duration? {
-        guard case .retry(let due, _) = outcome else { return nil }
+        guard case .retry(let due, _, _) = outcome else { return nil }
         return due.duration(since: clock.timestamp)
     }
 
@@ -69,7 +70,7 @@ struct DeliverySenderTests {
     @Test func `A redirect is a failed attempt and is not followed`() async throws {
         let receiver = FakeReceiver { _ in .status(302, [HeaderField("location", "https://elsewhere.test/")]) }
         let outcome = await sender(receiver).send(try .sample()).outcome
-        guard case .retry(_, let error) = outcome else { throw Unexpected(outcome: outcome) }
+        guard case .retry(_, let error, _) = outcome else { throw Unexpected(outcome: outcome) }
         #expect(error == "HTTP 302; redirects are not followed")
         #expect(receiver.requests.count == 1)
     }
@@ -80,7 +81,7 @@ struct DeliverySenderTests {
             throw TransportFailure(kind, maybeSent: false, detail: "why")
         }
         let outcome = await sender(receiver).send(try .sample(attempt: 3)).outcome
-        guard case .retry(_, let error) = outcome else { throw Unexpected(outcome: outcome) }
+        guard case .retry(_, let error, _) = outcome else { throw Unexpected(outcome: outcome) }
         #expect(error == "\(kind.rawValue): why")
     }
 
@@ -155,13 +156,33 @@ struct DeliverySenderTests {
         #expect(Array(request.headers.prefix(3)) == expected)
     }
 
-    @Test func `A secret that does not open, or is none, fails the delivery unsent`() async throws {
+    @Test func `A secret that does not open, or is none, puts its lane off unsent and blames nobody`() async throws {
         let receiver = FakeReceiver()
-        let sealed = await sender(receiver).send(try .sample(endpoint: .sample(sealed: [2]))).outcome
-        #expect(sealed == .failed(at: clock.timestamp, error: "It does not open."))
+        let later = DeliveryOutcome.postponed(at: clock.timestamp.advanced(by: .seconds(60)), isOfLane: true)
+        #expect(await sender(receiver).send(try .sample(endpoint: .sample(sealed: [2]))).outcome == later)
         let odd = await sender(receiver, secrets: FixedSecrets(secret: Secret("odd"))).send(try .sample()).outcome
-        guard case .failed = odd else { throw Unexpected(outcome: odd) }
+        #expect(odd == later)
         #expect(receiver.requests.isEmpty)
+    }
+
+    @Test func `A former secret that does not open is left out`() async throws {
+        let expiry = Timestamp.start.advanced(by: .seconds(60))
+        let endpoint = WebhookEndpoint.sample(
+            previous: EndpointSecret(sealed: [2], createdAt: .start, expiresAt: expiry))
+        let receiver = FakeReceiver()
+        let outcome = await sender(receiver).send(try .sample(endpoint: endpoint)).outcome
+        #expect(outcome == .delivered(at: clock.timestamp, status: 200))
+        let signature = try #require(receiver.requests.first?.headers.first("webhook-signature"))
+        #expect(signature.split(separator: " ").count == 1)
+    }
+
+    @Test func `What is not allowed is told without the address`() async throws {
+        let refusal = TransportFailure(
+            .addressRefused, maybeSent: false, detail: "the receiver's address is not allowed", address: "10.0.0.7:80")
+        let receiver = FakeReceiver { _ throws(TransportFailure) in throw refusal }
+        let (outcome, log) = await sender(receiver).send(try .sample())
+        guard case .retry(_, let error, _) = outcome else { throw Unexpected(outcome: outcome) }
+        #expect(error == "address_refused: the receiver's address is not allowed" && log.error == error)
     }
 
     @Test func `The secret before the current one signs too, until it expires`() async throws {
@@ -186,7 +207,7 @@ struct DeliverySenderTests {
         _ = await sender.send(try .sample(endpoint: .sample(egress: "eu")))
         #expect(receiver.paths == [proxy])
         let outcome = await sender.send(try .sample(endpoint: .sample(egress: "us"))).outcome
-        guard case .retry(_, let error) = outcome else { throw Unexpected(outcome: outcome) }
+        guard case .retry(_, let error, _) = outcome else { throw Unexpected(outcome: outcome) }
         #expect(error == "proxy: there is no egress path 'us' for callbacks")
         #expect(receiver.requests.count == 1)
     }
@@ -195,7 +216,7 @@ struct DeliverySenderTests {
     func `A receiver without TLS is not called unless that is allowed`(_ url: String) async throws {
         let receiver = FakeReceiver()
         let outcome = await sender(receiver).send(try .sample(url: url)).outcome
-        guard case .retry(_, let error) = outcome else { throw Unexpected(outcome: outcome) }
+        guard case .retry(_, let error, _) = outcome else { throw Unexpected(outcome: outcome) }
         #expect(error.hasPrefix("address_refused"))
         #expect(receiver.requests.isEmpty)
     }

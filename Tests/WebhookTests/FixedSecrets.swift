@@ -20,5 +20,5 @@ struct FixedSecrets: WebhookSecrets {
         }
     }
 
-    func shared(by tenant: TenantID) -> Secret { secret }
+    func shared(by tenant: TenantID) -> WebhookKeys { WebhookKeys(secret: secret) }
 }

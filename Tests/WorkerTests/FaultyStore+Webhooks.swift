@@ -4,12 +4,14 @@ import Queue
 // Webhooks pass through: no fault concerns them.
 
 extension FaultyStore {
-    func addEndpoint(_ endpoint: WebhookEndpoint) async throws(JobStoreError) {
-        try await base.addEndpoint(endpoint)
+    func addEndpoint(_ endpoint: WebhookEndpoint, limit: Int) async throws(JobStoreError) -> Bool {
+        try await base.addEndpoint(endpoint, limit: limit)
     }
 
-    func endpoints(of tenant: TenantID?) async throws(JobStoreError) -> [WebhookEndpoint] {
-        try await base.endpoints(of: tenant)
+    func endpoints(
+        of tenant: TenantID?, after: String?, limit: Int
+    ) async throws(JobStoreError) -> [WebhookEndpoint] {
+        try await base.endpoints(of: tenant, after: after, limit: limit)
     }
 
     func endpoint(_ id: String, of tenant: TenantID?) async throws(JobStoreError) -> WebhookEndpoint? {

@@ -8,7 +8,9 @@ extension OpenAPIDocument {
             .answers(201, "The endpoint, with its secret.", .json(.named("NewWebhook"))),
         Operation("GET", "/v1/webhooks", "The tenant's receivers, oldest first")
             .query("tenant", .text, "Another tenant's; needs the scope admin:read.")
-            .answers(200, "All of them.", .json(.object([.init("data", .list(.named("Webhook")))]))),
+            .query("after", .text, "last_id of the page before.")
+            .query("limit", .integer(1...WebhookEndpoint.most), "How many; \(WebhookEndpoint.most) if not given.")
+            .answers(200, "A page.", .json(.named("WebhookPage"))),
         Operation("GET", "/v1/webhooks/{id}", "One receiver and how it fares")
             .answers(200, "The endpoint.", .json(.named("Webhook"))),
         Operation("PATCH", "/v1/webhooks/{id}", "Changes what the body names")
@@ -69,7 +71,7 @@ extension OpenAPIDocument {
 
     static let webhookSchemas: [(String, JSONSchema)] = [
         ("Webhook", .object(webhook)), ("NewWebhook", .object(webhook + [.init("secret", .text)])),
-        ("Delivery", .object(delivery)),
+        ("WebhookPage", page(of: "Webhook")), ("Delivery", .object(delivery)),
         ("DeliveryWithLog", .object(delivery + [.init("log", .list(.object(attempt)))])),
         ("DeliveryPage", page(of: "Delivery")),
         (
@@ -84,7 +86,9 @@ extension OpenAPIDocument {
         .init("events", .list(.oneOf(WebhookEvent.allCases.map(\.rawValue)))), .init("description", .text),
         .init("payload", .oneOf(PayloadStyle.allCases.map(\.rawValue))), .init("egress", .nullable(.text)),
         .init("status", .oneOf(EndpointStatus.allCases.map(\.rawValue))), .init("status_reason", .nullable(.text)),
-        .init("failing_since", .nullable(.time)), .init("created_at", .time), .init("changed_at", .time),
+        .init("delivery_state", .oneOf(EndpointHealth.State.allCases.map(\.rawValue))),
+        .init("tripped_until", .nullable(.time)), .init("failing_since", .nullable(.time)), .init("created_at", .time),
+        .init("changed_at", .time),
     ]
 
     private static let delivery: [JSONSchema.Field] = [

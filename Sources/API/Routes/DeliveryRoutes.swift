@@ -26,6 +26,7 @@ struct DeliveryRoutes: Sendable {
     }
 
     private func list(_ call: Call, endpoint: String?) async throws -> Answer {
+        if let endpoint { try await require(endpoint, visibleTo: try call.visibleTenant()) }
         let limit = try call.query.limit(in: DeliveryQuery.limits)
         var query = DeliveryQuery(tenant: try call.listedTenant(), limit: limit ?? 20)
         query.endpoint = try endpoint ?? call.query.value("webhook", "an endpoint's id") { $0.isEmpty ? nil : $0 }
@@ -57,6 +58,7 @@ struct DeliveryRoutes: Sendable {
             try await store.redeliver(id, of: tenant, at: now)
         }
         guard let record else { throw Self.unknown }
+        guard record.state == .pending else { throw record.notSendable }
         return .json(WebhookText.delivery(record), status: 202)
     }
 
@@ -67,6 +69,7 @@ struct DeliveryRoutes: Sendable {
             fields.string(member).flatMap(Timestamp.init(rfc3339:))
         }
         let (tenant, now) = (try call.tenant(), services.wall.now())
+        if let endpoint { try await require(endpoint, visibleTo: tenant) }
         var count = 0
         var isDone = false
         while count < Self.redeliveredAtOnce, !isDone {
@@ -82,6 +85,14 @@ struct DeliveryRoutes: Sendable {
         json.set("count", count)
         json.set("has_more", !isDone)
         return .json(json.closed(), status: 202)
+    }
+
+    /// - Throws: `webhook_unknown` also for endpoints of others.
+    private func require(_ endpoint: String, visibleTo tenant: TenantID?) async throws(RelayError) {
+        let found = try await services.store.reading { store throws(JobStoreError) in
+            try await store.endpoint(endpoint, of: tenant)
+        }
+        guard found != nil else { throw WebhookRoutes.unknown }
     }
 
     private static let unknown = RelayError(

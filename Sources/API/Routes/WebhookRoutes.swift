@@ -26,18 +26,26 @@ struct WebhookRoutes: Sendable {
         let id = WebhookEndpoint.makeID(using: &random)
         let issued = try services.webhookSecrets.issue(endpoint: id)
         let endpoint = try draft.endpoint(id, of: try call.tenant(), sealed: issued.sealed)
-        try await services.store.reading { store throws(JobStoreError) in try await store.addEndpoint(endpoint) }
+        let limit = services.configuration.webhookEndpoints
+        let isAdded = try await services.store.reading { store throws(JobStoreError) in
+            try await store.addEndpoint(endpoint, limit: limit)
+        }
+        guard isAdded else { throw WebhookEndpoint.limitReached(limit, of: endpoint.tenant) }
         let headers: HTTPFields = [.location: "/v1/webhooks/\(id)"]
         return .json(text(endpoint, secret: issued.secret), status: 201, headers: headers)
     }
 
     private func list(_ call: Call) async throws -> Answer {
-        let tenant = try call.listedTenant()
-        let endpoints = try await services.store.reading { store throws(JobStoreError) in
-            try await store.endpoints(of: tenant)
+        let (tenant, after) = (try call.listedTenant(), call.query["after"])
+        let limit = try call.query.limit(in: 1...WebhookEndpoint.most) ?? WebhookEndpoint.most
+        let found = try await services.store.reading { store throws(JobStoreError) in
+            try await store.endpoints(of: tenant, after: after, limit: limit)
         }
         var json = JSONObject()
-        json.setRaw("data", JSONObject.array(endpoints.map { text($0) }))
+        json.setRaw("data", JSONObject.array(found.map { text($0) }))
+        json.set("has_more", found.count == limit)
+        json.set("first_id", found.first?.id)
+        json.set("last_id", found.last?.id)
         return .json(json.closed())
     }
 
@@ -117,15 +125,16 @@ struct WebhookRoutes: Sendable {
     private func found<Value: Sendable>(
         _ work: (any JobStore) async throws(JobStoreError) -> Value?
     ) async throws(RelayError) -> Value {
-        guard let value = try await services.store.reading(work) else {
-            throw RelayError(
-                .webhookUnknown, "There is no such webhook endpoint.", remedy: "List yours with GET /v1/webhooks.")
-        }
+        guard let value = try await services.store.reading(work) else { throw Self.unknown }
         return value
     }
 
+    static let unknown = RelayError(
+        .webhookUnknown, "There is no such webhook endpoint.", remedy: "List yours with GET /v1/webhooks.")
+
     private func text(_ endpoint: WebhookEndpoint, secret: Secret? = nil) -> [UInt8] {
         let keys = try? services.webhookSecrets.open(endpoint.secret.sealed, endpoint: endpoint.id)
-        return WebhookText.endpoint(endpoint, secret: secret, publicKey: keys?.publicKey)
+        return WebhookText.endpoint(
+            endpoint, secret: secret, publicKey: keys?.publicKey, at: services.wall.now())
     }
 }

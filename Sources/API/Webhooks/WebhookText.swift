@@ -6,7 +6,9 @@ enum WebhookText {
     /// - Parameters:
     ///   - secret: shown once, in the answer to the registration or rotation.
     ///   - publicKey: what verifies `v1a` signatures; nil if the endpoint has none.
-    static func endpoint(_ endpoint: WebhookEndpoint, secret: Secret?, publicKey: String?) -> [UInt8] {
+    static func endpoint(
+        _ endpoint: WebhookEndpoint, secret: Secret?, publicKey: String?, at now: Timestamp
+    ) -> [UInt8] {
         var json = JSONObject()
         json.set("id", endpoint.id)
         json.set("type", "webhook")
@@ -20,6 +22,8 @@ enum WebhookText {
         json.set("egress", endpoint.egress)
         json.set("status", endpoint.status.rawValue)
         json.set("status_reason", endpoint.statusReason)
+        json.set("delivery_state", endpoint.health.state(at: now).rawValue)
+        json.set("tripped_until", endpoint.health.trippedUntil)
         json.set("failing_since", endpoint.health.failingSince)
         json.set("created_at", endpoint.createdAt)
         json.set("changed_at", endpoint.changedAt)

@@ -5,7 +5,7 @@ package protocol WebhookSecrets: Sendable {
     /// Opens what ``issue(endpoint:)`` sealed.
     func open(_ sealed: [UInt8], endpoint id: String) throws(RelayError) -> WebhookKeys
     /// What signs deliveries to URLs that the tenant's jobs name themselves. Always the same for a tenant.
-    func shared(by tenant: TenantID) -> Secret
+    func shared(by tenant: TenantID) -> WebhookKeys
 }
 
 /// What an endpoint's owner is shown, and what is stored.

@@ -31,6 +31,8 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case webhookUnknown = "webhook_unknown"
     case deliveryUnknown = "delivery_unknown"
     case webhookRefused = "webhook_refused"
+    case webhookLimitReached = "webhook_limit_reached"
+    case deliveryNotSendable = "delivery_not_sendable"
     case idempotencyConflict = "idempotency_conflict"
     case queueFull = "queue_full"
     case tenantRateLimited = "tenant_rate_limited"
@@ -77,7 +79,7 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
         case .methodNotAllowed: 405
         case .requestTimeout: 408
         case .jobNotEnded, .jobAlreadyEnded, .jobNotReplayable, .idempotencyConflict, .canceled,
-            .tokenLimitReached:
+            .tokenLimitReached, .webhookLimitReached, .deliveryNotSendable:
             409
         case .bodyTooLarge, .bulkTooLarge: 413
         case .targetTooLong: 414

@@ -32,10 +32,19 @@ package struct TransportFailure: Error, Hashable, Sendable {
     package let maybeSent: Bool
     /// For people: the library's words, without secrets.
     package let detail: String
+    /// The address that was refused, with its port. For operators alone: it may be one of an inner network.
+    package let address: String?
 
-    package init(_ kind: Kind, maybeSent: Bool, detail: String) {
+    package init(_ kind: Kind, maybeSent: Bool, detail: String, address: String? = nil) {
+        self.address = address
         self.kind = kind
         self.maybeSent = maybeSent
         self.detail = detail
+    }
+
+    /// By policy. - Parameter address: with its port.
+    package static func refused(_ address: String) -> TransportFailure {
+        TransportFailure(
+            .addressRefused, maybeSent: false, detail: "the receiver's address is not allowed", address: address)
     }
 }

@@ -24,6 +24,11 @@ package struct EndpointHealth: Hashable, Sendable {
     package private(set) var trippedUntil: Timestamp?
     /// How long it was last left alone; zero while passing.
     package private(set) var rest: Duration
+    /// When the last of ``failures`` was; nil if there is none, or it is not known.
+    package private(set) var lastFailedAt: Timestamp?
+    /// Whether its last attempt was answered well and soon. Deliveries to those that are not trusted must leave room to
+    /// those to others, for each may take a whole timeout.
+    package private(set) var isTrusted: Bool
 
     /// A receiver of which nothing is known.
     package init() {
@@ -31,7 +36,12 @@ package struct EndpointHealth: Hashable, Sendable {
     }
 
     /// As a store has kept it; what is out of range is brought into it.
-    package init(window: Int, failures: Int, failingSince: Timestamp?, trippedUntil: Timestamp?, rest: Duration) {
+    package init(
+        window: Int, failures: Int, failingSince: Timestamp?, trippedUntil: Timestamp?, rest: Duration,
+        lastFailedAt: Timestamp? = nil, isTrusted: Bool = false
+    ) {
+        self.lastFailedAt = lastFailedAt
+        self.isTrusted = isTrusted
         self.window = min(max(window, 1), Self.widest)
         self.failures = max(failures, 0)
         self.failingSince = failingSince
@@ -55,17 +65,23 @@ package struct EndpointHealth: Hashable, Sendable {
     }
 
     /// An attempt was answered well: nothing is held against the receiver, and twice as many may be under way.
-    package mutating func succeeded() {
+    /// - Parameter duration: how long the answer took.
+    package mutating func succeeded(after duration: Duration, rules: EndpointRules) {
         let wider = min(window * 2, Self.widest)
         self = EndpointHealth()
         window = wider
+        isTrusted = duration < rules.slowAfter
     }
 
+    /// - Parameter wish: how long the receiver asked to be left alone; zero if it did not.
     /// - Returns: whether the endpoint is to be disabled.
-    package mutating func failed(at now: Timestamp, rules: EndpointRules) -> Bool {
+    package mutating func failed(at now: Timestamp, wish: Duration = .zero, rules: EndpointRules) -> Bool {
         let before = state(at: now)
+        forgetOldFailures(at: now, rules: rules)
         failures += 1
         failingSince = failingSince ?? now
+        lastFailedAt = now
+        isTrusted = false
         window = 1
         switch before {
         case .passing where failures < rules.tripAfter: break
@@ -73,8 +89,23 @@ package struct EndpointHealth: Hashable, Sendable {
         case .probing: trip(for: min(rest * 2, rules.longestRest), at: now)
         case .tripped: break  // an attempt that had begun before
         }
+        let wished = min(wish, rules.longestRest)
+        if now.advanced(by: wished) > trippedUntil ?? now { trip(for: wished, at: now) }
         let duration = failingSince.map { now.duration(since: $0) } ?? .zero
         return duration >= rules.disableAfter && failures >= rules.disableAfterFailures
+    }
+
+    /// It cannot be sent anything before `instant`, by no fault of its own.
+    package mutating func wait(until instant: Timestamp, at now: Timestamp) {
+        guard instant > trippedUntil ?? now else { return }
+        trip(for: instant.duration(since: now), at: now)
+    }
+
+    /// Failures from before a long silence say nothing of how long it has been failing.
+    private mutating func forgetOldFailures(at now: Timestamp, rules: EndpointRules) {
+        guard let lastFailedAt, now.duration(since: lastFailedAt) > rules.silence else { return }
+        failures = 0
+        failingSince = nil
     }
 
     private mutating func trip(for rest: Duration, at now: Timestamp) {
@@ -85,6 +116,7 @@ package struct EndpointHealth: Hashable, Sendable {
     /// After the clock was set back by `step`: instants that a clock has set which was ahead of `now`.
     package mutating func rebase(by step: Duration, to now: Timestamp) {
         failingSince = failingSince.map { min($0, now) }
+        lastFailedAt = lastFailedAt.map { min($0, now) }
         guard let until = trippedUntil, until.advanced(by: .zero - rest) > now else { return }
         trippedUntil = min(until, max(until.advanced(by: .zero - step), now))
     }

@@ -9,6 +9,10 @@ package struct EndpointRules: Hashable, Sendable {
     package var disableAfter = Duration.seconds(5 * 86_400)
     /// And how many of them there were at least.
     package var disableAfterFailures = 10
+    /// What came before a silence of that length does not count: longer than any delay between two attempts at one delivery.
+    package var silence = Duration.seconds(2 * 86_400)
+    /// An answer that takes that long counts as slow.
+    package var slowAfter = Duration.seconds(3)
 
     package init() {}
 }

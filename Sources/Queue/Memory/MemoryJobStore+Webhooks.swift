@@ -1,16 +1,23 @@
 package import Domain
 
 extension MemoryJobStore {
-    package func addEndpoint(_ endpoint: WebhookEndpoint) async throws(JobStoreError) {
+    package func addEndpoint(_ endpoint: WebhookEndpoint, limit: Int) async throws(JobStoreError) -> Bool {
         try change { model throws(JobStoreError) in
+            let count = model.endpoints.count { $0.tenant == endpoint.tenant }
+            guard count < min(limit, WebhookEndpoint.most) else { return false }
             try model.addEndpoint(endpoint)
             try model.audit(.webhookAdded, endpoint.id, "tenant \(endpoint.tenant)")
+            return true
         }
     }
 
-    package func endpoints(of tenant: TenantID?) async throws(JobStoreError) -> [WebhookEndpoint] {
+    package func endpoints(
+        of tenant: TenantID?, after: String?, limit: Int
+    ) async throws(JobStoreError) -> [WebhookEndpoint] {
         try change { model in
-            model.endpoints.filter { tenant == nil || $0.tenant == tenant }.prefix(1000).map { model.shown($0) }
+            let index = after.map { id in model.endpoints.firstIndex { $0.id == id } ?? model.endpoints.count }
+            return model.endpoints.dropFirst(index.map { $0 + 1 } ?? 0).filter { tenant == nil || $0.tenant == tenant }
+                .prefix(min(max(limit, 1), WebhookEndpoint.most)).map { model.shown($0) }
         }
     }
 

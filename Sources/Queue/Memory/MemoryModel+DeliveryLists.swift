@@ -69,7 +69,7 @@ extension MemoryModel {
             guard outgoing.event == .webhookTest || endpoints[index].status != .disabled else { return false }
         }
         let name = laneName(of: outgoing.event, outgoing.tenant, outgoing.url, outgoing.endpoint)
-        let lane = makeLane(name, of: outgoing.endpoint)
+        let lane = makeLane(name, of: outgoing.endpoint, outgoing.tenant)
         deliveryLanes[lane].post(at: now)
         deliveries[row].lane = deliveryLanes[lane].number
         deliveries[row].state = .pending

@@ -10,10 +10,10 @@ extension MemoryModel {
     }
 
     /// The lane of that name, which is made if there is none.
-    mutating func makeLane(_ name: String, of endpoint: String?) -> Int {
+    mutating func makeLane(_ name: String, of endpoint: String?, _ tenant: TenantID) -> Int {
         if let index = laneIndex(named: name) { return index }
         let number = (deliveryLanes.map(\.number).max() ?? 0) + 1
-        deliveryLanes.append(DeliveryLane(number: number, name: name, endpoint: endpoint))
+        deliveryLanes.append(DeliveryLane(number: number, name: name, tenant: tenant, endpoint: endpoint))
         return deliveryLanes.count - 1
     }
 
@@ -30,20 +30,33 @@ extension MemoryModel {
     // MARK: Claims
 
     mutating func claimDeliveries(_ demand: DeliveryDemand, at now: Timestamp, until end: Timestamp) -> [Delivery] {
-        var claimed: [Delivery] = []
-        for (areSuspect, limit) in [(true, demand.suspects), (false, demand.limit)] {
-            let open = deliveryLanes.filter { $0.isSuspect == areSuspect && $0.openAt.map { $0 <= now } ?? false }
-                .sorted { ($0.openAt ?? now, $0.number) < ($1.openAt ?? now, $1.number) }
-            for lane in open where claimed.count < limit {
-                guard let index = laneIndex(lane.number) else { continue }
-                claimed += serve(index, limit - claimed.count, demand.perLane, at: now, until: end)
+        for _ in 0..<8 where demand.limit > 0 {
+            let open = openLanes(for: demand, at: now)
+            var (slots, claimed) = (demand.slots, [Delivery]())
+            for number in open where claimed.count < demand.limit {
+                guard let index = laneIndex(number), deliveryLanes[index].openAt.map({ $0 <= now }) ?? false else {
+                    continue
+                }
+                claimed += serve(index, demand.limit - claimed.count, demand, &slots, at: now, until: end)
             }
+            guard claimed.isEmpty, !open.isEmpty else { return claimed }
         }
-        return claimed
+        return []
+    }
+
+    private func openLanes(for demand: DeliveryDemand, at now: Timestamp) -> [Int64] {
+        [true, false].flatMap { areSuspect in
+            deliveryLanes.filter { lane in
+                lane.isSuspect == areSuspect && lane.openAt.map { $0 <= now } ?? false
+                    && (lane.mode != .open || demand.slots.room(for: lane.tenant, areSuspect: areSuspect) > 0)
+            }.sorted { ($0.openAt ?? now, $0.number) < ($1.openAt ?? now, $1.number) }.prefix(demand.limit).map(
+                \.number)
+        }
     }
 
     private mutating func serve(
-        _ index: Int, _ limit: Int, _ perLane: Int, at now: Timestamp, until end: Timestamp
+        _ index: Int, _ limit: Int, _ demand: DeliveryDemand, _ slots: inout DeliverySlots, at now: Timestamp,
+        until end: Timestamp
     ) -> [Delivery] {
         let number = deliveryLanes[index].number
         let mine = deliveries.indices.filter { deliveries[$0].lane == number && deliveries[$0].state == .pending }
@@ -51,19 +64,21 @@ extension MemoryModel {
             deliveries[row].isInFlight = false
             deliveryLanes[index].inFlight -= 1
         }
-        let room = min(limit, deliveryLanes[index].room(limit: perLane, at: now))
+        let lane = deliveryLanes[index]
+        let places = min(limit, slots.room(for: lane.tenant, areSuspect: lane.isSuspect))
+        let room = min(places, lane.room(limit: demand.perLane, at: now))
         let due = mine.filter { !deliveries[$0].isInFlight && deliveries[$0].dueAt <= now }
             .sorted { (deliveries[$0].dueAt, $0) < (deliveries[$1].dueAt, $1) }.prefix(room)
-        let lane = deliveryLanes[index]
-        let claimed = due.compactMap { claim($0, of: lane, at: now, until: end) }
+        let claimed = due.compactMap { claim($0, of: lane, demand, at: now, until: end) }
+        slots.take(due.count, for: lane.tenant, areSuspect: lane.isSuspect)
         deliveryLanes[index].inFlight += due.count
         if lane.mode == .disabled { fail(mine, index, at: now) }
-        reopen(index, limit: perLane, at: now)
+        reopen(index, limit: demand.perLane, at: now)
         return claimed
     }
 
     private mutating func claim(
-        _ row: Int, of lane: DeliveryLane, at now: Timestamp, until end: Timestamp
+        _ row: Int, of lane: DeliveryLane, _ demand: DeliveryDemand, at now: Timestamp, until end: Timestamp
     ) -> Delivery? {
         let endpoint = lane.endpoint.flatMap { endpointIndex($0, of: nil) }.map { shown(endpoints[$0]) }
         deliveries[row].attempt += 1
@@ -71,7 +86,8 @@ extension MemoryModel {
         deliveries[row].dueAt = end
         deliveries[row].url = endpoint?.url ?? deliveries[row].url
         let outgoing = deliveries[row]
-        guard let subject = subject(of: outgoing) else { return nil }
+        let inlineLimit = endpoint?.payload == .thin ? -1 : demand.inlineLimit
+        guard let subject = subject(of: outgoing, inlineLimit: inlineLimit) else { return nil }
         return Delivery(
             id: outgoing.id, attempt: outgoing.attempt, roundAttempt: outgoing.attempt - outgoing.roundStart,
             url: outgoing.url, tenant: outgoing.tenant, endpoint: endpoint, event: outgoing.event,
@@ -79,9 +95,12 @@ extension MemoryModel {
             isSuspect: lane.isSuspect)
     }
 
-    private func subject(of outgoing: Outgoing) -> DeliverySubject? {
+    private func subject(of outgoing: Outgoing, inlineLimit: Int) -> DeliverySubject? {
         guard let id = outgoing.job else { return .data(outgoing.data) }
-        return rows[id].map { .job(jobs[$0].record, jobs[$0].ended?.result) }
+        return rows[id].map { row in
+            let result = jobs[row].ended?.result
+            return .job(jobs[row].record, result.map { DeliveredResult($0, inlineLimit: inlineLimit) })
+        }
     }
 
     /// Ends what waits in the lane of an endpoint that is disabled.
@@ -102,12 +121,15 @@ extension MemoryModel {
         guard let row = deliveries.firstIndex(where: { $0.id == delivery.id }), deliveries[row].isInFlight,
             deliveries[row].attempt == delivery.attempt, deliveries[row].state == .pending
         else { return nil }
-        let ending = DeliveryEnding(outcome, log: log)
+        let current = delivery.endpoint.flatMap { endpointIndex($0.id, of: nil) }.map { endpoints[$0].url }
+        let isFormer = current.map { $0 != delivery.url } ?? false
+        let ending = DeliveryEnding(isFormer ? outcome.atFormerURL(at: log.endedAt) : outcome, log: log)
         end(row, as: ending, log)
         topics.insert(.deliveries)
         guard let index = laneIndex(deliveries[row].lane) else { return nil }
         let failingSince = deliveryLanes[index].health.failingSince
-        let reason = deliveryLanes[index].attemptEnded(outcome, error: ending.error, at: log.endedAt, rules: rules)
+        let reason = isFormer ? nil : deliveryLanes[index].attemptEnded(outcome, log, rules: rules)
+        if isFormer { deliveryLanes[index].formerAttemptEnded(outcome) }
         let lane = deliveryLanes[index]
         reopen(index, at: log.endedAt)
         guard let reason, let endpoint = lane.endpoint else { return nil }
@@ -123,13 +145,13 @@ extension MemoryModel {
         deliveries[row].endedAt = ending.endedAt
         deliveries[row].status = ending.status
         deliveries[row].error = ending.error
-        deliveries[row].log.append(log)
+        deliveries[row].log = (deliveries[row].log + [log]).suffix(DeliveryAttempt.kept)
     }
 
     private mutating func disable(
         _ id: String, because reason: String, failingSince: Timestamp?, at now: Timestamp
     ) -> EndpointDisabling? {
-        guard let index = endpointIndex(id, of: nil), endpoints[index].status != .disabled else { return nil }
+        guard let index = endpointIndex(id, of: nil), endpoints[index].status == .active else { return nil }
         let endpoint = endpoints[index]
         endpoints[index] = endpoint.disabled(because: reason, at: now)
         if let lane = laneIndex(named: id) {
@@ -140,5 +162,13 @@ extension MemoryModel {
             endpoint: id, tenant: endpoint.tenant, url: endpoint.url, reason: reason, failingSince: failingSince)
         announce(.webhookDisabled, disabling.data(at: now), to: endpoint.tenant, except: id, at: now)
         return disabling
+    }
+}
+
+extension DeliveredResult {
+    fileprivate init(_ result: JobResult, inlineLimit: Int) {
+        self.init(
+            status: result.status, requestID: result.headers.first("request-id"),
+            body: result.body.count <= inlineLimit ? result.body : nil)
     }
 }

@@ -102,12 +102,16 @@ extension MemoryModel {
     }
 
     private mutating func rebaseDeliveries(by step: Duration, at now: Timestamp) -> Int {
-        let late = deliveries.indices.filter {
-            deliveries[$0].state == .pending && deliveries[$0].dueAt > now && deliveries[$0].createdAt > now
+        let late = deliveries.indices.filter { index in
+            let delivery = deliveries[index]
+            let isStrange = delivery.isInFlight && delivery.dueAt > now.advanced(by: DeliveryLane.longestClaim)
+            return delivery.state == .pending && delivery.dueAt > now
+                && (delivery.createdAt > now || delivery.log.contains { $0.endedAt > now } || isStrange)
         }
         for index in late {
             deliveries[index].dueAt = deliveries[index].dueAt.advanced(by: .zero - step)
             deliveries[index].createdAt = min(deliveries[index].createdAt, now)
+            deliveries[index].log = deliveries[index].log.map { $0.rebased(to: now) }
         }
         for lane in deliveryLanes.indices.reversed() {
             deliveryLanes[lane].health.rebase(by: step, to: now)

@@ -39,7 +39,7 @@ extension MemoryModel {
             throw .unavailable(detail: "an endpoint of the id \(endpoint.id) exists")
         }
         endpoints.append(endpoint)
-        deliveryLanes[makeLane(endpoint.id, of: endpoint.id)].mode = DeliveryLane.Mode(endpoint.status)
+        deliveryLanes[makeLane(endpoint.id, of: endpoint.id, endpoint.tenant)].mode = DeliveryLane.Mode(endpoint.status)
     }
 
     mutating func changeEndpoint(
@@ -103,7 +103,7 @@ extension MemoryModel {
         at now: Timestamp
     ) -> String {
         let id = random.makeDeliveryID()
-        let lane = makeLane(laneName(of: event, tenant, url, endpoint), of: endpoint)
+        let lane = makeLane(laneName(of: event, tenant, url, endpoint), of: endpoint, tenant)
         deliveryLanes[lane].post(at: now)
         deliveries.append(
             Outgoing(
@@ -114,7 +114,14 @@ extension MemoryModel {
     }
 
     func laneName(of event: WebhookEvent, _ tenant: TenantID, _ url: String, _ endpoint: String?) -> String {
-        guard let endpoint else { return DeliveryLane.name(of: tenant.text, url: url) }
+        guard let endpoint else { return originLane(of: tenant, url: url) }
         return event == .webhookTest ? DeliveryLane.testName(ofEndpoint: endpoint) : endpoint
+    }
+
+    private func originLane(of tenant: TenantID, url: String) -> String {
+        let name = DeliveryLane.name(of: tenant.text, url: url)
+        let count = deliveryLanes.count { $0.tenant == tenant && $0.endpoint == nil }
+        guard laneIndex(named: name) == nil, count >= DeliveryLane.ownLanes else { return name }
+        return DeliveryLane.sharedName(of: tenant.text, instead: name)
     }
 }

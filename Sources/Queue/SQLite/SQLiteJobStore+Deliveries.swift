@@ -4,17 +4,26 @@ extension SQLiteJobStore {
     package func claimDeliveries(
         _ demand: DeliveryDemand, at now: Timestamp, for duration: Duration
     ) async throws(JobStoreError) -> [Delivery] {
-        guard demand.limit > 0 else { return [] }
-        // Looked for beside the writer: mostly there is nothing, and then nobody is disturbed.
-        guard try await read({ try $0.hasOpenLane(at: now, suspects: demand.suspects) }) else { return [] }
-        let claimed = try await writer.perform { context in
-            var round = DeliveryRound(demand, at: now, until: now.advanced(by: duration), in: context)
-            try round.run()
-            return round.claimed
+        // A look may find lanes that have nothing after all.
+        for _ in 0..<8 {
+            // Beside the writer: mostly there is nothing, and then nobody is disturbed.
+            let lanes = try await read { try $0.openLanes(for: demand, at: now) }
+            guard !lanes.isEmpty else { return [] }
+            let claimed = try await writer.perform { context in
+                var round = DeliveryRound(demand, at: now, until: now.advanced(by: duration), in: context)
+                try round.run(lanes)
+                return round.claimed
+            }
+            guard claimed.isEmpty else { return try await complete(claimed, for: demand) }
         }
-        guard !claimed.isEmpty else { return [] }
-        return try await read { connection in
-            try claimed.compactMap { try $0.complete(in: connection) }  // an ended job stays as it is
+        return []
+    }
+
+    private func complete(
+        _ claimed: [ClaimedDelivery], for demand: DeliveryDemand
+    ) async throws(JobStoreError) -> [Delivery] {
+        try await read { connection in  // an ended job stays as it is
+            try claimed.compactMap { try $0.complete(in: connection, inlineLimit: demand.inlineLimit) }
         }
     }
 
@@ -22,7 +31,8 @@ extension SQLiteJobStore {
         _ delivery: Delivery, as outcome: DeliveryOutcome, log: DeliveryAttempt, rules: EndpointRules
     ) async throws(JobStoreError) -> EndpointDisabling? {
         try await writer.perform(bytes: log.answer.count, isVital: true) { context in
-            let ending = DeliveryEnding(outcome, log: log)
+            let isFormer = try context.isFormer(delivery)
+            let ending = DeliveryEnding(isFormer ? outcome.atFormerURL(at: log.endedAt) : outcome, log: log)
             guard let settled = try context.settle(delivery, as: ending) else { return nil }
             if ending.isCounted { try context.write(log, of: settled.row) }
             if ending.state == .pending {
@@ -32,34 +42,27 @@ extension SQLiteJobStore {
                 context.countDeliveries(ending.state, by: 1)
             }
             guard var lane = try context.lane(settled.lane) else { return nil }
-            let now = log.endedAt
             let failingSince = lane.health.failingSince
-            let reason = lane.attemptEnded(outcome, error: ending.error, at: now, rules: rules)
-            try context.reopen(lane, at: now)
+            let reason = isFormer ? nil : lane.attemptEnded(outcome, log, rules: rules)
+            if isFormer { lane.formerAttemptEnded(outcome) }
+            try context.reopen(lane, at: log.endedAt)
             context.note(.deliveries)  // there is room for another
             guard let reason, let endpoint = lane.endpoint else { return nil }
             return try context.disable(
                 endpoint, of: settled.tenant, because: reason, failingSince: lane.health.failingSince ?? failingSince,
-                at: now)
-        }
-    }
-}
-
-extension SQLiteConnection {
-    /// - Parameter suspects: whether and how many of them are wanted.
-    fileprivate func hasOpenLane(at now: Timestamp, suspects: Int) throws -> Bool {
-        try (suspects > 0 ? [false, true] : [false]).contains { isSuspect in
-            try first(
-                """
-                SELECT 1 FROM lanes INDEXED BY lanes_open WHERE suspect = ? AND open_at IS NOT NULL AND open_at <= ?
-                LIMIT 1
-                """, isSuspect, now
-            ) { _ in true } ?? false
+                at: log.endedAt)
         }
     }
 }
 
 extension WriteContext {
+    /// Whether its endpoint has got another URL since it was claimed.
+    fileprivate func isFormer(_ delivery: Delivery) throws -> Bool {
+        guard let id = delivery.endpoint?.id else { return false }
+        let url = try connection.first("SELECT url FROM endpoints WHERE id = ? LIMIT 1", id) { $0.text(0) }
+        return url.map { $0 != delivery.url } ?? false
+    }
+
     /// nil, and nothing changed, if the attempt is not the delivery's current one.
     fileprivate func settle(
         _ delivery: Delivery, as ending: DeliveryEnding
@@ -88,15 +91,18 @@ extension WriteContext {
             INSERT INTO delivery_attempts (delivery, attempt, started_at, ended_at, status, error, answer)
             VALUES (?, ?, ?, ?, ?, ?, ?)
             """, delivery, log.attempt, log.startedAt, log.endedAt, log.status, log.error, log.answer)
+        try connection.execute(
+            "DELETE FROM delivery_attempts WHERE delivery = ? AND attempt <= ?", delivery,
+            log.attempt - DeliveryAttempt.kept)
     }
 
-    /// Disables an endpoint and tells the tenant's others. - Returns: nil if it was disabled before.
+    /// Disables an endpoint and tells the tenant's others. - Returns: nil if it was paused or disabled before.
     fileprivate func disable(
         _ id: String, of tenant: Int64, because reason: String, failingSince: Timestamp?, at now: Timestamp
     ) throws -> EndpointDisabling? {
         let found = try connection.first(
             """
-            UPDATE endpoints SET status = 2, status_reason = ?, changed_at = ? WHERE id = ? AND status <> 2
+            UPDATE endpoints SET status = 2, status_reason = ?, changed_at = ? WHERE id = ? AND status = 0
             RETURNING tenant, url
             """, reason, now, id
         ) { (tenant: try TenantID(stored: $0.text(0)), url: $0.text(1)) }

@@ -105,6 +105,7 @@ private struct StoredDelivery {
     let url: String
     let isTest: Bool
     let tenant: String
+    let tenantNumber: Int64
 
     init(stored row: SQLiteRow) throws {
         state = try DeliveryState(stored: row.int(0))
@@ -114,6 +115,7 @@ private struct StoredDelivery {
         url = row.text(4)
         isTest = row.int(5) == WebhookEvent.webhookTest.code
         tenant = row.text(6)
+        tenantNumber = row.int64(7)
     }
 }
 
@@ -123,7 +125,7 @@ extension WriteContext {
     fileprivate func redeliver(_ row: Int64, at now: Timestamp) throws -> Bool {
         let found = try connection.first(
             """
-            SELECT d.state, d.lane, d.in_flight, d.endpoint, d.url, d.event, t.name
+            SELECT d.state, d.lane, d.in_flight, d.endpoint, d.url, d.event, t.name, t.number
             FROM deliveries d JOIN tenants t ON t.number = d.tenant WHERE d.row = ? LIMIT 1
             """, row, read: StoredDelivery.init(stored:))
         guard let delivery = found else { return false }
@@ -136,7 +138,7 @@ extension WriteContext {
                 UPDATE deliveries SET state = 0, round_start = attempt, in_flight = 0, due_at = ?, lane = ?,
                     ended_at = NULL, status = NULL, error = NULL
                 WHERE row = ? AND state <> 0
-                """, now, try fill(lane, of: delivery.endpoint, at: now), row)
+                """, now, try fill(lane, of: delivery.endpoint, delivery.tenantNumber, at: now), row)
             countDeliveries(delivery.state, by: -1)
             countDeliveries(.pending, by: 1)
         }
@@ -154,7 +156,7 @@ extension WriteContext {
 
     /// nil if nothing can be sent there.
     private func lane(for delivery: StoredDelivery) throws -> String? {
-        guard let id = delivery.endpoint else { return DeliveryLane.name(of: delivery.tenant, url: delivery.url) }
+        guard let id = delivery.endpoint else { return try originLane(of: delivery.tenant, url: delivery.url) }
         guard let endpoint = try connection.endpoint(id) else { return nil }
         if delivery.isTest { return DeliveryLane.testName(ofEndpoint: id) }
         return endpoint.status == .disabled ? nil : id

@@ -181,14 +181,29 @@ extension WriteContext {
         ofLane lane: Int64, by step: Duration, limit: Int, at now: Timestamp
     ) throws -> Int {
         try [false, true].reduce(0) { moved, isInFlight in
-            moved
-                + (try connection.execute(
-                    """
-                    UPDATE deliveries SET due_at = due_at - ?1, created_at = min(created_at, ?2)
-                    WHERE row IN (SELECT row FROM deliveries INDEXED BY deliveries_lane
-                        WHERE state = 0 AND lane = ?3 AND in_flight = ?4 AND due_at > ?2 AND created_at > ?2 LIMIT ?5)
-                    """, step.microseconds, now, lane, isInFlight, limit - moved))
+            let rows = try connection.all(
+                """
+                SELECT row FROM deliveries d INDEXED BY deliveries_lane
+                WHERE state = 0 AND lane = ?1 AND in_flight = ?2 AND due_at > ?3 AND (created_at > ?3
+                    OR EXISTS (SELECT 1 FROM delivery_attempts a WHERE a.delivery = d.row AND a.ended_at > ?3)
+                    OR in_flight = 1 AND due_at > ?4) LIMIT ?5
+                """, lane, isInFlight, now, now.advanced(by: DeliveryLane.longestClaim), limit - moved
+            ) { $0.int64(0) }
+            for row in rows { try rebaseDelivery(row, by: step, at: now) }
+            return moved + rows.count
         }
+    }
+
+    /// What a clock that was ahead has set: when it was posted, when it was tried, when it is due.
+    private func rebaseDelivery(_ row: Int64, by step: Duration, at now: Timestamp) throws {
+        try connection.execute(
+            "UPDATE deliveries SET due_at = due_at - ?, created_at = min(created_at, ?) WHERE row = ?",
+            step.microseconds, now, row)
+        try connection.execute(
+            """
+            UPDATE delivery_attempts SET started_at = min(started_at, ?1), ended_at = min(ended_at, ?1)
+            WHERE delivery = ?2 AND ended_at > ?1
+            """, now, row)
     }
 
     fileprivate func deleteDelivery(_ row: Int64) throws {

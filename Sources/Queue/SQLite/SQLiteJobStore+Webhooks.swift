@@ -1,39 +1,41 @@
 package import Domain
 
 extension SQLiteJobStore {
-    package func addEndpoint(_ endpoint: WebhookEndpoint) async throws(JobStoreError) {
+    package func addEndpoint(_ endpoint: WebhookEndpoint, limit: Int) async throws(JobStoreError) -> Bool {
         try await writer.perform { context in
-            try context.audit(.webhookAdded, endpoint.id, "tenant \(endpoint.tenant)")
-            try context.connection.execute(
-                "INSERT INTO endpoints (id, tenant, url, events, secret, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-                endpoint.id, endpoint.tenant.text, endpoint.url, endpoint.events.code, endpoint.secret.sealed,
-                endpoint.createdAt)
-            try context.update(endpoint)
-            try context.connection.execute(
-                "INSERT INTO lanes (name, endpoint, mode) VALUES (?, ?, ?)", endpoint.id, endpoint.id,
-                DeliveryLane.Mode(endpoint.status).rawValue)
+            let count = try context.connection.first(
+                "SELECT count(*) FROM endpoints INDEXED BY endpoints_tenant WHERE tenant = ?", endpoint.tenant.text
+            ) { $0.int(0) }
+            guard (count ?? 0) < min(limit, WebhookEndpoint.most) else { return false }
+            try context.add(endpoint)
+            return true
         }
     }
 
-    package func endpoints(of tenant: TenantID?) async throws(JobStoreError) -> [WebhookEndpoint] {
-        try await read { connection in
+    package func endpoints(
+        of tenant: TenantID?, after: String?, limit: Int
+    ) async throws(JobStoreError) -> [WebhookEndpoint] {
+        let limit = min(max(limit, 1), WebhookEndpoint.most)
+        return try await read { connection in
             guard let tenant else {
                 return try connection.all(
                     """
                     SELECT e.id, e.tenant, e.url, e.events, e.description, e.thin, e.egress, e.secret, e.secret_at,
                         e.previous, e.previous_at, e.previous_until, e.status, e.status_reason, e.created_at, e.changed_at,
-                        l.window, l.failures, l.failing_since, l.tripped_until, l.rest
-                    FROM endpoints e LEFT JOIN lanes l ON l.name = e.id ORDER BY e.row LIMIT 1000
-                    """, read: WebhookEndpoint.init(stored:))
+                        l.window, l.failures, l.failing_since, l.tripped_until, l.rest, l.failed_at, l.suspect
+                    FROM endpoints e LEFT JOIN lanes l ON l.name = e.id
+                    WHERE ?1 IS NULL OR e.row > (SELECT row FROM endpoints WHERE id = ?1) ORDER BY e.row LIMIT ?2
+                    """, after, limit, read: WebhookEndpoint.init(stored:))
             }
             return try connection.all(
                 """
                 SELECT e.id, e.tenant, e.url, e.events, e.description, e.thin, e.egress, e.secret, e.secret_at,
                     e.previous, e.previous_at, e.previous_until, e.status, e.status_reason, e.created_at, e.changed_at,
-                    l.window, l.failures, l.failing_since, l.tripped_until, l.rest
+                    l.window, l.failures, l.failing_since, l.tripped_until, l.rest, l.failed_at, l.suspect
                 FROM endpoints e INDEXED BY endpoints_tenant LEFT JOIN lanes l ON l.name = e.id
-                WHERE e.tenant = ? ORDER BY e.row LIMIT 1000
-                """, tenant.text, read: WebhookEndpoint.init(stored:))
+                WHERE e.tenant = ?1 AND (?2 IS NULL OR e.row > (SELECT row FROM endpoints WHERE id = ?2))
+                ORDER BY e.row LIMIT ?3
+                """, tenant.text, after, limit, read: WebhookEndpoint.init(stored:))
         }
     }
 
@@ -108,7 +110,7 @@ extension SQLiteConnection {
             """
             SELECT e.id, e.tenant, e.url, e.events, e.description, e.thin, e.egress, e.secret, e.secret_at,
                 e.previous, e.previous_at, e.previous_until, e.status, e.status_reason, e.created_at, e.changed_at,
-                l.window, l.failures, l.failing_since, l.tripped_until, l.rest
+                l.window, l.failures, l.failing_since, l.tripped_until, l.rest, l.failed_at, l.suspect
             FROM endpoints e LEFT JOIN lanes l ON l.name = e.id WHERE e.id = ? LIMIT 1
             """, id, read: WebhookEndpoint.init(stored:))
         return found.flatMap { tenant == nil || $0.tenant == tenant ? $0 : nil }
@@ -116,6 +118,18 @@ extension SQLiteConnection {
 }
 
 extension WriteContext {
+    fileprivate func add(_ endpoint: WebhookEndpoint) throws {
+        try audit(.webhookAdded, endpoint.id, "tenant \(endpoint.tenant)")
+        try connection.execute(
+            "INSERT INTO endpoints (id, tenant, url, events, secret, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+            endpoint.id, endpoint.tenant.text, endpoint.url, endpoint.events.code, endpoint.secret.sealed,
+            endpoint.createdAt)
+        try update(endpoint)
+        try connection.execute(
+            "INSERT INTO lanes (name, endpoint, tenant, mode, suspect) VALUES (?, ?, ?, ?, 1)", endpoint.id,
+            endpoint.id, endpoint.tenant.text, DeliveryLane.Mode(endpoint.status).rawValue)
+    }
+
     fileprivate func update(_ endpoint: WebhookEndpoint) throws {
         try connection.execute(
             """

@@ -107,6 +107,24 @@ extension Schema {
         "CREATE INDEX deliveries_loose ON deliveries(ended_at) WHERE job = 0 AND state > 0",
     ]
 
+    /// Added by version 7: whose a lane is, and when it last failed. `suspect` says now of any lane that it is not trusted.
+    static let lanesOfTenants = [
+        "ALTER TABLE lanes ADD COLUMN tenant TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE lanes ADD COLUMN failed_at INTEGER",
+        """
+        UPDATE lanes SET tenant = coalesce(
+            (SELECT e.tenant FROM endpoints e WHERE e.id = endpoint),
+            (SELECT t.name FROM deliveries d JOIN tenants t ON t.number = d.tenant
+                WHERE d.lane = lanes.number AND d.state = 0 LIMIT 1),
+            CASE WHEN endpoint IS NULL THEN substr(name, 1, instr(name, ' ') - 1) ELSE 'default' END)
+        """,
+        "DROP INDEX lanes_open",
+        // Claims: whose turn it is, of those that are trusted and of those that are not. Holds all that chooses.
+        "CREATE INDEX lanes_open ON lanes(suspect, open_at, number, tenant, mode) WHERE open_at IS NOT NULL",
+        // How many origins a tenant sends to.
+        "CREATE INDEX lanes_origins ON lanes(tenant) WHERE endpoint IS NULL",
+    ]
+
     /// From version 5. Rows are changed where they stand: the outbox may be large, and other tables are not touched.
     static let webhooksFromVersion5 =
         [

@@ -1,4 +1,4 @@
-/// The file format of `relay.sqlite`, version 6. Pages of 8 KiB, journal mode WAL, `synchronous=FULL`,
+/// The file format of `relay.sqlite`, version 7. Pages of 8 KiB, journal mode WAL, `synchronous=FULL`,
 /// `auto_vacuum=INCREMENTAL`.
 ///
 /// Times are microseconds since 1970; names, ids and URLs are text; states and events are the numbers of
@@ -44,14 +44,15 @@
 enum Schema {
     /// `RLAY`
     static let applicationID = 0x524C_4159
-    static let version = 6
+    static let version = 7
     /// Must be set before the first table is made.
     static let filePragmas = "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL"
 
     /// Names of models are the clients': classes beyond this many count as `other`.
     static let classLimit = 64
 
-    static let statements = jobs + webhooks + keys + batches + egress + tokens + tenancy + audit + keyring
+    static let statements =
+        jobs + webhooks + lanesOfTenants + keys + batches + egress + tokens + tenancy + audit + keyring
 
     static let jobs = [
         """

@@ -17,33 +17,80 @@ struct ClaimedDelivery: Sendable {
     var isProbe = false
     var isSuspect = false
 
-    /// nil if its job is gone.
-    func complete(in connection: SQLiteConnection) throws -> Delivery? {
-        guard let subject = try subject(in: connection) else { return nil }
+    /// - Parameter inlineLimit: bytes of a result that are read, at most.
+    /// - Returns: nil if its job is gone.
+    func complete(in connection: SQLiteConnection, inlineLimit: Int) throws -> Delivery? {
+        let limit = endpoint?.payload == .thin ? -1 : inlineLimit
+        guard let subject = try subject(in: connection, inlineLimit: limit) else { return nil }
         return Delivery(
             id: id, attempt: attempt, roundAttempt: attempt - roundStart, url: url, tenant: tenant, endpoint: endpoint,
             event: event, createdAt: createdAt, subject: subject, isProbe: isProbe, isSuspect: isSuspect)
     }
 
-    private func subject(in connection: SQLiteConnection) throws -> DeliverySubject? {
+    private func subject(in connection: SQLiteConnection, inlineLimit: Int) throws -> DeliverySubject? {
         if let data { return .data(data) }
         let result = try connection.first(
-            "SELECT status, headers, body FROM ended WHERE job = ? LIMIT 1", job, read: JobResult.init(stored:))
+            """
+            SELECT status, headers, CASE WHEN length(body) <= ? THEN body END FROM ended
+            WHERE job = ? LIMIT 1
+            """, inlineLimit, job, read: DeliveredResult.init(stored:))
         return try connection.record(job).map { .job($0, result) }
+    }
+}
+
+extension SQLiteConnection {
+    /// Lanes that a claim has to look at: suspects first, for they may hold but a part of the places, and those that work
+    /// would leave them nothing; of each kind the one served longest ago first.
+    func openLanes(for demand: DeliveryDemand, at now: Timestamp) throws -> [Int64] {
+        guard demand.limit > 0 else { return [] }
+        return try [true, false].flatMap { try openLanes(areSuspect: $0, for: demand, at: now) }
+    }
+
+    private func openLanes(areSuspect: Bool, for demand: DeliveryDemand, at now: Timestamp) throws -> [Int64] {
+        var found: [Int64] = []
+        var last = (openAt: Timestamp(microseconds: .min), number: Int64.min)
+        for _ in 0..<DeliveryRound.pages where found.count < demand.limit {
+            let page = try all(
+                """
+                SELECT number, open_at, tenant, mode FROM lanes INDEXED BY lanes_open
+                WHERE suspect = ? AND open_at IS NOT NULL AND open_at <= ? AND (open_at, number) > (?, ?)
+                ORDER BY open_at, number LIMIT ?
+                """, areSuspect, now, last.openAt, last.number, DeliveryRound.page
+            ) { row in
+                (number: row.int64(0), openAt: row.time(1), tenant: try TenantID(stored: row.text(2)), mode: row.int(3))
+            }
+            found += page.filter { lane in
+                lane.mode != DeliveryLane.Mode.open.rawValue
+                    || demand.slots.room(for: lane.tenant, areSuspect: areSuspect) > 0
+            }.map(\.number)
+            guard page.count == DeliveryRound.page, let end = page.last else { break }
+            last = (end.openAt, end.number)
+        }
+        return Array(found.prefix(demand.limit))
+    }
+}
+
+extension DeliveredResult {
+    /// Reads `status, headers, body` of `ended`.
+    fileprivate init(stored row: SQLiteRow) throws {
+        let headers = try [HeaderField](stored: row.bytes(1))
+        self.init(status: row.int(0), requestID: headers.first("request-id"), body: row.optionalBytes(2))
     }
 }
 
 /// One claim of deliveries: lanes take turns.
 struct DeliveryRound {
+    /// Lanes that are looked at before a claim gives up looking for one whose tenant has room: no tenant has so many.
+    static let pages = 64
+    static let page = 256
     /// What one claim ends or deletes of lanes that are given up, at most.
     private static let drainLimit = 1000
-    /// How often it looks for lanes again, should those it found have had nothing.
-    private static let looks = 8
 
     let demand: DeliveryDemand
     let now: Timestamp
     let end: Timestamp
     let context: WriteContext
+    private var slots: DeliverySlots
     private var drained = 0
     private(set) var claimed: [ClaimedDelivery] = []
 
@@ -52,31 +99,26 @@ struct DeliveryRound {
         self.now = now
         self.end = end
         self.context = context
+        slots = demand.slots
     }
 
-    /// Suspects first, for they are few: those that work would leave them nothing.
-    mutating func run() throws {
-        try serve(areSuspect: true, upTo: demand.suspects)
-        try serve(areSuspect: false, upTo: demand.limit)
+    mutating func run(_ lanes: [Int64]) throws {
+        for number in lanes where claimed.count < demand.limit {
+            guard let lane = try context.lane(number), lane.openAt.map({ $0 <= now }) ?? false else { continue }
+            try serve(lane)
+        }
         if drained > 0 { context.note(.deliveries) }  // there may be more
     }
 
-    private mutating func serve(areSuspect: Bool, upTo limit: Int) throws {
-        for _ in 0..<Self.looks where claimed.count < limit {
-            let wanted = limit - claimed.count
-            let lanes = try context.openLanes(at: now, areSuspect: areSuspect, limit: wanted)
-            for lane in lanes where claimed.count < limit { try serve(lane, upTo: limit - claimed.count) }
-            guard lanes.count == wanted else { return }
-        }
-    }
-
-    private mutating func serve(_ lane: DeliveryLane, upTo limit: Int) throws {
+    private mutating func serve(_ lane: DeliveryLane) throws {
         var lane = lane
         if lane.inFlight > 0 { try context.releaseLost(&lane, at: now) }
         if lane.mode == .open {
-            let room = min(limit, lane.room(limit: demand.perLane, at: now))
+            let places = min(slots.room(for: lane.tenant, areSuspect: lane.isSuspect), demand.limit - claimed.count)
+            let room = min(places, lane.room(limit: demand.perLane, at: now))
             let found = room > 0 ? try context.claim(room, of: lane, at: now, until: end) : []
             lane.inFlight += found.count
+            slots.take(found.count, for: lane.tenant, areSuspect: lane.isSuspect)
             claimed += found
         } else if drained < Self.drainLimit {
             drained += try context.drain(&lane, limit: Self.drainLimit - drained, at: now)

@@ -5,7 +5,7 @@ extension WriteContext {
         try connection.first(
             """
             SELECT number, name, endpoint, mode, pending, in_flight, open_at, window, failures, failing_since,
-                tripped_until, rest
+                tripped_until, rest, failed_at, suspect, tenant
             FROM lanes WHERE number = ? LIMIT 1
             """, number, read: DeliveryLane.init(stored:))
     }
@@ -14,20 +14,9 @@ extension WriteContext {
         try connection.first(
             """
             SELECT number, name, endpoint, mode, pending, in_flight, open_at, window, failures, failing_since,
-                tripped_until, rest
+                tripped_until, rest, failed_at, suspect, tenant
             FROM lanes WHERE name = ? LIMIT 1
             """, name, read: DeliveryLane.init(stored:))
-    }
-
-    /// Lanes that a claim at `now` has to look at, the one served longest ago first.
-    func openLanes(at now: Timestamp, areSuspect: Bool, limit: Int) throws -> [DeliveryLane] {
-        try connection.all(
-            """
-            SELECT number, name, endpoint, mode, pending, in_flight, open_at, window, failures, failing_since,
-                tripped_until, rest
-            FROM lanes INDEXED BY lanes_open WHERE suspect = ? AND open_at IS NOT NULL AND open_at <= ?
-            ORDER BY open_at, number LIMIT ?
-            """, areSuspect, now, limit, read: DeliveryLane.init(stored:))
     }
 
     /// Writes a lane that exists, or deletes it if it is empty and not kept.
@@ -40,11 +29,12 @@ extension WriteContext {
         try connection.execute(
             """
             UPDATE lanes SET mode = ?, pending = ?, in_flight = ?, suspect = ?, open_at = ?, window = ?, failures = ?,
-                failing_since = ?, tripped_until = ?, rest = ?
+                failing_since = ?, tripped_until = ?, rest = ?, failed_at = ?
             WHERE number = ?
             """,
             lane.mode.rawValue, lane.pending, lane.inFlight, lane.isSuspect, lane.openAt, health.window,
-            health.failures, health.failingSince, health.trippedUntil, health.rest.microseconds, lane.number)
+            health.failures, health.failingSince, health.trippedUntil, health.rest.microseconds,
+            health.lastFailedAt, lane.number)
     }
 
     /// Writes a lane after it has been changed, and when a claim is to look at it next.
@@ -111,22 +101,24 @@ extension WriteContext {
 
 extension DeliveryLane {
     /// Reads `number, name, endpoint, mode, pending, in_flight, open_at, window, failures, failing_since, tripped_until,
-    /// rest` of `lanes`.
+    /// rest, failed_at, suspect, tenant` of `lanes`.
     init(stored row: SQLiteRow) throws {
         guard let mode = Mode(rawValue: row.int(3)) else {
             throw DamagedValue(description: "damaged file: lane '\(row.text(1))' has no known mode")
         }
         self.init(
-            number: row.int64(0), name: row.text(1), endpoint: row.optionalText(2), mode: mode, pending: row.int(4),
-            inFlight: row.int(5), openAt: row.optionalTime(6), health: EndpointHealth(stored: row, from: 7))
+            number: row.int64(0), name: row.text(1), tenant: try TenantID(stored: row.text(14)),
+            endpoint: row.optionalText(2), mode: mode, pending: row.int(4), inFlight: row.int(5),
+            openAt: row.optionalTime(6), health: EndpointHealth(stored: row, from: 7))
     }
 }
 
 extension EndpointHealth {
-    /// Reads `window, failures, failing_since, tripped_until, rest` from `column` on.
+    /// Reads `window, failures, failing_since, tripped_until, rest, failed_at, suspect` from `column` on.
     init(stored row: SQLiteRow, from column: Int32) {
         self.init(
             window: row.int(column), failures: row.int(column + 1), failingSince: row.optionalTime(column + 2),
-            trippedUntil: row.optionalTime(column + 3), rest: .microseconds(row.int64(column + 4)))
+            trippedUntil: row.optionalTime(column + 3), rest: .microseconds(row.int64(column + 4)),
+            lastFailedAt: row.optionalTime(column + 5), isTrusted: !row.bool(column + 6))
     }
 }

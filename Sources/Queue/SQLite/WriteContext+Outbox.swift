@@ -27,7 +27,7 @@ extension WriteContext {
                 Posting(event: event, tenant: job.tenant, job: job.row, endpoint: id, url: url, lane: id), at: now)
         }
         guard case .url(let url) = target else { return }
-        let lane = DeliveryLane.name(of: try name(of: job.tenant).text, url: url)
+        let lane = try originLane(of: try name(of: job.tenant).text, url: url)
         try post(Posting(event: event, tenant: job.tenant, job: job.row, endpoint: nil, url: url, lane: lane), at: now)
     }
 
@@ -50,7 +50,7 @@ extension WriteContext {
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             id, posting.job, posting.endpoint, posting.url, posting.event.code, now, now, posting.tenant,
-            try fill(posting.lane, of: posting.endpoint, at: now), posting.data)
+            try fill(posting.lane, of: posting.endpoint, posting.tenant, at: now), posting.data)
         countDeliveries(.pending, by: 1)
         note(.deliveries)
         return id
@@ -58,16 +58,33 @@ extension WriteContext {
 
     /// Counts one more delivery into a lane, which is made if there is none; as `DeliveryLane.post(at:)` does.
     /// - Returns: the lane's number.
-    func fill(_ lane: String, of endpoint: String?, at now: Timestamp) throws -> Int64? {
+    func fill(_ lane: String, of endpoint: String?, _ tenant: Int64, at now: Timestamp) throws -> Int64? {
         try connection.first(
             """
-            INSERT INTO lanes (name, endpoint, pending, open_at) VALUES (?1, ?2, 1, ?3)
+            INSERT INTO lanes (name, endpoint, tenant, suspect, pending, open_at)
+                VALUES (?1, ?2, (SELECT name FROM tenants WHERE number = ?4), 1, 1, ?3)
             ON CONFLICT (name) DO UPDATE SET pending = pending + 1, open_at = CASE
                 WHEN mode = 1 OR in_flight >= CASE WHEN tripped_until IS NULL THEN window ELSE 1 END THEN open_at
                 ELSE min(coalesce(open_at, 9223372036854775807), max(?3, coalesce(tripped_until, ?3))) END
             RETURNING number
-            """, lane, endpoint, now
+            """, lane, endpoint, now, tenant
         ) { $0.int64(0) }
+    }
+
+    /// The lane of what a tenant's jobs send to an origin: its own, or one that it shares once there are too many.
+    func originLane(of tenant: String, url: String) throws -> String {
+        let name = DeliveryLane.name(of: tenant, url: url)
+        guard try connection.first("SELECT 1 FROM lanes WHERE name = ? LIMIT 1", name, read: { _ in true }) == nil
+        else {
+            return name
+        }
+        let count = try connection.first(
+            """
+            SELECT count(*) FROM (SELECT 1 FROM lanes INDEXED BY lanes_origins WHERE endpoint IS NULL AND tenant = ?
+                LIMIT ?)
+            """, tenant, DeliveryLane.ownLanes
+        ) { $0.int(0) }
+        return (count ?? 0) < DeliveryLane.ownLanes ? name : DeliveryLane.sharedName(of: tenant, instead: name)
     }
 
     /// Deletes the deliveries of a job that is deleted, with their logs.

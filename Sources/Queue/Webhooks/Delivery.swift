@@ -17,7 +17,7 @@ package struct Delivery: Hashable, Sendable {
     package let subject: DeliverySubject
     /// The only attempt that its lane makes, to learn whether the receiver works again.
     package let isProbe: Bool
-    /// The receiver's last attempt failed: see ``DeliveryDemand/suspects``.
+    /// Its receiver is not trusted, and it holds a place as such: see ``DeliverySlots``.
     package let isSuspect: Bool
 
     package init(
@@ -42,24 +42,45 @@ package struct Delivery: Hashable, Sendable {
 /// What an event tells of.
 package enum DeliverySubject: Hashable, Sendable {
     /// A job that has ended.
-    case job(JobRecord, JobResult?)
+    case job(JobRecord, DeliveredResult?)
     /// The payload's `data`, a JSON object that was written with the event.
     case data([UInt8])
+}
+
+/// A job's result as a delivery needs it.
+package struct DeliveredResult: Hashable, Sendable {
+    package let status: Int
+    /// The answer's `request-id`.
+    package let requestID: String?
+    /// nil if it is not sent along: over ``DeliveryDemand/inlineLimit``, or not wanted by the endpoint.
+    package let body: [UInt8]?
+
+    package init(status: Int, requestID: String?, body: [UInt8]?) {
+        self.status = status
+        self.requestID = requestID
+        self.body = body
+    }
 }
 
 /// How much to claim. A *lane* is what one receiver's deliveries wait in: an endpoint's, or those of one tenant to one
 /// origin.
 package struct DeliveryDemand: Hashable, Sendable {
-    /// Deliveries in all; at most 1,000.
-    package let limit: Int
-    /// Of one lane under way at most, those of earlier claims included.
-    package let perLane: Int
-    /// Of lanes whose last attempt failed, at most: a receiver that is dead takes a whole timeout.
-    package let suspects: Int
+    /// What one claim takes, at most.
+    package static let limits = 1...1000
 
-    package init(limit: Int, perLane: Int, suspects: Int) {
-        self.limit = min(max(limit, 0), 1000)
+    /// Deliveries in all, at most.
+    package let limit: Int
+    /// The claimer's places, and who holds them.
+    package let slots: DeliverySlots
+    /// Of one lane under way at most, those of other claimers included.
+    package let perLane: Int
+    /// Bytes of a result that is sent along, at most: larger ones are not even read.
+    package let inlineLimit: Int
+
+    package init(slots: DeliverySlots, perLane: Int, inlineLimit: Int, limit: Int = Self.limits.upperBound) {
+        self.limit = min(limit, slots.free, Self.limits.upperBound)
+        self.slots = slots
         self.perLane = max(perLane, 1)
-        self.suspects = min(max(suspects, 0), self.limit)
+        self.inlineLimit = max(inlineLimit, 0)
     }
 }

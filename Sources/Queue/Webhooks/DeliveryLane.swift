@@ -14,11 +14,19 @@ struct DeliveryLane: Hashable, Sendable {
         case removed = 3
     }
 
+    /// No claim holds longer: one that seems to was made by a clock that was ahead.
+    static let longestClaim = Duration.seconds(600)
     /// What a delivery fails with when its endpoint is disabled.
     static let disabledError = "the endpoint is disabled"
 
+    /// Origins of one tenant that have lanes of their own, at most; the others share ``sharedLanes``: what a tenant can make
+    /// claims look at has an end.
+    static let ownLanes = 256
+    private static let sharedLanes: UInt64 = 16
+
     let number: Int64
     let name: String
+    let tenant: TenantID
     /// Whose it is; nil if it is an origin's.
     let endpoint: String?
     var mode = Mode.open
@@ -37,10 +45,20 @@ struct DeliveryLane: Hashable, Sendable {
 
     /// The lane of what jobs of `tenant` send to the origin of `url`.
     static func name(of tenant: String, url: String) -> String {
+        tenant + " " + origin(of: url)
+    }
+
+    /// Scheme, host and port: what may be told of a URL whose path may be what lets one in.
+    static func origin(of url: String) -> String {
         let parts = url.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
-        guard parts.count == 3 else { return tenant + " " + url.lowercased() }
+        guard parts.count == 3 else { return url.lowercased() }
         let host = parts[2].prefix { $0 != "/" && $0 != "?" && $0 != "#" }
-        return tenant + " " + "\(parts[0])//\(host)".lowercased()
+        return "\(parts[0])//\(host)".lowercased()
+    }
+
+    /// The lane that `name` shares with others, of a tenant that has ``ownLanes`` already.
+    static func sharedName(of tenant: String, instead name: String) -> String {
+        "\(tenant) *\(Rendezvous.weight(of: name, for: 0) % sharedLanes)"
     }
 
     /// Whether it is the one that its endpoint's events wait in.
@@ -49,8 +67,8 @@ struct DeliveryLane: Hashable, Sendable {
     /// Whether it stays when it is empty.
     var isKept: Bool { pending > 0 || (isOwn && mode != .removed) }
 
-    /// Whether its receiver's last attempt failed.
-    var isSuspect: Bool { mode == .open && health.failures > 0 }
+    /// Whether its deliveries hold places as suspects: nothing says that its receiver answers well and soon.
+    var isSuspect: Bool { !health.isTrusted }
 
     // MARK: Claims
 

@@ -61,3 +61,13 @@ package struct DeliveryHistory: Hashable, Sendable {
         self.attempts = attempts
     }
 }
+
+extension DeliveryRecord {
+    /// What sending it anew is refused with.
+    package var notSendable: RelayError {
+        RelayError(
+            .deliveryNotSendable,
+            "Delivery '\(id)' goes to endpoint '\(endpoint ?? url)', which is disabled or removed.",
+            remedy: "Make the endpoint active again (POST /v1/webhooks/{id}/resume), then send it anew.")
+    }
+}

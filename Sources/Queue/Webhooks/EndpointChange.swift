@@ -31,7 +31,8 @@ package struct EndpointChange: Hashable, Sendable {
     /// What is changed, for people.
     var words: String {
         let named: [String?] = [
-            url.map { "url \($0)" }, events.map { "events \($0.map(\.rawValue).sorted().joined(separator: ","))" },
+            url.map { "url at \(DeliveryLane.origin(of: $0))" },
+            events.map { "events \($0.map(\.rawValue).sorted().joined(separator: ","))" },
             description.map { _ in "description" }, payload.map { "payload \($0.rawValue)" },
             egress.map { "egress \($0 ?? "direct")" }, status.map { "status \($0.rawValue)" },
             rotation.map { "the old secret until \($0.previousExpiresAt.rfc3339)" },

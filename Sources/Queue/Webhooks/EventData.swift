@@ -35,7 +35,7 @@ extension EndpointDisabling {
         var data = JSONObject()
         data.set("id", endpoint)
         data.set("type", "webhook")
-        data.set("url", url)
+        data.set("origin", DeliveryLane.origin(of: url))
         data.set("reason", reason)
         data.set("failing_since", failingSince)
         data.set("disabled_at", now)

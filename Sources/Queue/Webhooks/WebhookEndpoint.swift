@@ -49,6 +49,16 @@ package struct WebhookEndpoint: Hashable, Sendable {
 }
 
 extension WebhookEndpoint {
+    /// Of one tenant, however the relay is configured: each is looked at when a job ends.
+    package static let most = 1000
+
+    /// What an addition is refused with.
+    package static func limitReached(_ limit: Int, of tenant: TenantID) -> RelayError {
+        RelayError(
+            .webhookLimitReached, "Tenant '\(tenant)' has \(limit) webhook endpoints; no more are allowed.",
+            remedy: "Remove one, or ask the operator for more (webhooks.endpoints_per_tenant).")
+    }
+
     /// A new id: `whe_` and 128 random bits in hexadecimal.
     package static func makeID(using random: inout some RandomNumberGenerator) -> String {
         WebhookTarget.endpointPrefix + RandomName.make(using: &random)

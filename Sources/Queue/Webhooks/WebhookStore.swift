@@ -8,10 +8,17 @@ package import Domain
 package protocol WebhookStore: Sendable {
     // MARK: Endpoints
 
-    func addEndpoint(_ endpoint: WebhookEndpoint) async throws(JobStoreError)
-    /// Oldest first; at most 1,000.
-    /// - Parameter tenant: nil for an operator, who sees all.
-    func endpoints(of tenant: TenantID?) async throws(JobStoreError) -> [WebhookEndpoint]
+    /// - Parameter limit: endpoints that its tenant may have, from 1 to ``WebhookEndpoint/most``.
+    /// - Returns: false, and nothing is added, if it has them.
+    func addEndpoint(_ endpoint: WebhookEndpoint, limit: Int) async throws(JobStoreError) -> Bool
+    /// Oldest first. A tenant has ``WebhookEndpoint/most`` of them at most.
+    /// - Parameters:
+    ///   - tenant: nil for an operator, who sees all.
+    ///   - after: only those added after this one; nil for the first page. After one that is gone there are none.
+    ///   - limit: from 1 to ``WebhookEndpoint/most``; others are brought into it.
+    func endpoints(
+        of tenant: TenantID?, after: String?, limit: Int
+    ) async throws(JobStoreError) -> [WebhookEndpoint]
     func endpoint(_ id: String, of tenant: TenantID?) async throws(JobStoreError) -> WebhookEndpoint?
     /// - Returns: the endpoint afterwards; nil if `tenant` has no such endpoint.
     func changeEndpoint(

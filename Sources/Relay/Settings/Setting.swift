@@ -78,6 +78,7 @@ struct Setting: Sendable {
         Setting("webhooks.inline_limit", .size(\.webhookInlineLimit, 0...33_554_432)),
         Setting("webhooks.concurrency", .count(\.webhookConcurrency, 1...10_000)),
         Setting("webhooks.endpoint_concurrency", .count(\.webhookEndpointConcurrency, 1...1000)),
+        Setting("webhooks.endpoints_per_tenant", .count(\.webhookEndpoints, 1...1000)),
         Setting("webhooks.schedule", .list(\.webhookSchedule)),
         Setting("webhooks.disable_after", .duration(\.webhookDisableAfter, .seconds(60) ... .seconds(31_536_000))),
         Setting("webhooks.rotation_overlap", .duration(\.webhookRotationOverlap, .zero ... .seconds(2_592_000))),

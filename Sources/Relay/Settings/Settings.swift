@@ -67,6 +67,7 @@ struct Settings: Sendable {
     var webhookAllowPorts: [String] = []
     var webhookConcurrency = 512
     var webhookEndpointConcurrency = 8
+    var webhookEndpoints = 100
     /// After each failed attempt; the first one is made at once.
     var webhookSchedule = ["5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"]
     var webhookDisableAfter = Duration.seconds(5 * 86_400)

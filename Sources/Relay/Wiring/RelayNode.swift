@@ -50,6 +50,7 @@ struct RelayNode {
         webhook.allowsHTTP = settings.webhookAllowHTTP
         webhook.egress = rules.egress
         webhook.schedule = rules.schedule
+        webhook.rules.silence = max(webhook.rules.silence, (rules.schedule.delays.max() ?? .zero) * 2)
         webhook.rules.disableAfter = settings.webhookDisableAfter
         webhook.endpointConcurrency = settings.webhookEndpointConcurrency
         webhook.timeout = settings.webhookTimeout
@@ -91,6 +92,7 @@ struct RelayNode {
         api.retryGrace = settings.retryGrace
         api.failedAttempts = settings.failedAttempts
         api.webhookAddress = rules.urls
+        api.webhookEndpoints = settings.webhookEndpoints
         api.webhookEgress = rules.egress.map(\.id)
         api.rotationOverlap = settings.webhookRotationOverlap
         return APIServer(

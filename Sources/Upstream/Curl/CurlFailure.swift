@@ -5,7 +5,7 @@ extension TransportFailure {
     /// What libcurl's `code` for `transfer` means.
     init(_ code: CURLcode, of transfer: CurlTransfer) {
         if let address = transfer.refusedAddress, code == CURLE_COULDNT_CONNECT || code == CURLE_ABORTED_BY_CALLBACK {
-            self.init(.addressRefused, maybeSent: false, detail: "policy does not allow connections to \(address)")
+            self = .refused(address)
             return
         }
         let isOurs = transfer.scarcity.explains(

@@ -47,9 +47,7 @@ extension CurlTransport {
         let allowed = notes.entries.filter { policy.allows($0.bytes, port: $0.port) }
         // Any machine has IPv4; whether the proxy has IPv6 is not known.
         guard let chosen = allowed.first(where: { $0.bytes.count == 4 }) ?? allowed.first else {
-            let refused = notes.entries.first?.destination ?? "an address of an unknown family"
-            throw TransportFailure(
-                .addressRefused, maybeSent: false, detail: "policy does not allow connections to \(refused)")
+            throw .refused(notes.entries.first?.destination ?? "an address of an unknown family")
         }
         let spent = Duration.nanoseconds(ContinuousTicks.now.nanoseconds - begun.nanoseconds)
         return request.dialled(.pinned(chosen.destination), policy: nil, less: spent)

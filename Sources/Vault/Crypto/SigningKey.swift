@@ -38,7 +38,8 @@ package struct SigningKey: Sendable, CustomStringConvertible, CustomReflectable 
         SymmetricKey.randomBytes(byteCount).flatMap(SigningKey.init(seed:))
     }
 
-    private init?(seed: [UInt8]) {
+    /// - Parameter seed: 32 bytes; nil for others.
+    init?(seed: [UInt8]) {
         guard seed.count == Self.byteCount, let key = Self.opened(seed) else { return nil }
         defer { EVP_PKEY_free(key) }
         var bytes = [UInt8](repeating: 0, count: Self.byteCount)

@@ -72,7 +72,7 @@ extension WebhooksCommand {
                 id: id, tenant: tenant, url: url, events: change.events ?? EndpointOptions.allEvents,
                 description: change.description ?? "", payload: change.payload ?? .full, egress: change.egress ?? nil,
                 secret: EndpointSecret(sealed: issued.sealed, createdAt: now), createdAt: now)
-            try await store.addEndpoint(endpoint)
+            try await WebhooksCommand.add(endpoint, to: store, limit: settings.webhookEndpoints)
             print("Endpoint  \(id)\nSecret    \(issued.secret.reveal())\nKey v1a   \(issued.publicKey)")
         }
     }

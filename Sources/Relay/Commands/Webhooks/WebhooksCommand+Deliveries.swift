@@ -140,6 +140,7 @@ extension WebhooksCommand {
             guard let record = try await store.redeliver(id, of: nil, at: SystemClock().now()) else {
                 throw WebhooksCommand.unknownDelivery(id)
             }
+            guard record.state == .pending else { throw record.notSendable }
             print("\(record.id)  is due again: \(record.event.rawValue) to \(record.url)")
         }
 

@@ -53,9 +53,9 @@ extension WebhooksCommand {
             var random = SystemRandomNumberGenerator()
             let (owner, id) = (try WebhooksCommand.tenant(tenant), WebhookEndpoint.makeID(using: &random))
             let issued = try vault.issue(endpoint: id)
-            let wanted = try EndpointOptions.events(events)
-            try await serve([issued.secret, vault.shared(by: owner)]) { ports, show in
-                let endpoint = ListeningEndpoint(store: store, ports: ports) { port in
+            let (wanted, limit) = (try EndpointOptions.events(events), try common.settings().webhookEndpoints)
+            try await serve([issued.secret, vault.shared(by: owner).secret]) { ports, show in
+                let endpoint = ListeningEndpoint(store: store, limit: limit, ports: ports) { port in
                     let now = SystemClock().now()
                     return WebhookEndpoint(
                         id: id, tenant: owner, url: url ?? "http://127.0.0.1:\(port)/", events: wanted,

@@ -27,15 +27,26 @@ struct WebhooksCommand: AsyncParsableCommand {
         var tenant: String?
 
         func run() async throws {
-            let endpoints = try await common.openStore().endpoints(of: try tenant.map(WebhooksCommand.tenant))
-            var table = TextTable(["ENDPOINT", "TENANT", "STATUS", "FAILING SINCE", "EVENTS", "URL"])
+            let endpoints = try await all(in: common.openStore(), of: try tenant.map(WebhooksCommand.tenant))
+            var table = TextTable(["ENDPOINT", "TENANT", "STATUS", "DELIVERY", "FAILING SINCE", "EVENTS", "URL"])
+            let now = SystemClock().now()
             for endpoint in endpoints {
                 table.add([
                     endpoint.id, endpoint.tenant.text, endpoint.status.rawValue,
+                    endpoint.health.state(at: now).rawValue,
                     endpoint.health.failingSince?.rfc3339 ?? "-", EndpointDescription.events(endpoint), endpoint.url,
                 ])
             }
             print(endpoints.isEmpty ? "No endpoints yet. Add one: relay webhooks add URL --tenant NAME" : table.text)
+        }
+
+        private func all(in store: SQLiteJobStore, of tenant: TenantID?) async throws -> [WebhookEndpoint] {
+            var (found, page) = ([WebhookEndpoint](), [WebhookEndpoint]())
+            repeat {
+                page = try await store.endpoints(of: tenant, after: found.last?.id, limit: WebhookEndpoint.most)
+                found += page
+            } while page.count == WebhookEndpoint.most
+            return found
         }
     }
 
@@ -67,7 +78,9 @@ struct WebhooksCommand: AsyncParsableCommand {
         func run() async throws {
             let tenant = try WebhooksCommand.tenant(tenant)
             let keyring = try await common.keyring()
-            print(WebhookSecretVault(keyring: SharedKeyring(keyring)).shared(by: tenant).reveal())
+            let keys = WebhookSecretVault(keyring: SharedKeyring(keyring)).shared(by: tenant)
+            print(keys.secret.reveal())
+            if let publicKey = keys.publicKey { StandardError.line("The key of v1a signatures is \(publicKey)") }
         }
     }
 
@@ -81,6 +94,13 @@ struct WebhooksCommand: AsyncParsableCommand {
     static func found(_ id: String, in store: SQLiteJobStore) async throws -> WebhookEndpoint {
         guard let endpoint = try await store.endpoint(id, of: nil) else { throw unknown(id) }
         return endpoint
+    }
+
+    /// Adds it unless its tenant has as many as the configuration allows.
+    static func add(_ endpoint: WebhookEndpoint, to store: SQLiteJobStore, limit: Int) async throws {
+        guard try await store.addEndpoint(endpoint, limit: limit) else {
+            throw WebhookEndpoint.limitReached(limit, of: endpoint.tenant)
+        }
     }
 
     static func unknown(_ id: String) -> RelayError {
