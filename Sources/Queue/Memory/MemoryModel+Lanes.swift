@@ -81,7 +81,7 @@ extension MemoryModel {
 
     private func subject(of outgoing: Outgoing) -> DeliverySubject? {
         guard let id = outgoing.job else { return .data(outgoing.data) }
-        return rows[id].map { .job(jobs[$0].record, jobs[$0].ended?.result) }
+        return rows[id].map { .job(jobs[$0].record, jobs[$0].isErased ? nil : jobs[$0].ended?.result) }
     }
 
     /// Ends what waits in the lane of an endpoint that is disabled.

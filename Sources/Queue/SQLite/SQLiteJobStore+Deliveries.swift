@@ -13,8 +13,9 @@ extension SQLiteJobStore {
             return round.claimed
         }
         guard !claimed.isEmpty else { return [] }
+        let keys = payloadKeys
         return try await read { connection in
-            try claimed.compactMap { try $0.complete(in: connection) }  // an ended job stays as it is
+            try claimed.compactMap { try $0.complete(in: connection, by: keys) }  // an ended job stays as it is
         }
     }
 
@@ -24,7 +25,7 @@ extension SQLiteJobStore {
         try await writer.perform(bytes: log.answer.count, isVital: true) { context in
             let ending = DeliveryEnding(outcome, log: log)
             guard let settled = try context.settle(delivery, as: ending) else { return nil }
-            if ending.isCounted { try context.write(log, of: settled.row) }
+            if ending.isCounted { try context.write(log, of: delivery.id, settled) }
             if ending.state == .pending {
                 context.note(.deliveries)
             } else {
@@ -82,12 +83,15 @@ extension WriteContext {
         ) { ($0.int64(0), $0.int64(1), $0.int64(2)) }
     }
 
-    fileprivate func write(_ log: DeliveryAttempt, of delivery: Int64) throws {
+    fileprivate func write(
+        _ log: DeliveryAttempt, of id: String, _ delivery: (row: Int64, lane: Int64, tenant: Int64)
+    ) throws {
+        let (answer, form) = try stored(log.answer, as: .answer(of: id, attempt: log.attempt), of: delivery.tenant)
         try connection.execute(
             """
-            INSERT INTO delivery_attempts (delivery, attempt, started_at, ended_at, status, error, answer)
-            VALUES (?, ?, ?, ?, ?, ?, ?)
-            """, delivery, log.attempt, log.startedAt, log.endedAt, log.status, log.error, log.answer)
+            INSERT INTO delivery_attempts (delivery, attempt, started_at, ended_at, status, error, answer, sealed)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            """, delivery.row, log.attempt, log.startedAt, log.endedAt, log.status, log.error, answer, form.rawValue)
     }
 
     /// Disables an endpoint and tells the tenant's others. - Returns: nil if it was disabled before.

@@ -18,18 +18,28 @@ struct ClaimedDelivery: Sendable {
     var isSuspect = false
 
     /// nil if its job is gone.
-    func complete(in connection: SQLiteConnection) throws -> Delivery? {
-        guard let subject = try subject(in: connection) else { return nil }
+    func complete(in connection: SQLiteConnection, by keys: PayloadKeys) throws -> Delivery? {
+        guard let subject = try subject(in: connection, by: keys) else { return nil }
         return Delivery(
             id: id, attempt: attempt, roundAttempt: attempt - roundStart, url: url, tenant: tenant, endpoint: endpoint,
             event: event, createdAt: createdAt, subject: subject, isProbe: isProbe, isSuspect: isSuspect)
     }
 
-    private func subject(in connection: SQLiteConnection) throws -> DeliverySubject? {
+    private func subject(in connection: SQLiteConnection, by keys: PayloadKeys) throws -> DeliverySubject? {
         if let data { return .data(data) }
-        let result = try connection.first(
-            "SELECT status, headers, body FROM ended WHERE job = ? LIMIT 1", job, read: JobResult.init(stored:))
-        return try connection.record(job).map { .job($0, result) }
+        guard let record = try connection.record(job, by: keys) else { return nil }
+        return .job(record, record.isErased ? nil : try result(of: record.id, in: connection, by: keys))
+    }
+
+    /// nil also if it cannot be had: the event is true all the same, and whoever asks for the result is told why.
+    private func result(of id: JobID, in connection: SQLiteConnection, by keys: PayloadKeys) throws -> JobResult? {
+        do {
+            return try connection.first("SELECT status, headers, body, sealed FROM ended WHERE job = ? LIMIT 1", job) {
+                try connection.jobResult($0, of: id, by: keys)
+            }
+        } catch is JobStoreError {
+            return nil
+        }
     }
 }
 
