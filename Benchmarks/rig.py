@@ -1,4 +1,7 @@
-"""What the benchmarks share: programs on a folder that is removed afterwards, and figures as JSON lines."""
+"""What the benchmarks share: programs on a folder that is removed afterwards, and figures as JSON lines.
+
+RELAY_BENCH_ENCRYPT=1 has relays seal payloads (vault.encrypt_payloads), where a benchmark brings no configuration of its own.
+"""
 
 import json
 import os
@@ -75,7 +78,15 @@ class Rig:
 
     def relay(self, command, upstream="http://127.0.0.1:9", *options):
         listen = [] if command == "worker" else ["--listen", "127.0.0.1:0"]
-        return self.start("relay", command, "--data", self.data, "--upstream", upstream, *listen, *options)
+        sealing = [] if "--config" in options else self.sealing()
+        return self.start("relay", command, "--data", self.data, "--upstream", upstream, *listen, *sealing, *options)
+
+    def sealing(self):
+        if os.environ.get("RELAY_BENCH_ENCRYPT", "") in ("", "0"):
+            return []
+        config = self.folder / "sealing.yaml"
+        config.write_text("vault: {encrypt_payloads: true}\n")
+        return ["--config", config]
 
     def stop(self, program):
         program.send_signal(signal.SIGTERM)

@@ -26,6 +26,7 @@ package protocol BatchStore: Sendable {
     /// Results in the order of submission, those whose request has ended. Returns about `bytes` of them at most, one if
     /// it is larger.
     /// - Parameter after: ``BatchResult/position`` of the last one known; 0 to begin.
+    /// - Throws: `.erased` of a batch whose tenant's data was erased.
     func batchResults(_ id: BatchID, of tenant: TenantID, after: Int64, limit: Int, bytes: Int)
         async throws(JobStoreError) -> [BatchResult]
     /// Cancels what has not been sent; what is under way may still succeed. Changes nothing if it has ended.

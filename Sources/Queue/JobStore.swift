@@ -4,7 +4,7 @@ package import Domain
 ///
 /// Every method that changes something is one transaction, durable when it returns. Concurrent calls may share a
 /// transaction. Every implementation passes the conformance suite in `Tests/QueueTests`.
-package protocol JobStore: BatchStore, WebhookStore {
+package protocol JobStore: BatchStore, WebhookStore, ErasureStore {
     // MARK: Intake
 
     /// Makes `jobs` durable, all or none, in their order. Returns one outcome a job, in that order.
@@ -55,6 +55,7 @@ package protocol JobStore: BatchStore, WebhookStore {
     func job(_ id: JobID, of tenant: TenantID?) async throws(JobStoreError) -> JobRecord?
     /// The result of an ended job; nil if there is no such job or it has not ended. A job canceled or expired before
     /// it was sent has a result too: the relay's envelope.
+    /// - Throws: `.erased` of a job whose tenant's data was erased.
     func result(of id: JobID, tenant: TenantID?) async throws(JobStoreError) -> JobResult?
     /// The journal of a job's ended attempts, oldest first; at most 1,000.
     func attempts(of id: JobID) async throws(JobStoreError) -> [AttemptRecord]
@@ -145,6 +146,10 @@ package enum JobStoreError: Error, Hashable, Sendable {
     /// The store cannot be read or written now (disk full, I/O error, busy too long, not a database).
     /// `detail` is for operators: the library's words.
     case unavailable(detail: String)
+    /// The payload was erased with its tenant's data.
+    case erased
+    /// The payload is sealed and does not open, and why.
+    case unreadable(RelayError)
 }
 
 /// What became of one submitted job.

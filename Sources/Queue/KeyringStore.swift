@@ -30,6 +30,8 @@ package struct SealedSecret: Hashable, Sendable {
         case webhookEndpoint
         /// The one before an endpoint's present one, still signed with.
         case previousWebhookSecret
+        /// By the tenant's name.
+        case tenantDataKey
     }
 
     package let kind: Kind

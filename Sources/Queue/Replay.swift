@@ -20,6 +20,8 @@ package enum ReplayOutcome: Hashable, Sendable {
     /// It has not ended, or has succeeded.
     case refused(JobState)
     case unknown
+    /// Its request was erased with its tenant's data.
+    case erased
     /// Its tenant's limits have no room for it.
     case overLimit(AdmissionRefusal)
 }

@@ -20,6 +20,12 @@ struct AttemptRunner: Sendable {
             return await settle(
                 decision.unsent(expired, verdict: "deadline_passed", exchange: nil, at: services.wall.now()))
         }
+        if let damage = claim.damage {
+            await services.gateway.giveBack([permit])
+            let unreadable = Settlement.Outcome.ended(.errored, JobResult(damage))
+            return await settle(
+                decision.unsent(unreadable, verdict: damage.code.rawValue, exchange: nil, at: services.wall.now()))
+        }
         let exchange = await services.gateway.exchange(call(for: claim), with: permit, avoiding: [])
         registry.callEnded(claim.lease)
         let now = services.wall.now()

@@ -4,8 +4,8 @@ import Queue
 import ServiceLifecycle
 import Telemetry
 
-/// Does what Message Batches need after the call that asked for it has been answered: queues their requests, cancels,
-/// deletes. Always a bounded step at a time, so that nobody waits for it. Any number of them may run.
+/// Does what Message Batches and erasures need after the call that asked for it has been answered: queues requests, cancels,
+/// deletes, empties. Always a bounded step at a time, so that nobody waits for it. Any number of them may run.
 struct BatchMover: Service {
     /// Requests of one step.
     private static let stepLimit = 500
@@ -34,10 +34,12 @@ struct BatchMover: Service {
     func step() async -> Bool {
         let now = services.wall.now()
         do {
-            return try await services.store.advanceBatches(
-                limit: Self.stepLimit, abandonedBefore: now.advanced(by: .zero - Self.patience), at: now) > 0
+            let moved = try await services.store.advanceBatches(
+                limit: Self.stepLimit, abandonedBefore: now.advanced(by: .zero - Self.patience), at: now)
+            let erased = try await services.store.advanceErasures(limit: Self.stepLimit, at: now)
+            return moved + erased > 0
         } catch {
-            services.logger.error("batches not moved; trying again", metadata: [LogKey.error: "\(error)"])
+            services.logger.error("batches or erasures not moved; trying again", metadata: [LogKey.error: "\(error)"])
             await services.sleep(.seconds(1))
             return true
         }

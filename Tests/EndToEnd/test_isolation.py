@@ -64,6 +64,7 @@ TABLE = {
     "GET /admin/v1/tenants": OPERATORS,
     "GET /admin/v1/tenants/{name}": OPERATORS,
     "PATCH /admin/v1/tenants/{name}": OPERATORS,
+    "DELETE /admin/v1/tenants/{name}/data": OPERATORS,
     "GET /admin/v1/usage": OPERATORS,
 }
 

@@ -30,8 +30,9 @@ enum SchemaV5 {
         PRAGMA user_version = 5
         """
 
-    /// Takes back what version 6 has made, which must be empty.
+    /// Takes back what version 6 has made, which must be empty, and later ones.
     static func takeBack(_ connection: SQLiteConnection) throws {
+        try SchemaV6.takeBack(connection)
         try connection.script(additions)
         try connection.script(statements)
     }

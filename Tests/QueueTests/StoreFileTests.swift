@@ -98,13 +98,11 @@ struct StoreFileTests {
                 _ = try await world.addEndpoint("whe_gone")
                 try await world.announce(1)
             }
-            try SQLiteConnection(path: path).script(
+            let connection = try SQLiteConnection(path: path)
+            try SchemaV6.takeBack(connection)
+            try connection.script(
                 """
-                DROP INDEX lanes_open; DROP INDEX lanes_origins; ALTER TABLE lanes DROP COLUMN tenant;
-                ALTER TABLE lanes DROP COLUMN failed_at; UPDATE lanes SET suspect = 0;
-                CREATE INDEX lanes_open ON lanes(suspect, open_at) WHERE open_at IS NOT NULL;
-                DELETE FROM endpoints WHERE id = 'whe_gone'; UPDATE lanes SET mode = 3 WHERE name = 'whe_gone';
-                PRAGMA user_version = 6
+                DELETE FROM endpoints WHERE id = 'whe_gone'; UPDATE lanes SET mode = 3 WHERE name = 'whe_gone'
                 """)
             let world = World(store: try SQLiteJobStore.open(at: path, clock: clock), clock: clock)
             #expect(try await world.problems() == [])

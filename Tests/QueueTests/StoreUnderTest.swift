@@ -7,6 +7,8 @@ import Testing
 /// The back ends that the conformance suite runs against. A new one joins `all` and is done.
 enum StoreUnderTest: String, CaseIterable, CustomTestStringConvertible {
     case memory, sqlite
+    /// The same as `sqlite`, with payloads sealed.
+    case sealed
 
     static let all = allCases
     var testDescription: String { rawValue }
@@ -19,11 +21,14 @@ enum StoreUnderTest: String, CaseIterable, CustomTestStringConvertible {
             let store: any RelayStore =
                 switch self {
                 case .memory: MemoryJobStore(maxDepth: maxDepth, clock: clock, audit: audit)
-                case .sqlite:
+                case .sqlite, .sealed:
                     try SQLiteJobStore.open(
                         at: folder + "/queue.sqlite", configuration: JobStoreConfiguration(maxDepth: maxDepth),
                         clock: clock, audit: audit)
                 }
+            if self == .sealed, let store = store as? SQLiteJobStore {
+                store.keepPayloads(with: PayloadKeeping(sealer: MaskingSealer(), isOn: true))
+            }
             try await body(World(store: store, clock: clock))
         }
     }

@@ -33,11 +33,18 @@ extension OpenAPIDocument {
             .answers(200, "The tenant.", .json(.named("TenantWithBudget"))),
         Operation("PATCH", "/admin/v1/tenants/{name}", "Sets what the body names; null removes a limit")
             .takes(.json(.open)).answers(200, "The tenant.", .json(.named("TenantWithBudget"))),
+        Operation("DELETE", "/admin/v1/tenants/{name}/data", "Erases what the tenant has sent and got, for ever")
+            .answers(200, "What was reached; what is unfinished ends as canceled.", .json(erasure)),
         usage(Operation("GET", "/v1/usage", "What the tenant has used and what it cost")),
         usage(
             Operation("GET", "/admin/v1/usage", "The same of all tenants").query("tenant", .text, "Only this tenant's.")
         ),
     ]
+
+    private static let erasure = JSONSchema.object([
+        .init("tenant", .text), .init("type", .oneOf(["tenant_erased"])), .init("erased_at", .time),
+        .init("data_key_dropped", .flag), .init("jobs", .count), .init("batches", .count), .init("canceled", .count),
+    ])
 
     private static func usage(_ operation: Operation) -> Operation {
         operation

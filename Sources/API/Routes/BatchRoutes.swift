@@ -129,6 +129,7 @@ struct BatchRoutes: Sendable {
                 .batchNotEnded, "The batch \(batch.id) is \(batch.status.rawValue); it has results once it has ended.",
                 remedy: "Poll GET /v1/messages/batches/{id} until processing_status is ended.")
         }
+        guard !batch.isErased else { throw RelayError.payloadErased }
         guard batch.archived(at: services.wall.now()) == nil else { throw Self.archived(batch.id) }
         let first = try await page(of: batch, after: 0)
         guard !first.isEmpty else { throw Self.archived(batch.id) }

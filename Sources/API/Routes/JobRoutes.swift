@@ -126,6 +126,7 @@ struct JobRoutes: Sendable {
                 "The job is \(state.rawValue); only one that is errored, canceled or expired can be retried.",
                 remedy: state.isTerminal ? "Fetch its result." : "Wait until it has ended.")
         case .overLimit(let refusal)?: throw RelayError(refusal, at: now)
+        case .erased?: throw RelayError.payloadErased
         case .unknown?, nil: throw Self.unknown
         }
     }
@@ -135,13 +136,14 @@ struct JobRoutes: Sendable {
         return id
     }
 
-    /// - Throws: `job_unknown`, also for jobs of others.
+    /// - Throws: `job_unknown`, also for jobs of others; `payload_erased`.
     private func job(_ id: JobID, _ call: Call) async throws(RelayError) -> JobRecord {
         let tenant = try call.visibleTenant()
         let job = try await services.store.reading { store throws(JobStoreError) in
             try await store.job(id, of: tenant)
         }
         guard let job else { throw Self.unknown }
+        guard !job.isErased else { throw .payloadErased }
         return job
     }
 

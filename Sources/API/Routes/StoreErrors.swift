@@ -27,6 +27,8 @@ extension RelayError {
             self.init(
                 .storeBusy, "\(waiting) writes of \(bytes) bytes wait for the disk already; nothing was changed.",
                 remedy: "Retry after the delay, or send less at once.", retryAfter: .seconds(1))
+        case .erased: self = .payloadErased
+        case .unreadable(let error): self = error
         case .unavailable, .leaseLost:
             self.init(
                 .storeUnavailable, "The store cannot be read or written now; nothing was changed.",

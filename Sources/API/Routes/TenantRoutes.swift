@@ -12,6 +12,7 @@ struct TenantRoutes: Sendable {
             Route("GET", "/admin/v1/tenants", scope: .adminRead, handler: list),
             Route("GET", "/admin/v1/tenants/{}", scope: .adminRead, handler: show),
             Route("PATCH", "/admin/v1/tenants/{}", scope: .admin, handler: change),
+            Route("DELETE", "/admin/v1/tenants/{}/data", scope: .admin, handler: erase),
         ]
     }
 
@@ -64,6 +65,16 @@ struct TenantRoutes: Sendable {
             try await services.store.reading { store throws(JobStoreError) in try await store.setShare(share) }
         }
         return try await show(call)
+    }
+
+    /// Erases what the tenant has sent and got; what is unfinished ends as canceled, moments later if it is much.
+    private func erase(_ call: Call) async throws -> Answer {
+        let (tenant, now) = (try tenant(call), services.wall.now())
+        let scope = try await services.store.reading { store throws(JobStoreError) in
+            try await store.erase(tenant, at: now)
+        }
+        guard let scope else { throw Self.unknown(tenant.text) }
+        return .json(TenantText.erasure(of: tenant, scope, at: now))
     }
 
     private func storedShare(of tenant: TenantID) async throws(RelayError) -> TenantShare? {

@@ -29,6 +29,19 @@ enum TenantText {
         return json.closed()
     }
 
+    /// What an erasure has reached.
+    static func erasure(of tenant: TenantID, _ scope: ErasureScope, at now: Timestamp) -> [UInt8] {
+        var json = JSONObject()
+        json.set("tenant", tenant.text)
+        json.set("type", "tenant_erased")
+        json.set("erased_at", now)
+        json.set("data_key_dropped", scope.hasDataKey)
+        json.set("jobs", scope.jobs.values.reduce(0, +))
+        json.set("batches", scope.batches)
+        json.set("canceled", scope.unfinished)
+        return json.closed()
+    }
+
     /// Where the present day and month stand.
     static func budget(_ book: BudgetBook, _ limits: BudgetLimits) -> [UInt8] {
         let periods = book.entries.keys.sorted { $0.kind.rawValue < $1.kind.rawValue }

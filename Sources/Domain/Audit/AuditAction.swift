@@ -7,6 +7,7 @@ package enum AuditAction: String, Hashable, Sendable, CaseIterable {
     case tokenRevoked = "token.revoked"
     case tenantShareSet = "tenant.share_set"
     case tenantLimitsSet = "tenant.limits_set"
+    case tenantErased = "tenant.erased"
     case webhookAdded = "webhook.added"
     case webhookChanged = "webhook.changed"
     case webhookRotated = "webhook.rotated"

@@ -22,10 +22,13 @@ package struct BatchRecord: Hashable, Sendable {
     package let total: Int
     /// Requests that have ended, by how: terminal states only.
     package let ended: [JobState: Int]
+    /// Its requests and results were erased with its tenant's data.
+    package let isErased: Bool
 
     package init(
         id: BatchID, tenant: TenantID, createdAt: Timestamp, expiresAt: Timestamp, cancelInitiatedAt: Timestamp?,
-        endedAt: Timestamp?, archivedAt: Timestamp?, total: Int, ended: [JobState: Int]
+        endedAt: Timestamp?, archivedAt: Timestamp?, total: Int, ended: [JobState: Int],
+        isErased: Bool = false
     ) {
         self.id = id
         self.tenant = tenant
@@ -36,6 +39,7 @@ package struct BatchRecord: Hashable, Sendable {
         self.archivedAt = archivedAt
         self.total = total
         self.ended = ended
+        self.isErased = isErased
     }
 
     package var status: Status { endedAt != nil ? .ended : cancelInitiatedAt != nil ? .canceling : .inProgress }

@@ -24,6 +24,7 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case jobNotEnded = "job_not_ended"
     case jobAlreadyEnded = "job_already_ended"
     case jobNotReplayable = "job_not_replayable"
+    case payloadErased = "payload_erased"
     case batchInvalid = "batch_invalid"
     case batchUnknown = "batch_unknown"
     case batchNotEnded = "batch_not_ended"
@@ -53,6 +54,7 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case canceled = "canceled"
     case deadlinePassed = "deadline_passed"
     case shuttingDown = "shutting_down"
+    case sealedValueUnreadable = "sealed_value_unreadable"
     case internalFault = "internal_fault"
     // Met on the command line, never over HTTP:
     case configurationInvalid = "configuration_invalid"
@@ -60,7 +62,6 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case masterKeyUnusable = "master_key_unusable"
     case masterKeyMismatch = "master_key_mismatch"
     case keyServiceUnavailable = "key_service_unavailable"
-    case sealedValueUnreadable = "sealed_value_unreadable"
     case argumentInvalid = "argument_invalid"
     case auditBroken = "audit_broken"
     case relayUnreachable = "relay_unreachable"
@@ -81,6 +82,7 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
         case .jobNotEnded, .jobAlreadyEnded, .jobNotReplayable, .idempotencyConflict, .canceled,
             .tokenLimitReached, .webhookLimitReached, .deliveryNotSendable:
             409
+        case .payloadErased: 410
         case .bodyTooLarge, .bulkTooLarge: 413
         case .targetTooLong: 414
         case .headTooLarge: 431
@@ -102,7 +104,7 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
         case 400, 405, 414, 431: "invalid_request_error"
         case 401: "authentication_error"
         case 403: "permission_error"
-        case 404: "not_found_error"
+        case 404, 410: "not_found_error"
         case 409: "conflict_error"
         case 413: "request_too_large"
         case 429: "rate_limit_error"

@@ -13,11 +13,15 @@ package struct Claim: Hashable, Sendable {
     package let firstClaimedAt: Timestamp
     /// How many earlier attempts the upstream may have executed: those that spend the budget of attempts.
     package let chargedAttempts: Int
+    /// Why the body cannot be had: it is not what was stored, and must not be sent. nil if it can.
+    package let damage: RelayError?
 
     package init(
         lease: Lease, tenant: TenantID, body: [UInt8], digest: BodyDigest? = nil, headers: [HeaderField], model: String,
-        createdAt: Timestamp, deadline: Timestamp?, firstClaimedAt: Timestamp, chargedAttempts: Int = 0
+        createdAt: Timestamp, deadline: Timestamp?, firstClaimedAt: Timestamp, chargedAttempts: Int = 0,
+        damage: RelayError? = nil
     ) {
+        self.damage = damage
         self.lease = lease
         self.tenant = tenant
         self.body = body

@@ -21,12 +21,14 @@ package struct JobRecord: Hashable, Sendable {
     package let replayOf: JobID?
     /// The job that repeats this one; nil if none does.
     package let replayedAs: JobID?
+    /// Its payloads were erased with its tenant's data: only that it was there is known.
+    package let isErased: Bool
 
     package init(
         id: JobID, tenant: TenantID, state: JobState, model: String, priority: Priority, attempts: Int,
         createdAt: Timestamp, runAt: Timestamp, deadline: Timestamp?, endedAt: Timestamp?,
         resultStatus: Int?, metadata: [UInt8]?, isCancelRequested: Bool,
-        replayOf: JobID? = nil, replayedAs: JobID? = nil
+        replayOf: JobID? = nil, replayedAs: JobID? = nil, isErased: Bool = false
     ) {
         self.id = id
         self.tenant = tenant
@@ -43,5 +45,6 @@ package struct JobRecord: Hashable, Sendable {
         self.isCancelRequested = isCancelRequested
         self.replayOf = replayOf
         self.replayedAs = replayedAs
+        self.isErased = isErased
     }
 }

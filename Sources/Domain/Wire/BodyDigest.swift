@@ -23,6 +23,24 @@ package struct BodyDigest: Hashable, Sendable {
     /// For storing it: both halves in hexadecimal, then the number of bytes.
     package var text: String { "\(String(low, radix: 16))-\(String(high, radix: 16))-\(count)" }
 
+    /// What ``bytes`` takes.
+    package static let byteCount = 24
+
+    /// The same in a form of one length: both halves, then the number of bytes, each the highest byte first.
+    package var bytes: [UInt8] {
+        [low, high, UInt64(count)].flatMap { word in
+            stride(from: UInt64(56), through: 0, by: -8).map { UInt8(truncatingIfNeeded: word >> $0) }
+        }
+    }
+
+    /// Reads what ``bytes`` gives; nil if it is anything else.
+    package init?(bytes: some Collection<UInt8>) {
+        guard bytes.count == Self.byteCount else { return nil }
+        func word(_ index: Int) -> UInt64 { bytes.dropFirst(8 * index).prefix(8).reduce(0) { $0 << 8 | UInt64($1) } }
+        guard let count = Int(exactly: word(2)) else { return nil }
+        self.init(low: word(0), high: word(1), count: count)
+    }
+
     private init(low: UInt64, high: UInt64, count: Int) {
         (self.low, self.high, self.count) = (low, high, count)
     }

@@ -37,9 +37,10 @@ extension MemoryJobStore: BatchStore {
     package func batchResults(
         _ id: BatchID, of tenant: TenantID, after: Int64, limit: Int, bytes: Int
     ) async throws(JobStoreError) -> [BatchResult] {
-        try change { model in
-            model.openIndex(of: id, tenant).map { model.batchResults($0, after: after, limit: limit, bytes: bytes) }
-                ?? []
+        try change { model throws(JobStoreError) in
+            guard let index = model.openIndex(of: id, tenant) else { return [] }
+            guard !model.batches[index].isErased else { throw .erased }
+            return model.batchResults(index, after: after, limit: limit, bytes: bytes)
         }
     }
 

@@ -30,6 +30,7 @@ extension MemoryJobStore {
                     model.endpoints.compactMap { endpoint in
                         endpoint.previous.map { SealedSecret(kind: kind, id: endpoint.id, sealed: $0.sealed) }
                     }
+                case .tenantDataKey: [SealedSecret]()  // nothing rests here
                 }
             return Array(all.filter { $0.id > id }.sorted { $0.id < $1.id }.prefix(limit))
         }
@@ -60,6 +61,7 @@ extension MemoryModel {
                 guard let previous = endpoints[index].previous, previous.sealed == old.sealed else { continue }
                 endpoints[index].previous = previous.resealed(new)
             }
+        case .tenantDataKey: break
         }
     }
 }

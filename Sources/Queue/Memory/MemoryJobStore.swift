@@ -78,7 +78,9 @@ package final class MemoryJobStore: JobStore, KeyStore, EgressStore, TokenStore,
     }
 
     package func result(of id: JobID, tenant: TenantID?) async throws(JobStoreError) -> JobResult? {
-        find(id, tenant)?.ended?.result
+        guard let job = find(id, tenant), let ended = job.ended else { return nil }
+        if job.isErased { throw .erased }
+        return ended.result
     }
 
     package func attempts(of id: JobID) async throws(JobStoreError) -> [AttemptRecord] {

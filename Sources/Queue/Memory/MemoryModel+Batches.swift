@@ -24,6 +24,8 @@ extension MemoryModel {
         var reservedAt: Timestamp?
         var ended: [JobState: Int] = [.succeeded: 0, .errored: 0, .canceled: 0, .expired: 0]
         var isBusy = true
+        /// With its tenant's data.
+        var isErased = false
 
         /// What its requests may take that are no jobs yet.
         var demand: BudgetAmount { staged.filter { $0.refusal == nil }.map(\.demand).reduce(.nothing, +) }
@@ -32,7 +34,7 @@ extension MemoryModel {
             BatchRecord(
                 id: new.id, tenant: new.tenant, createdAt: new.createdAt, expiresAt: new.expiresAt,
                 cancelInitiatedAt: cancelInitiatedAt, endedAt: endedAt, archivedAt: archivedAt, total: total,
-                ended: ended)
+                ended: ended, isErased: isErased)
         }
     }
 
@@ -217,6 +219,7 @@ extension MemoryModel {
         batches[index].jobs.append((item.job, item.customID))
         add(Job(new, row: Int64(jobs.count + 1)))
         let place = jobs.count - 1
+        jobs[place].isErased = batches[index].isErased
         if batches[index].cancelInitiatedAt != nil {
             _ = cancel(item.job, of: batch.tenant, at: now)
         } else if batch.expiresAt <= now {

@@ -98,7 +98,7 @@ extension MemoryModel {
     private func subject(of outgoing: Outgoing, inlineLimit: Int) -> DeliverySubject? {
         guard let id = outgoing.job else { return .data(outgoing.data) }
         return rows[id].map { row in
-            let result = jobs[row].ended?.result
+            let result = jobs[row].isErased ? nil : jobs[row].ended?.result
             return .job(jobs[row].record, result.map { DeliveredResult($0, inlineLimit: inlineLimit) })
         }
     }

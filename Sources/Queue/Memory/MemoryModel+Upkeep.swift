@@ -24,6 +24,7 @@ extension MemoryModel {
     ) -> ReplayOutcome {
         if let first = seen[replay.job] { return .existing(first) }
         guard let job = rows[replay.job].map({ jobs[$0] }), job.isVisible(to: tenant) else { return .unknown }
+        if job.isErased { return .erased }
         if let existing = job.replayedAs { return .existing(existing) }
         guard job.life.state.isTerminal, job.life.state != .succeeded else { return .refused(job.life.state) }
         let demand = tenancy.reservations[replay.job]?.reservation.amount ?? .nothing

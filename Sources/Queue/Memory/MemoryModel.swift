@@ -12,6 +12,8 @@ struct MemoryModel: Sendable {
         var replayOf: JobID?
         var replayedAs: JobID?
         var isDeleted = false
+        /// With its tenant's data.
+        var isErased = false
         /// Of the attempt that ends it; nil if none does.
         var ending: EndingCost?
 
@@ -26,8 +28,9 @@ struct MemoryModel: Sendable {
             JobRecord(
                 id: new.id, tenant: new.tenant, state: life.state, model: new.model, priority: new.priority,
                 attempts: life.attempt, createdAt: new.createdAt, runAt: life.runAt, deadline: new.deadline,
-                endedAt: ended?.at, resultStatus: ended?.result.status, metadata: new.metadata,
-                isCancelRequested: life.isCancelRequested, replayOf: replayOf, replayedAs: replayedAs)
+                endedAt: ended?.at, resultStatus: ended?.result.status, metadata: isErased ? nil : new.metadata,
+                isCancelRequested: life.isCancelRequested, replayOf: replayOf, replayedAs: replayedAs,
+                isErased: isErased)
         }
 
         var chargedAttempts: Int { journal.count { $0.maybeBilled } }
@@ -163,6 +166,10 @@ struct MemoryModel: Sendable {
             addUsage(of: settlement, tenant: tenant)
         }
         switch settlement.outcome {
+        case .ended where jobs[index].isErased:
+            follow(
+                jobs[index].life.finish(lease.attempt, as: .canceled), of: index, with: JobResult(.jobCanceled), at: now
+            )
         case .ended(let state, let result):
             follow(jobs[index].life.finish(lease.attempt, as: state), of: index, with: result, at: now)
         case .retry where isBatchCanceled(of: lease.job), .deferred where isBatchCanceled(of: lease.job):

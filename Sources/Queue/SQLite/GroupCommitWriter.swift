@@ -38,12 +38,14 @@ final class GroupCommitWriter: Sendable {
     private let onCommit: @Sendable (Set<ChangeTopic>) -> Void
     private let random: Mutex<any RandomNumberGenerator & Sendable>
     private let auditKeeping: Mutex<AuditKeeping?>
+    private let payloadKeys: PayloadKeys
     private let state = Mutex(State())
     private let queue = DispatchQueue(label: "relay.store.write")
 
     init(
         connection: SQLiteConnection, mover: SQLiteConnection, turn: WriterTurn, configuration: JobStoreConfiguration,
-        random: any RandomNumberGenerator & Sendable, auditKeeping: AuditKeeping?, health: StoreHealth,
+        random: any RandomNumberGenerator & Sendable, auditKeeping: AuditKeeping?, payloadKeys: PayloadKeys,
+        health: StoreHealth,
         onCommit: @escaping @Sendable (Set<ChangeTopic>) -> Void
     ) {
         self.connection = connection
@@ -53,6 +55,7 @@ final class GroupCommitWriter: Sendable {
         self.configuration = configuration
         self.random = Mutex(random)
         self.auditKeeping = Mutex(auditKeeping)
+        self.payloadKeys = payloadKeys
         self.onCommit = onCommit
     }
 
@@ -219,7 +222,7 @@ final class GroupCommitWriter: Sendable {
     private func transact(_ batch: [Operation]) throws -> (answers: [Answer], topics: Set<ChangeTopic>) {
         try connection.transaction {
             let context = WriteContext(
-                connection, auditKeeping: auditKeeping.withLock { $0 },
+                connection, auditKeeping: auditKeeping.withLock { $0 }, payloadKeys: payloadKeys,
                 makeDeliveryID: { self.random.withLock { $0.makeDeliveryID() } })
             let answers = try batch.map { try run($0, in: context) }
             try context.flush()

@@ -26,7 +26,7 @@ extension SQLiteJobStore: BatchStore {
             let isBudgeted = try !(context.limits(of: batch.tenant)?.limits.budget.isNone ?? true)
             for (index, item) in items.enumerated() {
                 let row = batch.rows.lowerBound + Int64(batch.total + index)
-                try context.stage(item, at: row)
+                try context.stage(item, of: batch.tenant, at: row)
                 if isBudgeted, item.refusal == nil { try context.stageDemand(item.demand, at: row) }
             }
             try context.connection.execute(
@@ -82,20 +82,24 @@ extension SQLiteJobStore: BatchStore {
     package func batchResults(
         _ id: BatchID, of tenant: TenantID, after: Int64, limit: Int, bytes: Int
     ) async throws(JobStoreError) -> [BatchResult] {
-        try await read { connection in
+        let keys = payloadKeys
+        return try await read { connection in
+            if let batch = try connection.batch(id), batch.tenant == tenant, batch.isErased {
+                throw JobStoreError.erased
+            }
             let rows = try connection.all(
                 """
-                SELECT j.job, length(e.body) FROM batches b JOIN tenants t ON t.number = b.tenant
+                SELECT j.job, length(e.body), e.sealed FROM batches b JOIN tenants t ON t.number = b.tenant
                     JOIN batch_jobs j INDEXED BY batch_jobs_batch ON j.batch = b.number JOIN ended e ON e.job = j.job
                 WHERE b.id = ? AND b.phase = 1 AND t.name = ? AND j.job > ? ORDER BY j.job LIMIT ?
                 """, id.text, tenant.text, after, limit
-            ) { (row: $0.int64(0), bytes: $0.int(1)) }
+            ) { (row: $0.int64(0), bytes: $0.int(1) - ($0.int(2) == 1 ? SealedPayload.overhead : 0)) }
             var sum = 0
             let wanted = rows.prefix { row in
                 defer { sum += row.bytes }
                 return sum == 0 || sum + row.bytes <= bytes
             }
-            return try wanted.compactMap { try connection.batchResult($0.row) }
+            return try wanted.compactMap { try connection.batchResult($0.row, by: keys) }
         }
     }
 
@@ -159,11 +163,18 @@ extension WriteContext {
         }?.customID
     }
 
-    fileprivate func stage(_ item: BatchItem, at row: Int64) throws {
+    fileprivate func stage(_ item: BatchItem, of tenant: Int64, at row: Int64) throws {
+        let request = try StoredRequest(
+            item.body, item.digest, headers: [], of: item.job, under: payloadKey(of: tenant))
+        // It will be the result.
+        let place = PayloadPlace(.result, of: item.job.text)
+        let refusal = try item.refusal.map { try stored($0, as: place, of: tenant).bytes }
         try connection.execute(
-            "INSERT INTO staged (row, custom_id, job, model, digest, refusal, body) VALUES (?, ?, ?, ?, ?, ?, ?)", row,
-            item.customID.text, item.job.text, item.model, FieldCodec.encode([], digest: item.digest), item.refusal,
-            item.body)
+            """
+            INSERT INTO staged (row, custom_id, job, model, digest, refusal, body, sealed)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            """, row, item.customID.text, item.job.text, item.model, request.headers, refusal, request.body,
+            request.form.rawValue)
     }
 
     fileprivate func firstUse(
@@ -186,7 +197,8 @@ extension SQLiteConnection {
         try first(
             """
             SELECT b.id, t.name, b.created_at, b.expires_at, b.cancel_initiated_at, b.ended_at, b.archived_at, b.total,
-                b.succeeded, b.errored, b.canceled, b.expired
+                b.succeeded, b.errored, b.canceled, b.expired,
+                b.number <= coalesce((SELECT x.batches_through FROM erasures x WHERE x.tenant = b.tenant), 0)
             FROM batches b JOIN tenants t ON t.number = b.tenant WHERE b.id = ? AND b.phase = 1 LIMIT 1
             """, id.text, read: BatchRecord.init(stored:))
     }
@@ -195,10 +207,11 @@ extension SQLiteConnection {
         try first(
             """
             SELECT b.id, t.name, b.created_at, b.expires_at, b.cancel_initiated_at, b.ended_at, b.archived_at, b.total,
-                b.succeeded, b.errored, b.canceled, b.expired, b.tenant
+                b.succeeded, b.errored, b.canceled, b.expired,
+                b.number <= coalesce((SELECT x.batches_through FROM erasures x WHERE x.tenant = b.tenant), 0), b.tenant
             FROM batches b JOIN tenants t ON t.number = b.tenant WHERE b.number = ? LIMIT 1
             """, number
-        ) { (tenant: $0.int64(12), record: try BatchRecord(stored: $0)) }
+        ) { (tenant: $0.int64(13), record: try BatchRecord(stored: $0)) }
     }
 
     fileprivate func page(of query: BatchQuery) throws -> BatchPage {
@@ -236,7 +249,8 @@ extension SQLiteConnection {
         try all(
             """
             SELECT b.id, t.name, b.created_at, b.expires_at, b.cancel_initiated_at, b.ended_at, b.archived_at, b.total,
-                b.succeeded, b.errored, b.canceled, b.expired
+                b.succeeded, b.errored, b.canceled, b.expired,
+                b.number <= coalesce((SELECT x.batches_through FROM erasures x WHERE x.tenant = b.tenant), 0)
             FROM batches b INDEXED BY batches_tenant JOIN tenants t ON t.number = b.tenant
             WHERE b.phase = 1 AND b.tenant = ? AND b.number < ? ORDER BY b.number DESC LIMIT ?
             """, tenant, number, limit, read: BatchRecord.init(stored:))
@@ -247,22 +261,23 @@ extension SQLiteConnection {
         try all(
             """
             SELECT b.id, t.name, b.created_at, b.expires_at, b.cancel_initiated_at, b.ended_at, b.archived_at, b.total,
-                b.succeeded, b.errored, b.canceled, b.expired
+                b.succeeded, b.errored, b.canceled, b.expired,
+                b.number <= coalesce((SELECT x.batches_through FROM erasures x WHERE x.tenant = b.tenant), 0)
             FROM batches b INDEXED BY batches_tenant JOIN tenants t ON t.number = b.tenant
             WHERE b.phase = 1 AND b.tenant = ? AND b.number > ? ORDER BY b.number LIMIT ?
             """, tenant, number, limit, read: BatchRecord.init(stored:))
     }
 
-    fileprivate func batchResult(_ row: Int64) throws -> BatchResult? {
+    fileprivate func batchResult(_ row: Int64, by keys: PayloadKeys) throws -> BatchResult? {
         try first(
             """
-            SELECT e.status, e.headers, e.body, e.state, j.custom_id
-            FROM ended e JOIN batch_jobs j ON j.job = e.job WHERE e.job = ? LIMIT 1
+            SELECT e.status, e.headers, e.body, e.sealed, e.state, b.custom_id, j.id
+            FROM ended e JOIN batch_jobs b ON b.job = e.job JOIN jobs j ON j.row = e.job WHERE e.job = ? LIMIT 1
             """, row
         ) {
             BatchResult(
-                position: row, customID: $0.text(4), state: try JobState(stored: $0.int(3)),
-                result: try JobResult(stored: $0))
+                position: row, customID: $0.text(5), state: try JobState(stored: $0.int(4)),
+                result: try jobResult($0, of: JobID(stored: $0.text(6)), by: keys))
         }
     }
 }
@@ -282,6 +297,6 @@ extension BatchRecord {
             archivedAt: row.optionalTime(6), total: row.int(7),
             ended: [
                 .succeeded: row.int(8), .errored: row.int(9), .canceled: row.int(10), .expired: row.int(11),
-            ])
+            ], isErased: row.bool(12))
     }
 }

@@ -5,15 +5,15 @@ extension SQLiteJobStore {
         limit: Int, bytes: Int, of models: ModelClass?, by worker: String, at now: Timestamp, for duration: Duration
     ) async throws(JobStoreError) -> [Claim] {
         guard limit > 0 else { return [] }
-        let end = now.advanced(by: duration)
+        let (end, keys) = (now.advanced(by: duration), payloadKeys)
         let (taken, claims) = try await writer.perform { context in
             try context.claim(limit: min(limit, 1000), bytes: bytes, of: models, by: worker, at: now, until: end)
         } afterwards: { connection, taken -> ([TakenJob], [Claim]?) in
             guard taken.reduce(0, { $0 + $1.bytes }) <= Self.bytesReadAtOnce else { return (taken, nil) }
-            return (taken, try connection.claims(of: taken, by: worker))
+            return (taken, try connection.claims(of: taken, by: worker, keys))
         }
         if let claims { return claims }
-        return try await read { try $0.claims(of: taken, by: worker) }
+        return try await read { try $0.claims(of: taken, by: worker, keys) }
     }
 
     /// Bodies of more than this are read beside the writer, which everybody waits for (what a job was submitted with
@@ -77,32 +77,45 @@ extension SQLiteConnection {
     }
 
     /// A job that cannot be read stays claimed, and ends when it has been reaped often enough.
-    fileprivate func claims(of taken: [TakenJob], by worker: String) throws -> [Claim] {
+    fileprivate func claims(of taken: [TakenJob], by worker: String, _ keys: PayloadKeys) throws -> [Claim] {
         try taken.compactMap { job in
             do {
-                return try claim(of: job, by: worker)
+                return try claim(of: job, by: worker, keys)
             } catch let error as SQLiteFailure where error.isDamage {
                 return nil
             } catch is DamagedValue {
                 return nil
+            } catch is JobStoreError {
+                return nil  // its data key does not open now
             }
         }
     }
 
-    private func claim(of taken: TakenJob, by worker: String) throws -> Claim? {
+    private func claim(of taken: TakenJob, by worker: String, _ keys: PayloadKeys) throws -> Claim? {
         try first(
             """
-            SELECT j.id, t.name, j.model, j.created_at, j.deadline, j.headers, j.body
+            SELECT j.id, t.name, j.model, j.created_at, j.deadline, j.headers, j.body, j.sealed
             FROM jobs j JOIN tenants t ON t.number = j.tenant WHERE j.row = ? LIMIT 1
             """, taken.row
         ) { row in
-            let (headers, digest) = try [HeaderField].withDigest(stored: row.bytes(5))
+            let id = try JobID(stored: row.text(0))
+            var request: (body: [UInt8], digest: BodyDigest?, headers: [HeaderField]) = ([], nil, [])
+            var damage: RelayError?
+            do {
+                request = try openRequest(
+                    row.bytes(6), headers: row.bytes(5), PayloadForm(stored: row.int(7)), of: id, by: keys)
+            } catch JobStoreError.unreadable(let error) where error == .payloadUnreadable(.init(.request, of: id.text))
+            {
+                damage = error
+            } catch JobStoreError.erased {
+                damage = .payloadErased
+            }
             return Claim(
-                lease: Lease(
-                    job: try JobID(stored: row.text(0)), row: taken.row, attempt: taken.attempt, worker: worker),
-                tenant: try TenantID(stored: row.text(1)), body: row.bytes(6), digest: digest,
-                headers: headers, model: row.text(2), createdAt: row.time(3),
-                deadline: row.optionalTime(4), firstClaimedAt: taken.firstClaimedAt, chargedAttempts: taken.charged)
+                lease: Lease(job: id, row: taken.row, attempt: taken.attempt, worker: worker),
+                tenant: try TenantID(stored: row.text(1)), body: request.body, digest: request.digest,
+                headers: request.headers, model: row.text(2), createdAt: row.time(3),
+                deadline: row.optionalTime(4), firstClaimedAt: taken.firstClaimedAt, chargedAttempts: taken.charged,
+                damage: damage)
         }
     }
 }
@@ -131,10 +144,11 @@ extension WriteContext {
                 try sleep(round.entrants[index].tenant, ranDryOf: models, at: now)
                 continue
             }
-            if let deadline = job.deadline, deadline <= now {
+            let isErased = try isErased(job)
+            if isErased || job.deadline.map({ $0 <= now }) ?? false {
                 // Ended as it is met: looking past those that the reaper has not come to yet could take for ever.
                 guard expired < limit else { break }
-                try expire(job, at: now)
+                try drop(job, as: isErased ? .canceled : .expired, at: now)
                 expired += 1
                 continue
             }
@@ -198,11 +212,12 @@ extension WriteContext {
         return found
     }
 
-    private func expire(_ job: OpenJob, at now: Timestamp) throws {
+    private func drop(_ job: OpenJob, as state: JobState, at now: Timestamp) throws {
         guard let job = try takeQueued(job.row) else {
             throw DamagedValue(description: "damaged file: job \(job.row) is in an index only")
         }
-        try end(job, from: .queued, as: .expired, because: .jobDeadlinePassed, at: now)
+        let reason: RelayError = state == .canceled ? .jobCanceled : .jobDeadlinePassed
+        try end(job, from: .queued, as: state, because: reason, at: now)
     }
 
     private func start(

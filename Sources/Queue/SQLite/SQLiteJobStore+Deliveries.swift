@@ -22,8 +22,9 @@ extension SQLiteJobStore {
     private func complete(
         _ claimed: [ClaimedDelivery], for demand: DeliveryDemand
     ) async throws(JobStoreError) -> [Delivery] {
-        try await read { connection in  // an ended job stays as it is
-            try claimed.compactMap { try $0.complete(in: connection, inlineLimit: demand.inlineLimit) }
+        let keys = payloadKeys
+        return try await read { connection in  // an ended job stays as it is
+            try claimed.compactMap { try $0.complete(in: connection, inlineLimit: demand.inlineLimit, by: keys) }
         }
     }
 
@@ -34,7 +35,7 @@ extension SQLiteJobStore {
             let isFormer = try context.isFormer(delivery)
             let ending = DeliveryEnding(isFormer ? outcome.atFormerURL(at: log.endedAt) : outcome, log: log)
             guard let settled = try context.settle(delivery, as: ending) else { return nil }
-            if ending.isCounted { try context.write(log, of: settled.row) }
+            if ending.isCounted { try context.write(log, of: delivery.id, settled) }
             if ending.state == .pending {
                 context.note(.deliveries)
             } else {
@@ -85,14 +86,17 @@ extension WriteContext {
         ) { ($0.int64(0), $0.int64(1), $0.int64(2)) }
     }
 
-    fileprivate func write(_ log: DeliveryAttempt, of delivery: Int64) throws {
+    fileprivate func write(
+        _ log: DeliveryAttempt, of id: String, _ delivery: (row: Int64, lane: Int64, tenant: Int64)
+    ) throws {
+        let (answer, form) = try stored(log.answer, as: .answer(of: id, attempt: log.attempt), of: delivery.tenant)
         try connection.execute(
             """
-            INSERT INTO delivery_attempts (delivery, attempt, started_at, ended_at, status, error, answer)
-            VALUES (?, ?, ?, ?, ?, ?, ?)
-            """, delivery, log.attempt, log.startedAt, log.endedAt, log.status, log.error, log.answer)
+            INSERT INTO delivery_attempts (delivery, attempt, started_at, ended_at, status, error, answer, sealed)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            """, delivery.row, log.attempt, log.startedAt, log.endedAt, log.status, log.error, answer, form.rawValue)
         try connection.execute(
-            "DELETE FROM delivery_attempts WHERE delivery = ? AND attempt <= ?", delivery,
+            "DELETE FROM delivery_attempts WHERE delivery = ? AND attempt <= ?", delivery.row,
             log.attempt - DeliveryAttempt.kept)
     }
 

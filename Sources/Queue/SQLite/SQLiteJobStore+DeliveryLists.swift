@@ -16,17 +16,18 @@ extension SQLiteJobStore {
     }
 
     package func delivery(_ id: String, of tenant: TenantID?) async throws(JobStoreError) -> DeliveryHistory? {
-        try await read { connection in
+        let keys = payloadKeys
+        return try await read { connection in
             guard let (row, record) = try connection.delivery(id, of: tenant) else { return nil }
             let attempts = try connection.all(
                 """
-                SELECT attempt, started_at, ended_at, status, error, answer FROM delivery_attempts WHERE delivery = ?
-                ORDER BY attempt LIMIT 1000
+                SELECT attempt, started_at, ended_at, status, error, answer, sealed FROM delivery_attempts
+                WHERE delivery = ? ORDER BY attempt LIMIT 1000
                 """, row
             ) { row in
                 DeliveryAttempt(
                     attempt: row.int(0), startedAt: row.time(1), endedAt: row.time(2), status: row.optionalInt(3),
-                    error: row.optionalText(4), answer: row.bytes(5))
+                    error: row.optionalText(4), answer: try connection.answer(row, of: id, by: keys))
             }
             return DeliveryHistory(record: record, attempts: attempts)
         }
@@ -97,6 +98,17 @@ extension SQLiteConnection {
     fileprivate func row(before query: DeliveryQuery) throws -> Int64? {
         guard let after = query.after else { return .max }
         return try delivery(after, of: query.tenant)?.row
+    }
+
+    /// What a receiver has answered; nothing if that is erased, or cannot be opened here. Reads `attempt` and, from column 5
+    /// on, `answer, sealed`.
+    fileprivate func answer(_ row: SQLiteRow, of delivery: String, by keys: PayloadKeys) throws -> [UInt8] {
+        do {
+            return try open(
+                row.bytes(5), PayloadForm(stored: row.int(6)), as: .answer(of: delivery, attempt: row.int(0)), by: keys)
+        } catch is JobStoreError {
+            return []
+        }
     }
 
     fileprivate func candidates(of query: DeliveryQuery, before row: Int64, limit: Int) throws -> [Int64] {

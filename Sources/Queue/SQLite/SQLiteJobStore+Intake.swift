@@ -73,13 +73,16 @@ extension WriteContext {
 
     fileprivate func insert(_ job: NewJob, under reservation: Reservation?) throws {
         let tenant = try numberMakingTenant(job.tenant.text)
+        let request = try StoredRequest(
+            job.body, job.digest, headers: job.headers, metadata: job.metadata, of: job.id,
+            under: payloadKey(of: tenant))
         try connection.execute(
             """
-            INSERT INTO jobs (id, tenant, created_at, priority, deadline, model, webhook, metadata, headers, body)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO jobs (id, tenant, created_at, priority, deadline, model, webhook, metadata, headers, body, sealed)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             job.id.text, tenant, job.createdAt, job.priority.value, job.deadline, job.model, job.webhook?.text,
-            job.metadata, FieldCodec.encode(job.headers, digest: job.digest), job.body)
+            request.metadata, request.headers, request.body, request.form.rawValue)
         let row = connection.lastInsertedRow
         let open = OpenJob(
             row: row, tenant: tenant, models: try classNumber(of: job.model), priority: job.priority.value,
@@ -95,11 +98,12 @@ extension WriteContext {
 
     private func storedUse(of use: KeyInUse, at now: Timestamp) throws -> (fingerprint: [UInt8], job: JobID)? {
         guard let tenant = try number(of: use.tenant.text) else { return nil }
-        return try connection.first(  // a key whose job retention has deleted is free again
+        let erased = try erasure(of: tenant)?.jobs ?? 0
+        return try connection.first(  // a key whose job retention has deleted, or an erasure emptied, is free again
             """
             SELECT i.fingerprint, j.id FROM idempotency i JOIN jobs j ON j.row = i.job
-            WHERE i.tenant = ? AND i.key = ? AND i.expires_at > ? LIMIT 1
-            """, tenant, use.key, now
+            WHERE i.tenant = ? AND i.key = ? AND i.expires_at > ? AND i.job > ? LIMIT 1
+            """, tenant, use.key, now, erased
         ) { ($0.bytes(0), try JobID(stored: $0.text(1))) }
     }
 
@@ -118,13 +122,18 @@ extension WriteContext {
     ) throws -> (source: Int64?, outcome: ReplayOutcome) {
         if let first = seen[replay.job] { return (nil, .existing(first)) }
         let found = try connection.first(
-            "SELECT row, tenant_name, state, replayed_as FROM job_records WHERE id = ? LIMIT 1", replay.job.text
+            "SELECT row, tenant_name, state, replayed_as, is_erased FROM job_records WHERE id = ? LIMIT 1",
+            replay.job.text
         ) {
-            ($0.int64(0), $0.text(1), try JobState(stored: $0.int(2)), try $0.optionalText(3).map(JobID.init(stored:)))
+            (
+                $0.int64(0), $0.text(1), try JobState(stored: $0.int(2)),
+                try $0.optionalText(3).map(JobID.init(stored:)), $0.bool(4)
+            )
         }
-        guard let (row, owner, state, replayedAs) = found, tenant.map({ $0.text == owner }) ?? true else {
+        guard let (row, owner, state, replayedAs, isErased) = found, tenant.map({ $0.text == owner }) ?? true else {
             return (nil, .unknown)
         }
+        if isErased { return (nil, .erased) }
         if let replayedAs { return (nil, .existing(replayedAs)) }
         guard state.isTerminal, state != .succeeded else { return (nil, .refused(state)) }
         if let refusal = try admission.admit(demand(of: row), of: number(of: owner), in: self, at: now) {
@@ -145,23 +154,58 @@ extension WriteContext {
     fileprivate func repeatJob(
         _ row: Int64, as id: JobID, under reservation: Reservation?, at now: Timestamp
     ) throws {
-        try connection.execute(
-            """
-            INSERT INTO jobs (id, tenant, created_at, priority, model, webhook, replay_of, metadata, headers, body)
-            SELECT ?, tenant, ?, priority, model, webhook, row, metadata, headers, body FROM jobs WHERE row = ?
-            """, id.text, now, row)
-        let new = connection.lastInsertedRow
-        let facts = try connection.first(
-            "SELECT tenant, priority, length(body), webhook IS NOT NULL, model FROM jobs WHERE row = ? LIMIT 1", new
-        ) { ($0.int64(0), $0.int(1), $0.int(2), $0.bool(3), $0.text(4)) }
-        guard let (tenant, priority, bytes, hasWebhook, model) = facts else {
+        guard let old = try connection.repeatable(row, by: payloadKeys) else {
             throw DamagedValue(description: "no job \(row)")
         }
+        let request = try StoredRequest(
+            old.body, old.digest, headers: old.headers, metadata: old.metadata, of: id,
+            under: payloadKey(of: old.tenant, copied: old.form))
+        try connection.execute(
+            """
+            INSERT INTO jobs (id, tenant, created_at, priority, model, webhook, replay_of, metadata, headers, body, sealed)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """, id.text, old.tenant, now, old.priority, old.model, old.webhook, row, request.metadata, request.headers,
+            request.body, request.form.rawValue)
+        let new = connection.lastInsertedRow
         let open = OpenJob(
-            row: new, tenant: tenant, models: try classNumber(of: model), priority: priority, runAt: now, deadline: nil,
-            bytes: bytes, hasWebhook: hasWebhook)
+            row: new, tenant: old.tenant, models: try classNumber(of: old.model), priority: old.priority, runAt: now,
+            deadline: nil, bytes: old.body.count, hasWebhook: old.webhook != nil)
         try enqueue(open, from: nil, at: now, charged: 0)
-        if let reservation { try hold(reservation, for: new, of: tenant) }
+        if let reservation { try hold(reservation, for: new, of: old.tenant) }
+    }
+}
+
+/// What of a job its replay takes over.
+private struct RepeatableJob {
+    let tenant: Int64
+    let priority: Int
+    let model: String
+    let webhook: String?
+    let metadata: [UInt8]?
+    let headers: [HeaderField]
+    let body: [UInt8]
+    let digest: BodyDigest
+    let form: PayloadForm
+}
+
+extension SQLiteConnection {
+    /// The row is bound to its job's id if it is sealed: it is opened, to be sealed for another.
+    fileprivate func repeatable(_ row: Int64, by keys: PayloadKeys) throws -> RepeatableJob? {
+        try first(
+            """
+            SELECT id, tenant, priority, model, webhook, metadata, headers, body, sealed FROM jobs WHERE row = ? LIMIT 1
+            """, row
+        ) { row in
+            let (id, form) = (try JobID(stored: row.text(0)), try PayloadForm(stored: row.int(8)))
+            let request = try openRequest(row.bytes(7), headers: row.bytes(6), form, of: id, by: keys)
+            let metadata = try row.optionalBytes(5).map {
+                try open($0, form, as: PayloadPlace(.metadata, of: id.text), by: keys)
+            }
+            return RepeatableJob(
+                tenant: row.int64(1), priority: row.int(2), model: row.text(3), webhook: row.optionalText(4),
+                metadata: metadata, headers: request.headers, body: request.body,
+                digest: request.digest ?? BodyDigest(request.body), form: form)
+        }
     }
 }
 

@@ -33,6 +33,7 @@ extension SQLiteJobStore {
             case .webhookEndpoint: "SELECT id, secret FROM endpoints WHERE id > ? ORDER BY id LIMIT ?"
             case .previousWebhookSecret:
                 "SELECT id, previous FROM endpoints WHERE previous IS NOT NULL AND id > ? ORDER BY id LIMIT ?"
+            case .tenantDataKey: "SELECT tenant, sealed FROM data_keys WHERE tenant > ? ORDER BY tenant LIMIT ?"
             }
         return try await read { connection in
             try connection.all(sql, id, limit) { row in
@@ -49,6 +50,7 @@ extension SQLiteJobStore {
                     case .upstreamKey: "UPDATE keys SET secret = ? WHERE id = ? AND secret = ?"
                     case .webhookEndpoint: "UPDATE endpoints SET secret = ? WHERE id = ? AND secret = ?"
                     case .previousWebhookSecret: "UPDATE endpoints SET previous = ? WHERE id = ? AND previous = ?"
+                    case .tenantDataKey: "UPDATE data_keys SET sealed = ? WHERE tenant = ? AND sealed = ?"
                     }
                 _ = try context.connection.execute(sql, new, old.id, old.sealed)
             }

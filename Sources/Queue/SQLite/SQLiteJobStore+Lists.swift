@@ -2,7 +2,7 @@ import Domain
 
 extension SQLiteJobStore {
     package func list(_ query: JobQuery) async throws(JobStoreError) -> JobPage {
-        var list = JobList(query: query)
+        var list = JobList(query: query, keys: payloadKeys)
         // Slice by slice, each on a snapshot of its own: a read that does not end keeps the log from being moved.
         while !list.isOver {
             let state = list
@@ -21,6 +21,7 @@ private struct JobList: Sendable {
     private static let sliceLimit = 500
 
     let query: JobQuery
+    let keys: PayloadKeys
     private var found: [JobRecord] = []
     /// Rows from here on have been looked at; nil until the first slice.
     private var before: Int64?
@@ -28,8 +29,9 @@ private struct JobList: Sendable {
     private var scanned = 0
     private(set) var isOver = false
 
-    init(query: JobQuery) {
+    init(query: JobQuery, keys: PayloadKeys) {
         self.query = query
+        self.keys = keys
     }
 
     var page: JobPage {
@@ -48,7 +50,7 @@ private struct JobList: Sendable {
         let wanted = min(Self.sliceLimit, max(query.limit + 1 - found.count, scanned))
         let rows = try connection.candidates(of: query, before: start, limit: wanted)
         for row in rows {
-            guard let record = try connection.record(row) else { continue }
+            guard let record = try connection.record(row, by: keys) else { continue }
             last = record
             if query.matches(record) { found.append(record) }
             if let since = query.since, record.createdAt < since.advanced(by: .seconds(-60)) { isOver = true }
@@ -69,13 +71,14 @@ extension SQLiteConnection {
         return found.flatMap { tenant == nil || $0.1 == tenant?.text ? $0.0 : nil }
     }
 
-    func record(_ row: Int64) throws -> JobRecord? {
+    func record(_ row: Int64, by keys: PayloadKeys) throws -> JobRecord? {
         try first(
             """
             SELECT id, tenant_name, state, model, priority, attempt, created_at, run_at, deadline, ended_at, status,
-                metadata, cancel_requested, replay_of, replayed_as
+                metadata, cancel_requested, replay_of, replayed_as, sealed, is_erased
             FROM job_records WHERE row = ? LIMIT 1
-            """, row, read: JobRecord.init(stored:))
+            """, row
+        ) { try jobRecord($0, by: keys) }
     }
 
     /// The newest rows below `before` of the narrowest table or index that holds all that the query can show.

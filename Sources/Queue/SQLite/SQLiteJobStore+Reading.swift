@@ -2,27 +2,31 @@ package import Domain
 
 extension SQLiteJobStore {
     package func job(_ id: JobID, of tenant: TenantID?) async throws(JobStoreError) -> JobRecord? {
-        try await read { connection in
-            let found = try connection.first(
+        let keys = payloadKeys
+        return try await read { connection in
+            try connection.first(
                 """
                 SELECT id, tenant_name, state, model, priority, attempt, created_at, run_at, deadline, ended_at, status,
-                    metadata, cancel_requested, replay_of, replayed_as
-                FROM job_records WHERE id = ? LIMIT 1
-                """, id.text, read: JobRecord.init(stored:))
-            return found.flatMap { tenant == nil || $0.tenant == tenant ? $0 : nil }
+                    metadata, cancel_requested, replay_of, replayed_as, sealed, is_erased
+                FROM job_records WHERE id = ?1 AND (?2 IS NULL OR tenant_name = ?2) LIMIT 1
+                """, id.text, tenant?.text
+            ) { try connection.strictJobRecord($0, by: keys) }
         }
     }
 
     package func result(of id: JobID, tenant: TenantID?) async throws(JobStoreError) -> JobResult? {
-        try await read { connection in
-            let found = try connection.first(
+        let keys = payloadKeys
+        return try await read { connection in
+            try connection.first(
                 """
-                SELECT e.status, e.headers, e.body, t.name
-                FROM jobs j JOIN ended e ON e.job = j.row JOIN tenants t ON t.number = j.tenant
-                WHERE j.id = ? LIMIT 1
-                """, id.text
-            ) { (try JobResult(stored: $0), $0.text(3)) }
-            return found.flatMap { tenant == nil || $0.1 == tenant?.text ? $0.0 : nil }
+                SELECT e.status, e.headers, e.body, e.sealed, j.is_erased
+                FROM job_records j JOIN ended e ON e.job = j.row
+                WHERE j.id = ?1 AND (?2 IS NULL OR j.tenant_name = ?2) LIMIT 1
+                """, id.text, tenant?.text
+            ) { row in
+                if row.bool(4) { throw JobStoreError.erased }
+                return try connection.jobResult(row, of: id, by: keys)
+            }
         }
     }
 

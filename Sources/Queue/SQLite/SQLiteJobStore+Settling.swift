@@ -15,8 +15,14 @@ extension SQLiteJobStore {
             job.cost = settlement.bill?.amount
             job.isSilent = settlement.isSilent
             switch settlement.outcome {
+            case .ended where try context.isErased(job):
+                try context.end(job, from: .running, as: .canceled, because: .jobCanceled, at: now)
             case .ended(let state, let result):
-                try context.end(job, from: .running, as: state, with: result, at: now)
+                let place = PayloadPlace(.result, of: lease.job.text)
+                let (body, form) = try context.stored(result.body, as: place, of: job.tenant)
+                try context.end(
+                    job, from: .running, as: state,
+                    with: JobResult(status: result.status, headers: result.headers, body: body), form, at: now)
             case .retry where try job.isCancelRequested || context.isBatchCanceled(ofJob: job.row),
                 .deferred where try job.isCancelRequested || context.isBatchCanceled(ofJob: job.row):
                 try context.end(job, from: .running, as: .canceled, because: .jobCanceled, at: now)

@@ -7,6 +7,7 @@ package final class SQLiteJobStore: JobStore, KeyStore, EgressStore, TokenStore,
     let configuration: JobStoreConfiguration
     let writer: GroupCommitWriter
     let signal: ChangeSignal
+    let payloadKeys = PayloadKeys()
     private let readers: SQLiteReaders
     private let bell: CommitBell
 
@@ -63,7 +64,7 @@ package final class SQLiteJobStore: JobStore, KeyStore, EgressStore, TokenStore,
         self.readers = SQLiteReaders(path: path)
         self.writer = GroupCommitWriter(
             connection: connection, mover: mover, turn: turn, configuration: configuration, random: random,
-            auditKeeping: audit, health: StoreHealth(onChange: onHealth),
+            auditKeeping: audit, payloadKeys: payloadKeys, health: StoreHealth(onChange: onHealth),
             onCommit: { topics in
                 bell.ring(topics)
                 signal.bump(topics)

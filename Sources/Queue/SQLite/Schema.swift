@@ -2,7 +2,7 @@
 /// `auto_vacuum=INCREMENTAL`.
 ///
 /// Times are microseconds since 1970; names, ids and URLs are text; states and events are the numbers of
-/// `StoredCodes.swift`; header lists are blobs of `FieldCodec.swift`. Large columns come last, so that reading the others
+/// `StoredCodes.swift`; header lists are blobs of `FieldCodec.swift`; sealed payloads are those of `SealedPayload.swift`. Large columns come last, so that reading the others
 /// does not walk their overflow pages.
 ///
 /// **A job's state is where its row lives.** Each row of `jobs` has exactly one row of the same number in exactly one of
@@ -12,14 +12,14 @@
 /// | Table | One row for | Written by | Never |
 /// |---|---|---|---|
 /// | `tenants` | each owner: its share of the workers and its counts | intake, operators; counts by every transition | deleted |
-/// | `jobs` | each job: what the client sent | intake | changed; retention deletes it |
+/// | `jobs` | each job: what the client sent | intake | changed, but by an erasure; retention deletes it |
 /// | `model_classes` | each class of models met, at most ``classLimit``; number 0 is `other`, and all beyond | intake; counts by every transition | deleted; without unfinished jobs it gives way to another |
 /// | `queued` | each job that waits | intake, retry, reaping; a claim or an ending deletes it | – |
 /// | `running` | each job in a worker's hands | claim; renewal moves `lease_until`, cancellation sets its mark | – |
-/// | `ended` | each job that is over: what came back | settlement, cancellation, expiry | changed |
+/// | `ended` | each job that is over: what came back | settlement, cancellation, expiry | changed, but by an erasure |
 /// | `attempts` | each attempt that is over: the journal | settlement, reaping | changed |
 /// | `idempotency` | each key in use; past `expires_at` it counts as absent | intake; the reaper deletes it | – |
-/// | `counters` | jobs and deliveries a state (`jobs.queued` …), `batches.staged`, `share.virtual_time`, `tokens.revision` | transitions | – |
+/// | `counters` | jobs and deliveries a state (`jobs.queued` …), `batches.staged`, `share.virtual_time`, `tokens.revision`, `payloads.drops` | transitions | – |
 /// | `endpoints` | each registered webhook receiver; `events` has one bit an event | the API; a settlement that disables it | – |
 /// | `lanes` | each endpoint, test of one, and origin that something is on its way to: its counts and health | posting, claims, settlements of deliveries | – |
 /// | `deliveries` | each event for each receiver: the outbox | the transaction that makes the event true; delivery | – |
@@ -34,6 +34,7 @@
 /// | `staged` | each request of a batch that is no job yet | creation; the mover turns it into a job | changed |
 /// | `batch_jobs` | each job of a batch, with the client's name for it | the mover; deletion | changed |
 /// | of limits, budgets and usage | see ``tenancy`` | | |
+/// | of data keys and erasures | see ``payloads`` | | |
 ///
 /// Invariants: counts equal a recount (`relay doctor` and the chaos run check it); `attempt` of a job equals its claims;
 /// `jobs.row` is never used twice, because the newest row is never deleted; a tenant with `ready = 0` has no due job
@@ -52,7 +53,7 @@ enum Schema {
     static let classLimit = 64
 
     static let statements =
-        jobs + webhooks + lanesOfTenants + keys + batches + egress + tokens + tenancy + audit + keyring
+        jobs + webhooks + lanesOfTenants + keys + batches + egress + tokens + tenancy + audit + keyring + payloads
 
     static let jobs = [
         """
@@ -189,21 +190,6 @@ enum Schema {
         "CREATE INDEX idempotency_expiry ON idempotency(expires_at)",
         "CREATE TABLE counters (name TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID",
         modelClasses, otherClass,
-        // A job as its owner sees it.
-        """
-        CREATE VIEW job_records AS
-            SELECT j.row AS row, j.id AS id, j.tenant AS tenant, t.name AS tenant_name, j.model AS model,
-                j.priority AS priority, j.created_at AS created_at, j.deadline AS deadline, j.metadata AS metadata,
-                coalesce(e.state, CASE WHEN r.job IS NULL THEN 0 ELSE 1 END) AS state,
-                coalesce(e.attempt, r.attempt, q.attempt, 0) AS attempt,
-                coalesce(e.run_at, r.run_at, q.run_at, j.created_at) AS run_at,
-                e.ended_at AS ended_at, e.status AS status,
-                coalesce(e.canceled, r.cancel_requested, 0) AS cancel_requested,
-                (SELECT o.id FROM jobs o WHERE o.row = j.replay_of) AS replay_of,
-                (SELECT n.id FROM jobs n INDEXED BY jobs_replay WHERE n.replay_of = j.row LIMIT 1) AS replayed_as
-            FROM jobs j JOIN tenants t ON t.number = j.tenant
-            LEFT JOIN ended e ON e.job = j.row LEFT JOIN running r ON r.job = j.row LEFT JOIN queued q ON q.job = j.row
-        """,
     ]
 
     /// Claims: the due jobs of a tenant and a class of models, one probe a priority.

@@ -8,7 +8,7 @@ enum SchemaMigrations {
         case 3: (4, Schema.egress)
         case 4: (5, fromVersion4)
         case 5: (6, fromVersion5)
-        case 6: (7, Schema.lanesOfTenants)
+        case 6: (7, Schema.payloads + Schema.lanesOfTenants)  // payloads that are there stay as they are: plain
         default: (version + 1, [])
         }
     }

@@ -63,22 +63,16 @@ extension [JobState: Int] {
 
 extension JobRecord {
     /// Reads `id, tenant_name, state, model, priority, attempt, created_at, run_at, deadline, ended_at, status, metadata,
-    /// cancel_requested, replay_of, replayed_as` of `job_records`.
-    init(stored row: SQLiteRow) throws {
+    /// cancel_requested, replay_of, replayed_as, sealed, is_erased` of `job_records`.
+    /// - Parameter metadata: opened.
+    init(stored row: SQLiteRow, metadata: [UInt8]?) throws {
         self.init(
             id: try JobID(stored: row.text(0)), tenant: try TenantID(stored: row.text(1)),
             state: try JobState(stored: row.int(2)), model: row.text(3), priority: Priority(row.int(4)) ?? .normal,
             attempts: row.int(5), createdAt: row.time(6), runAt: row.time(7), deadline: row.optionalTime(8),
-            endedAt: row.optionalTime(9), resultStatus: row.optionalInt(10), metadata: row.optionalBytes(11),
+            endedAt: row.optionalTime(9), resultStatus: row.optionalInt(10), metadata: metadata,
             isCancelRequested: row.bool(12), replayOf: try row.optionalText(13).map(JobID.init(stored:)),
-            replayedAs: try row.optionalText(14).map(JobID.init(stored:)))
-    }
-}
-
-extension JobResult {
-    /// Reads `status, headers, body`.
-    init(stored row: SQLiteRow) throws {
-        self.init(status: row.int(0), headers: try [HeaderField](stored: row.bytes(1)), body: row.bytes(2))
+            replayedAs: try row.optionalText(14).map(JobID.init(stored:)), isErased: row.bool(16))
     }
 }
 

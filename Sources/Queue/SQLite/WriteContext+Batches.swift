@@ -118,18 +118,17 @@ extension WriteContext {
     private func release(_ batch: StoredBatch, limit: Int, at now: Timestamp) throws -> Int {
         let staged = try connection.all(
             """
-            SELECT row, custom_id, refusal, length(body), model FROM staged WHERE row >= ? AND row < ? ORDER BY row LIMIT ?
+            SELECT row, custom_id, refusal, length(body), model, sealed FROM staged WHERE row >= ? AND row < ? ORDER BY row LIMIT ?
             """, batch.rows.lowerBound, batch.rows.upperBound, limit
         ) {
-            StagedRequest(
-                row: $0.int64(0), customID: $0.text(1), refusal: $0.optionalBytes(2), bytes: $0.int(3),
-                model: $0.text(4))
+            try StagedRequest(stored: $0)
         }
         var (moved, bytes) = (0, 0)
+        let isErased = try erasure(of: batch.tenant).map { batch.number <= $0.batches } ?? false
         let reservedAt = staged.isEmpty ? nil : try reservationTime(of: batch)
         for request in staged {
             guard moved == 0 || bytes + request.bytes <= Self.bytesOfStep else { break }
-            try release(request, of: batch, reservedAt: reservedAt, at: now)
+            try release(request, of: batch, isErased: isErased, reservedAt: reservedAt, at: now)
             moved += 1
             bytes += request.bytes
         }
@@ -139,14 +138,15 @@ extension WriteContext {
 
     /// - Parameter reservedAt: when the batch was let in under a budget; nil if it was not.
     private func release(
-        _ request: StagedRequest, of batch: StoredBatch, reservedAt: Timestamp?, at now: Timestamp
+        _ request: StagedRequest, of batch: StoredBatch, isErased: Bool, reservedAt: Timestamp?, at now: Timestamp
     ) throws {
         try connection.execute(
             """
-            INSERT INTO jobs (id, tenant, created_at, priority, deadline, model, headers, body)
-            SELECT s.job, b.tenant, b.created_at, ?, b.expires_at, s.model, CAST(b.headers || s.digest AS BLOB), s.body
-            FROM staged s, batches b WHERE s.row = ? AND b.number = ?
-            """, Priority.batch.value, request.row, batch.number)
+            INSERT INTO jobs (id, tenant, created_at, priority, deadline, model, headers, body, sealed)
+            SELECT s.job, b.tenant, b.created_at, ?1, b.expires_at, s.model, CAST(b.headers || s.digest AS BLOB),
+                CASE WHEN ?4 THEN x'' ELSE s.body END, CASE WHEN ?4 THEN 2 ELSE s.sealed END
+            FROM staged s, batches b WHERE s.row = ?2 AND b.number = ?3
+            """, Priority.batch.value, request.row, batch.number, isErased)
         let row = connection.lastInsertedRow
         try connection.execute("DELETE FROM staged WHERE row = ?", request.row)
         try connection.execute(
@@ -162,7 +162,7 @@ extension WriteContext {
         } else if let refusal = request.refusal {
             let result = JobResult(
                 status: 400, headers: [HeaderField("content-type", "application/json")], body: refusal)
-            try end(job, from: nil, as: .errored, with: result, at: now)
+            try end(job, from: nil, as: .errored, with: result, request.form, at: now)
         } else {
             try enqueue(job, from: nil, at: min(batch.createdAt, now), charged: 0)
         }
@@ -210,6 +210,18 @@ private struct StagedRequest {
     let row: Int64
     let customID: String
     let refusal: [UInt8]?
+    /// Of the body, as it came.
     let bytes: Int
     let model: String
+    let form: PayloadForm
+
+    /// Reads `row, custom_id, refusal, length(body), model, sealed`.
+    init(stored row: SQLiteRow) throws {
+        form = try PayloadForm(stored: row.int(5))
+        self.row = row.int64(0)
+        customID = row.text(1)
+        refusal = row.optionalBytes(2)
+        bytes = row.int(3) - (form == .sealed ? StoredRequest.overhead : 0)
+        model = row.text(4)
+    }
 }

@@ -19,22 +19,37 @@ struct ClaimedDelivery: Sendable {
 
     /// - Parameter inlineLimit: bytes of a result that are read, at most.
     /// - Returns: nil if its job is gone.
-    func complete(in connection: SQLiteConnection, inlineLimit: Int) throws -> Delivery? {
+    func complete(in connection: SQLiteConnection, inlineLimit: Int, by keys: PayloadKeys) throws -> Delivery? {
         let limit = endpoint?.payload == .thin ? -1 : inlineLimit
-        guard let subject = try subject(in: connection, inlineLimit: limit) else { return nil }
+        guard let subject = try subject(in: connection, inlineLimit: limit, by: keys) else { return nil }
         return Delivery(
             id: id, attempt: attempt, roundAttempt: attempt - roundStart, url: url, tenant: tenant, endpoint: endpoint,
             event: event, createdAt: createdAt, subject: subject, isProbe: isProbe, isSuspect: isSuspect)
     }
 
-    private func subject(in connection: SQLiteConnection, inlineLimit: Int) throws -> DeliverySubject? {
+    private func subject(
+        in connection: SQLiteConnection, inlineLimit: Int, by keys: PayloadKeys
+    ) throws -> DeliverySubject? {
         if let data { return .data(data) }
-        let result = try connection.first(
-            """
-            SELECT status, headers, CASE WHEN length(body) <= ? THEN body END FROM ended
-            WHERE job = ? LIMIT 1
-            """, inlineLimit, job, read: DeliveredResult.init(stored:))
-        return try connection.record(job).map { .job($0, result) }
+        guard let record = try connection.record(job, by: keys) else { return nil }
+        guard !record.isErased else { return .job(record, nil) }
+        return .job(record, try result(of: record.id, in: connection, inlineLimit: inlineLimit, by: keys))
+    }
+
+    /// nil also if it cannot be had: the event is true all the same, and whoever asks for the result is told why.
+    private func result(
+        of id: JobID, in connection: SQLiteConnection, inlineLimit: Int, by keys: PayloadKeys
+    ) throws -> DeliveredResult? {
+        do {
+            return try connection.first(
+                """
+                SELECT status, headers, CASE WHEN length(body) <= ?1 + CASE sealed WHEN 1 THEN ?2 ELSE 0 END
+                    THEN body END, sealed FROM ended WHERE job = ?3 LIMIT 1
+                """, inlineLimit, SealedPayload.overhead, job
+            ) { try connection.deliveredResult($0, of: id, by: keys) }
+        } catch is JobStoreError {
+            return nil
+        }
     }
 }
 
@@ -70,11 +85,17 @@ extension SQLiteConnection {
     }
 }
 
-extension DeliveredResult {
-    /// Reads `status, headers, body` of `ended`.
-    fileprivate init(stored row: SQLiteRow) throws {
+extension SQLiteConnection {
+    /// Reads `status, headers, body, sealed` of `ended`; the body is null if it is not wanted.
+    fileprivate func deliveredResult(
+        _ row: SQLiteRow, of id: JobID, by keys: PayloadKeys
+    ) throws -> DeliveredResult {
         let headers = try [HeaderField](stored: row.bytes(1))
-        self.init(status: row.int(0), requestID: headers.first("request-id"), body: row.optionalBytes(2))
+        let form = try PayloadForm(stored: row.int(3))
+        let body = try row.optionalBytes(2).map {
+            try open($0, form, as: PayloadPlace(.result, of: id.text), by: keys)
+        }
+        return DeliveredResult(status: row.int(0), requestID: headers.first("request-id"), body: body)
     }
 }
 

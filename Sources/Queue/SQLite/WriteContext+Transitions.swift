@@ -100,16 +100,19 @@ extension WriteContext {
     }
 
     /// Ends a job that was just taken out of `old` (nil: a new one), with its result and its webhook outbox rows.
+    /// - Parameter form: of the result's body.
     func end(
-        _ job: OpenJob, from old: JobState?, as state: JobState, with result: JobResult, at now: Timestamp
+        _ job: OpenJob, from old: JobState?, as state: JobState, with result: JobResult, _ form: PayloadForm,
+        at now: Timestamp
     ) throws {
         try connection.execute(
             """
-            INSERT INTO ended (job, tenant, state, attempt, run_at, ended_at, canceled, status, headers, body)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO ended (job, tenant, state, attempt, run_at, ended_at, canceled, status, headers, body,
+                sealed)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             job.row, job.tenant, state.code, job.attempt, job.runAt, now, job.isCancelRequested, result.status,
-            FieldCodec.encode(result.headers), result.body)
+            FieldCodec.encode(result.headers), result.body, form.rawValue)
         countJob(of: job.tenant, from: old, to: state)
         try countInBatch(job.row, endedAs: state, at: now)
         try settleReservation(of: job, at: now)
@@ -117,11 +120,11 @@ extension WriteContext {
         try announce(job, endedAs: state, at: now)
     }
 
-    /// Ends it with the relay's own envelope in place of an answer.
+    /// Ends it with the relay's own envelope in place of an answer; that is nothing of the tenant's, and not sealed.
     func end(
         _ job: OpenJob, from old: JobState?, as state: JobState, because error: RelayError, at now: Timestamp
     ) throws {
-        try end(job, from: old, as: state, with: JobResult(error), at: now)
+        try end(job, from: old, as: state, with: JobResult(error), .plain, at: now)
     }
 
     func journal(_ record: AttemptRecord, of job: Int64) throws {

@@ -16,11 +16,17 @@ final class WriteContext {
     let makeDeliveryID: () -> String
     /// nil: no audit log is kept.
     let auditKeeping: AuditKeeping?
+    /// Those that this process has open.
+    let payloadKeys: PayloadKeys
+    /// Whether payloads are sealed that this transaction writes.
+    let sealsPayloads: Bool
     /// For whom the present operation is done.
     var actor = AuditActor.relay
     private(set) var topics: Set<ChangeTopic> = []
     /// Of limits, budgets and usage.
     var tenancy = TenancyChanges()
+    /// Of data keys and erasures.
+    var payloads = PayloadChanges()
     private var tenants: [Int64: TenantChange] = [:]
     private var counters: [String: Int] = [:]
     private var numbers: [String: Int64] = [:]
@@ -36,8 +42,11 @@ final class WriteContext {
     private var batchesExist: Bool?
 
     init(
-        _ connection: SQLiteConnection, auditKeeping: AuditKeeping? = nil, makeDeliveryID: @escaping () -> String
+        _ connection: SQLiteConnection, auditKeeping: AuditKeeping?, payloadKeys: PayloadKeys,
+        makeDeliveryID: @escaping () -> String
     ) {
+        self.payloadKeys = payloadKeys
+        sealsPayloads = payloadKeys.areInUse
         self.connection = connection
         self.auditKeeping = auditKeeping
         self.makeDeliveryID = makeDeliveryID

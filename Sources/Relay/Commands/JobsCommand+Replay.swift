@@ -60,6 +60,7 @@ extension JobsCommand {
             case .overLimit(.queueFull(_, let limit)): "not replayed: its tenant has \(limit) jobs waiting, its limit"
             case .overLimit(.budget): "not replayed: its tenant's budget has no room for it"
             case .unknown: "there is no such job"
+            case .erased: "not replayed: its tenant's data was erased"
             }
         }
     }
@@ -69,7 +70,7 @@ extension ReplayOutcome {
     fileprivate var newJob: JobID? {
         switch self {
         case .replayed(let id), .existing(let id): id
-        case .refused, .overLimit, .unknown: nil
+        case .refused, .overLimit, .unknown, .erased: nil
         }
     }
 }

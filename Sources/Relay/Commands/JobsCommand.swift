@@ -43,10 +43,11 @@ struct JobsCommand: AsyncParsableCommand {
         var result = false
 
         func run() async throws {
-            let store = try common.openStore()
+            let store = try await common.openStoreToRead()
             guard let id = JobID(id), let job = try await store.job(id, of: nil) else {
                 throw JobsCommand.unknownJob(id)
             }
+            guard !job.isErased else { throw RelayError.payloadErased }
             let answer = try await store.result(of: id, tenant: nil)
             if result {
                 guard let answer else {

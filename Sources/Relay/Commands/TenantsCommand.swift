@@ -6,7 +6,7 @@ struct TenantsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tenants",
         abstract: "How tenants share the workers, what they may ask for, and their budgets.",
-        subcommands: [List.self, Show.self, Set.self]
+        subcommands: [List.self, Show.self, Set.self, Erase.self]
     )
 
     struct List: AsyncParsableCommand {

@@ -84,6 +84,7 @@ struct Setting: Sendable {
         Setting("webhooks.rotation_overlap", .duration(\.webhookRotationOverlap, .zero ... .seconds(2_592_000))),
         Setting("vault.master_key", .text(\.masterKey)),
         Setting("vault.kms_endpoint", .text(\.kmsEndpoint)),
+        Setting("vault.encrypt_payloads", .flag(\.encryptPayloads)),
         Setting("upstream_tls.ca_file", .text(\.authorityFile)),
         Setting("egress_tls.ca_file", .text(\.proxyAuthorityFile)),
         Setting("upstream_timeouts.connect", .duration(\.connectTimeout, .milliseconds(100) ... .seconds(600))),

@@ -77,6 +77,8 @@ struct Settings: Sendable {
     var masterKey = ""
     /// Empty: the region's own.
     var kmsEndpoint = ""
+    /// Whether what tenants send and get is written sealed; what stands there already stays as it is.
+    var encryptPayloads = false
 
     /// Empty: the system's authorities.
     var authorityFile = ""

@@ -47,7 +47,14 @@ struct RelayProcess {
 
         let folder = try DataFolder(preparing: settings.data)
         let store = try folder.openStore(settings, logger: logger)
-        let keyring = KeyringFollower(try await folder.openKeyring(of: store, settings))
+        let keeper = try await folder.openKeyring(of: store, settings)
+        if settings.encryptPayloads, keeper.isFirstMaster {
+            logger.warning(
+                "payloads are sealed under the store's first master key, which cannot be destroyed: rotate once before backups"
+            )
+        }
+        let keyring = KeyringFollower(keeper)
+        store.keepPayloads(with: settings.payloadKeeping(keyring.shared))  // which follows rotations
         let keys = KeyDirectory(
             store: store, keyring: keyring, environmentKey: EnvironmentKey.secret, logger: logger)
         try await keys.refresh()
@@ -66,7 +73,7 @@ struct RelayProcess {
             holder: holder, logger: logger)
 
         let tls = duties.contains(.api) ? try settings.tlsCredentials() : nil
-        var services: [any Service] = [keys]
+        var services: [any Service] = [keys, PayloadKeyUpkeep(store: store, logger: logger)]
         services += await upkeep(of: gateway, prices: prices, store: store, tls: tls, logger: logger)
         if duties.contains(.work) { services += node.workers() }
         if duties.contains(.api) {

@@ -45,6 +45,15 @@ extension CommonOptions {
         return try DataFolder(existing: settings.data).openStore(settings)
     }
 
+    /// The same, to read what tenants have sent and got, sealed or not; where the keyring cannot be opened, only what is not.
+    func openStoreToRead() async throws -> SQLiteJobStore {
+        let settings = try settings()
+        let folder = try DataFolder(existing: settings.data)
+        let store = try folder.openStore(settings)
+        if try await store.keyring() != nil { _ = try? await folder.openKeyring(of: store, settings) }
+        return store
+    }
+
     /// The same, to change what the audit log names, with its keys.
     /// - Parameter existing: whether there must be one; otherwise it is made.
     func openStoreToChange(existing: Bool = false) async throws -> (store: SQLiteJobStore, keyring: Keyring) {

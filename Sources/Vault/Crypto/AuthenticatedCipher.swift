@@ -1,7 +1,7 @@
 import COpenSSL
 
 /// AES-256-GCM, by OpenSSL. A sealed box is a nonce of 12 bytes, the ciphertext and a tag of 16 bytes.
-struct AuthenticatedCipher {
+struct AuthenticatedCipher: Sendable {
     static let overhead = nonceCount + tagCount
     private static let nonceCount = 12
     private static let tagCount = 16

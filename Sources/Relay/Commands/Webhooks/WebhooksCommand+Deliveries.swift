@@ -52,7 +52,7 @@ extension WebhooksCommand {
         var id: String
 
         func run() async throws {
-            guard let found = try await common.openStore().delivery(id, of: nil) else {
+            guard let found = try await common.openStoreToRead().delivery(id, of: nil) else {
                 throw WebhooksCommand.unknownDelivery(id)
             }
             print(Self.facts(found.record))

@@ -12,6 +12,9 @@ struct KeyringKeeper {
     let keyring: Keyring
     let stored: StoredKeyring
 
+    /// Whether the master key is the store's first one, which lives on as the keyring's root whatever becomes of it.
+    var isFirstMaster: Bool { master.fingerprint == keyring.root.fingerprint }
+
     /// Opens the store's keyring; a store that has none gets one, founded on its master key.
     /// - Throws: `master_key_unusable`, `master_key_mismatch`, `key_service_unavailable`, `sealed_value_unreadable`.
     static func open(_ store: any KeyringStore, locker: MasterKeyLocker) async throws -> KeyringKeeper {
@@ -109,7 +112,15 @@ extension SealedSecret {
         switch kind {
         case .upstreamKey: KeyDirectory.owner(id)
         case .webhookEndpoint, .previousWebhookSecret: WebhookSecretVault.owner(id)
+        case .tenantDataKey: DataKeyVault.owner(id)
         }
+    }
+}
+
+extension Settings {
+    /// How payloads are sealed and opened with the keys of `keyring`.
+    func payloadKeeping(_ keyring: SharedKeyring) -> PayloadKeeping {
+        PayloadKeeping(sealer: DataKeyVault(keyring: keyring), isOn: encryptPayloads)
     }
 }
 
@@ -122,10 +133,11 @@ extension CommonOptions {
 
 extension DataFolder {
     /// Opens the keyring of `store`, this folder's, with the master key that the settings name. The store's audit log is
-    /// sealed by it from now on.
+    /// sealed by it from now on, and payloads are opened by it.
     func openKeyring(of store: SQLiteJobStore, _ settings: Settings) async throws -> KeyringKeeper {
         let keeper = try await KeyringKeeper.open(store, locker: locker(settings.masterKey, settings))
         store.keepAudit(with: AuditKeeping(sealer: AuditChain(root: keeper.keyring.root), wall: SystemClock()))
+        store.keepPayloads(with: settings.payloadKeeping(SharedKeyring(keeper.keyring)))
         return keeper
     }
 

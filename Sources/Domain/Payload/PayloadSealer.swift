@@ -1,0 +1,34 @@
+/// Makes and opens the data keys of tenants, under which what tenants send and get back rests in the store.
+package protocol PayloadSealer: Sendable {
+    /// A new key for `tenant`, and its form at rest.
+    func makeKey(for tenant: TenantID) throws(RelayError) -> (key: any PayloadKey, sealed: [UInt8])
+    /// - Parameters:
+    ///   - sealed: as ``makeKey(for:)`` gave it, or wrapped anew since.
+    ///   - name: the key's.
+    /// - Throws: `sealed_value_unreadable` if it does not open, or is another key or another tenant's.
+    func openKey(_ sealed: [UInt8], named name: PayloadKeyName, of tenant: TenantID) throws(RelayError)
+        -> any PayloadKey
+}
+
+/// One tenant's data key. Whoever drops it, and every copy of its sealed form, has erased all that it has sealed.
+package protocol PayloadKey: Sendable {
+    var name: PayloadKeyName { get }
+    /// - Throws: only if the system has no randomness or memory to give.
+    func seal(_ plain: [UInt8], as place: PayloadPlace) throws(RelayError) -> [UInt8]
+    /// nil if `box` was sealed under another key or for another place, or has been changed.
+    func open(_ box: [UInt8], as place: PayloadPlace) -> [UInt8]?
+}
+
+/// What a store needs to seal what tenants send and get.
+package struct PayloadKeeping: Sendable {
+    /// What a box takes beyond what is in it.
+    package static let boxOverhead = 28
+    package let sealer: any PayloadSealer
+    /// Whether what is written from now on is sealed; what is sealed already opens all the same.
+    package let isOn: Bool
+
+    package init(sealer: any PayloadSealer, isOn: Bool) {
+        self.sealer = sealer
+        self.isOn = isOn
+    }
+}

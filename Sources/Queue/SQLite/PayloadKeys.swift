@@ -1,0 +1,85 @@
+import Domain
+import Synchronization
+
+/// The data keys that a process has opened, so that each is unwrapped once. Which of them are still good is the file's to say:
+/// whoever uses one has found its row in the same snapshot or transaction.
+final class PayloadKeys: Sendable {
+    private static let limit = 10_000
+
+    private struct State {
+        var keeping: PayloadKeeping?
+        var opened: [PayloadKeyName: any PayloadKey] = [:]
+        /// Whether one was added since the last ``forget(allBut:)``: perhaps one that had been dropped meanwhile.
+        var hasNew = false
+        /// Of the file, when it was last asked which keys there are.
+        var revision: Int64 = 0
+    }
+
+    private let state = Mutex(State())
+
+    /// Seals and opens with `keeping` from now on.
+    func adopt(_ keeping: PayloadKeeping) {
+        state.withLock { $0.keeping = keeping }
+    }
+
+    /// Whether what is written now is sealed.
+    var areInUse: Bool { state.withLock { $0.keeping?.isOn ?? false } }
+    /// Whether what is sealed can be opened at all.
+    var canOpen: Bool { state.withLock { $0.keeping != nil } }
+    /// How many are open.
+    var count: Int { state.withLock { $0.opened.count } }
+
+    /// The key of that name.
+    /// - Parameter sealed: its form at rest.
+    func key(
+        _ name: PayloadKeyName, _ sealed: [UInt8], of tenant: TenantID
+    ) throws(JobStoreError) -> any PayloadKey {
+        let (known, keeping) = state.withLock { ($0.opened[name], $0.keeping) }
+        if let known { return known }
+        guard let keeping else { throw .unreadable(.payloadKeyless) }
+        do throws(RelayError) {
+            let key = try keeping.sealer.openKey(sealed, named: name, of: tenant)
+            remember(key)
+            return key
+        } catch {
+            throw .unreadable(error)
+        }
+    }
+
+    /// A new key for `tenant`, and its form at rest.
+    func make(for tenant: TenantID) throws(JobStoreError) -> (key: any PayloadKey, sealed: [UInt8]) {
+        guard let keeping = state.withLock({ $0.keeping }) else { throw .unreadable(.payloadKeyless) }
+        do throws(RelayError) {
+            let made = try keeping.sealer.makeKey(for: tenant)
+            remember(made.key)
+            return made
+        } catch {
+            throw .unreadable(error)
+        }
+    }
+
+    /// Those that may have been dropped since the file was last asked; nil if none can have been.
+    /// - Parameter revision: the file's.
+    func suspects(at revision: Int64) -> [PayloadKeyName]? {
+        state.withLock { state in
+            guard state.hasNew || state.revision != revision else { return nil }
+            state.hasNew = false
+            state.revision = revision
+            return Array(state.opened.keys)
+        }
+    }
+
+    func forget(_ dropped: [PayloadKeyName]) {
+        state.withLock { state in
+            for name in dropped { state.opened[name] = nil }
+        }
+    }
+
+    private func remember(_ key: any PayloadKey) {
+        state.withLock { state in
+            if state.opened.count >= Self.limit { state.opened = [:] }
+            state.opened[key.name] = key
+            state.hasNew = true
+        }
+    }
+}

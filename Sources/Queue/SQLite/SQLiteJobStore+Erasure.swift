@@ -1,0 +1,173 @@
+package import Domain
+
+extension SQLiteJobStore: ErasureStore {
+    /// Seals and opens what tenants send and get with `keeping` from now on: its keyring may be known only once the store is
+    /// open.
+    package func keepPayloads(with keeping: PayloadKeeping) {
+        payloadKeys.adopt(keeping)
+    }
+
+    package func erasable(of tenant: TenantID) async throws(JobStoreError) -> ErasureScope? {
+        try await read { try $0.erasureScope(of: tenant) }
+    }
+
+    package func erase(_ tenant: TenantID, at now: Timestamp) async throws(JobStoreError) -> ErasureScope? {
+        let scope = try await writer.perform { context -> ErasureScope? in
+            try context.flush()
+            guard let number = try context.number(of: tenant.text),
+                let scope = try context.connection.erasureScope(of: tenant)
+            else { return nil }
+            try context.audit(.tenantErased, tenant.text, scope.words)
+            try context.erase(number, tenant, at: now)
+            return scope
+        }
+        guard scope != nil else { return nil }
+        // The log, too, holds the row of the key until it is begun anew: if a reader is in the way, a later commit does it.
+        _ = try? await writer.aloneWithLog { try $0.emptyLog(after: $1.moveAll(by: $0)) }
+        try await forgetDroppedKeys()
+        return scope
+    }
+
+    package func advanceErasures(limit: Int, at now: Timestamp) async throws(JobStoreError) -> Int {
+        // Looked for beside the writer: mostly there is nothing, and then nobody is disturbed.
+        let busy = try await read { connection in
+            try connection.first("SELECT tenant FROM erasures INDEXED BY erasures_busy WHERE busy = 1 LIMIT 1") {
+                $0.int64(0)
+            }
+        }
+        guard let busy else { return 0 }
+        return try await writer.perform { try $0.advanceErasure(of: busy, limit: max(limit, 1), at: now) }
+    }
+
+    package func forgetDroppedKeys() async throws(JobStoreError) {
+        let keys = payloadKeys
+        try await probe { connection in
+            let revision = try connection.first("SELECT count FROM counters WHERE name = ? LIMIT 1", Schema.keyDrops) {
+                $0.int64(0)
+            }
+            guard let suspects = keys.suspects(at: revision ?? 0) else { return }
+            keys.forget(
+                try suspects.filter { name in
+                    try connection.first("SELECT 1 FROM data_keys WHERE name = ? LIMIT 1", name.bytes) { _ in true }
+                        == nil
+                })
+        }
+    }
+
+    /// How many data keys this process has open.
+    var openKeyCount: Int { payloadKeys.count }
+}
+
+extension Schema {
+    /// Counts the data keys that were dropped.
+    static let keyDrops = "payloads.drops"
+}
+
+extension SQLiteConnection {
+    fileprivate func erasureScope(of tenant: TenantID) throws -> ErasureScope? {
+        let found = try first(
+            """
+            SELECT number, queued, running, succeeded, errored, canceled, expired, staged FROM tenants WHERE name = ?
+            LIMIT 1
+            """, tenant.text
+        ) { (number: $0.int64(0), jobs: [JobState: Int](stored: $0, from: 1), staged: $0.int(7)) }
+        guard let found else { return nil }
+        let batches = try first(
+            "SELECT count(*) FROM batches INDEXED BY batches_tenant WHERE phase = 1 AND tenant = ?", found.number
+        ) { $0.int(0) }
+        let hasKey = try first("SELECT 1 FROM data_keys WHERE tenant = ? LIMIT 1", tenant.text) { _ in true } ?? false
+        return ErasureScope(jobs: found.jobs, batches: batches ?? 0, staged: found.staged, hasDataKey: hasKey)
+    }
+
+    /// Makes the log's file empty, if all of it has been moved.
+    fileprivate func emptyLog(after left: Int?) throws {
+        guard left == 0 else { return }
+        try script("PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+
+    /// What `body` deletes is overwritten, not only unlinked.
+    fileprivate func overwriting<Value>(_ body: () throws -> Value) throws -> Value {
+        let before = try number("PRAGMA secure_delete")
+        try script("PRAGMA secure_delete = ON")
+        defer { try? script("PRAGMA secure_delete = \(before)") }
+        return try body()
+    }
+}
+
+extension WriteContext {
+    fileprivate func erase(_ tenant: Int64, _ name: TenantID, at now: Timestamp) throws {
+        try connection.overwriting {
+            _ = try connection.execute("DELETE FROM data_keys WHERE tenant = ?", name.text)
+        }
+        try connection.execute(
+            """
+            INSERT INTO erasures (tenant, jobs_through, batches_through, erased_at)
+            VALUES (?, (SELECT coalesce(max(row), 0) FROM jobs), (SELECT coalesce(max(number), 0) FROM batches), ?)
+            ON CONFLICT (tenant) DO UPDATE SET jobs_through = excluded.jobs_through,
+                batches_through = excluded.batches_through, erased_at = excluded.erased_at, busy = 1
+            """, tenant, now)
+        try connection.execute("UPDATE running SET cancel_requested = 1 WHERE tenant = ?", tenant)
+        // What is being received was sealed in part, and is not acknowledged: its client sends it again.
+        try connection.execute("UPDATE batches SET phase = 2 WHERE tenant = ? AND phase = 0", tenant)
+        try connection.execute(
+            """
+            UPDATE batches SET cancel_initiated_at = coalesce(cancel_initiated_at, ?), busy = 1
+            WHERE tenant = ? AND phase = 1 AND ended_at IS NULL
+            """, now, tenant)
+        try connection.execute(
+            "UPDATE batches SET key = NULL, fingerprint = NULL WHERE tenant = ? AND key IS NOT NULL", tenant)
+        try connection.execute(
+            """
+            INSERT INTO counters (name, count) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET count = count + 1
+            """, Schema.keyDrops)
+        payloads = PayloadChanges()
+        note(.cancels)
+        note(.batches)
+        note(.results)
+    }
+
+    fileprivate func advanceErasure(of tenant: Int64, limit: Int, at now: Timestamp) throws -> Int {
+        let found = try connection.first(
+            "SELECT jobs_through, cursor FROM erasures WHERE tenant = ? AND busy = 1 LIMIT 1", tenant
+        ) { (through: $0.int64(0), cursor: $0.int64(1)) }
+        guard let (through, cursor) = found else { return 1 }  // another process has done it
+        let rows = try connection.all(
+            """
+            SELECT row FROM jobs INDEXED BY jobs_tenant WHERE tenant = ? AND row > ? AND row <= ? ORDER BY row LIMIT ?
+            """, tenant, cursor, through, limit
+        ) { $0.int64(0) }
+        try connection.overwriting {
+            for row in rows { try empty(row, at: now) }
+            if let last = rows.last {
+                try connection.execute("UPDATE erasures SET cursor = ? WHERE tenant = ?", last, tenant)
+            } else if try forgetKeys(of: tenant, through: through, limit: 20 * limit) == 0 {
+                try connection.execute("UPDATE erasures SET busy = 0 WHERE tenant = ?", tenant)
+            }
+        }
+        return max(rows.count, 1)
+    }
+
+    /// Ends the job if it waits, and empties what of it is not sealed.
+    private func empty(_ row: Int64, at now: Timestamp) throws {
+        if let job = try takeQueued(row) {
+            try end(job, from: .queued, as: .canceled, because: .jobCanceled, at: now)
+        }
+        try connection.execute(
+            "UPDATE jobs SET body = x'', metadata = NULL, headers = x'', sealed = 2 WHERE row = ? AND sealed = 0", row)
+        try connection.execute("UPDATE ended SET body = x'', sealed = 2 WHERE job = ? AND sealed = 0", row)
+        try connection.execute(
+            """
+            UPDATE delivery_attempts SET answer = x'', sealed = 2 WHERE sealed = 0 AND delivery IN (
+                SELECT row FROM deliveries INDEXED BY deliveries_job WHERE job = ?)
+            """, row)
+    }
+
+    /// Deletes idempotency keys, each with the hash of what it was used for. - Returns: how many.
+    private func forgetKeys(of tenant: Int64, through row: Int64, limit: Int) throws -> Int {
+        try connection.execute(
+            """
+            DELETE FROM idempotency WHERE (tenant, key) IN (
+                SELECT tenant, key FROM idempotency WHERE tenant = ?1 AND job <= ?2 LIMIT ?3)
+            """, tenant, row, limit)
+    }
+}

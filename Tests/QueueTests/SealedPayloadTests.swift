@@ -1,0 +1,279 @@
+import Domain
+@testable import Queue
+import TestSupport
+import Testing
+
+/// What is sealed in the file, by a sealer that only masks: keys, forms and rows.
+struct SealedPayloadTests {
+    private let clock = ManualClock()
+    private let sealer = MaskingSealer()
+
+    private func open(_ path: String, seals: Bool = true) throws -> World {
+        let store = try SQLiteJobStore.open(at: path, clock: clock)
+        store.keepPayloads(with: PayloadKeeping(sealer: sealer, isOn: seals))
+        return World(store: store, clock: clock)
+    }
+
+    private func withFile(_ body: (String) async throws -> Void) async throws {
+        try await withTemporaryFolder { try await body($0 + "/relay.sqlite") }
+    }
+
+    /// Submits and settles one job. - Returns: its id.
+    private func finishOne(_ world: World, answer: String) async throws -> JobID {
+        let id = try await world.submit(.sample(at: world.now, metadata: Array(#"{"a":1}"#.utf8)))
+        try await world.settle(try await world.claimOne(), .ended(.succeeded, .sample(body: answer)))
+        return id
+    }
+
+    private func result(_ id: JobID, _ world: World) async throws -> String? {
+        try await world.store.result(of: id, tenant: nil).map { String(decoding: $0.body, as: UTF8.self) }
+    }
+
+    @Test func `sealed and plain rows live in one file, and switching changes what is written next`() async throws {
+        try await withFile { path in
+            let first = try await finishOne(try open(path, seals: false), answer: "plain")
+            let second = try await finishOne(try open(path), answer: "sealed")
+            let third = try await finishOne(try open(path, seals: false), answer: "plain again")
+            let forms = try SQLiteConnection(path: path).all("SELECT sealed FROM ended ORDER BY job") { $0.int(0) }
+            #expect(forms == [0, 1, 0])
+            for seals in [true, false] {
+                let world = try open(path, seals: seals)
+                #expect(try await result(first, world) == "plain")
+                #expect(try await result(second, world) == "sealed")
+                #expect(try await result(third, world) == "plain again")
+                #expect(try await world.record(second).metadata == Array(#"{"a":1}"#.utf8))
+            }
+        }
+    }
+
+    @Test func `results that were swapped are noticed, and named`() async throws {
+        try await withFile { path in
+            let world = try open(path)
+            let ids = [try await finishOne(world, answer: "one"), try await finishOne(world, answer: "two")]
+            try SQLiteConnection(path: path).script(
+                """
+                CREATE TEMP TABLE old AS SELECT job, body FROM ended;
+                UPDATE ended SET body = (SELECT o.body FROM old o WHERE o.job = 3 - ended.job)
+                """)
+            for id in ids {
+                let place = PayloadPlace(.result, of: id.text)
+                await #expect(throws: JobStoreError.unreadable(.payloadUnreadable(place))) {
+                    try await result(id, world)
+                }
+            }
+        }
+    }
+
+    @Test func `requests that were swapped are not sent, and hold up no other`() async throws {
+        try await withFile { path in
+            let world = try open(path)
+            var ids: [JobID] = []
+            for text in ["one", "two", "three"] {
+                ids.append(try await world.submit(.sample(at: world.now, body: Array(text.utf8))))
+            }
+            try SQLiteConnection(path: path).script(
+                """
+                CREATE TEMP TABLE old AS SELECT row, body FROM jobs;
+                UPDATE jobs SET body = (SELECT o.body FROM old o WHERE o.row = 3 - jobs.row) WHERE row < 3
+                """)
+            let claims = try await world.claim(9)
+            #expect(claims.map(\.lease.job) == ids)
+            #expect(
+                claims.map(\.damage) == [
+                    .payloadUnreadable(.init(.request, of: ids[0].text)),
+                    .payloadUnreadable(.init(.request, of: ids[1].text)), nil,
+                ])
+            #expect(claims.map(\.body) == [[], [], Array("three".utf8)])
+            #expect(claims[2].digest == BodyDigest(Array("three".utf8)))
+        }
+    }
+
+    @Test func `without its key nothing is read or written, and nothing is lost`() async throws {
+        try await withFile { path in
+            let id = try await finishOne(try open(path), answer: "kept")
+            let waiting = try await open(path).submit()
+            sealer.lose()
+            let world = try open(path)
+            await #expect(throws: JobStoreError.self) { try await result(id, world) }
+            await #expect(throws: JobStoreError.self) { try await world.store.submit([.sample(at: world.now)]) }
+            #expect(try await world.claim(9).isEmpty, "it is claimed and comes back")
+            #expect(try await world.store.list(JobQuery(tenant: .sample())).jobs.map(\.id) == [waiting, id])
+            world.clock.advance(by: .seconds(31))
+            #expect(try await world.reap() == 1)
+            let found = try World(store: reopened(path), clock: clock)
+            #expect(try await found.claim(9).map(\.lease.job) == [waiting])
+            #expect(try await result(id, found) == "kept")
+        }
+    }
+
+    /// With the keys that were lost.
+    private func reopened(_ path: String) throws -> SQLiteJobStore {
+        let store = try SQLiteJobStore.open(at: path, clock: clock)
+        store.keepPayloads(with: PayloadKeeping(sealer: MaskingSealer(), isOn: true))
+        return store
+    }
+
+    @Test func `a process forgets a key that another has dropped, and reads nothing by it before`() async throws {
+        try await withFile { path in
+            let (mine, other) = (try open(path), try open(path))
+            let id = try await finishOne(mine, answer: "a")
+            #expect(try await result(id, other) == "a")
+            let store = try #require(other.store as? SQLiteJobStore)
+            #expect(store.openKeyCount == 1)
+            _ = try await mine.erase()
+            await #expect(throws: JobStoreError.erased) { try await result(id, other) }
+            try await store.forgetDroppedKeys()
+            #expect(store.openKeyCount == 0)
+            let next = try await finishOne(other, answer: "b")
+            #expect(try await result(next, mine) == "b" && store.openKeyCount == 1)
+            let names = try SQLiteConnection(path: path).all("SELECT DISTINCT substr(body, 2, 8) FROM jobs") {
+                $0.bytes(0)
+            }
+            #expect(names.count == 2, "each under a key of its own")
+        }
+    }
+
+    @Test func `a replay of a sealed job is sealed, also by a process that does not seal`() async throws {
+        try await withFile { path in
+            let id = try await open(path).submit(.sample(at: clock.timestamp, metadata: Array(#"{"a":1}"#.utf8)))
+            let world = try open(path, seals: false)
+            try await world.finish(try await world.claimOne(), as: .errored)
+            let replay = Replay(id, as: .sample(at: world.now))
+            #expect(try await world.store.replay([replay], of: nil, at: world.now) == [.replayed(replay.newID)])
+            let forms = try SQLiteConnection(path: path).all("SELECT sealed FROM jobs ORDER BY row") { $0.int(0) }
+            #expect(forms == [1, 1])
+            let claim = try #require(try await world.claim().first)
+            #expect(claim.body == NewJob.sampleBody && claim.digest == BodyDigest(NewJob.sampleBody))
+            #expect(try await world.record(replay.newID).metadata == Array(#"{"a":1}"#.utf8))
+        }
+    }
+
+    @Test func `sizes are those of what was sent, not of what is stored`() async throws {
+        try await withFile { path in
+            let world = try open(path)
+            for _ in 0..<4 {
+                _ = try await world.submit(.sample(at: world.now, body: [UInt8](repeating: 7, count: 100)))
+            }
+            let batch = try await world.accept("a")
+            _ = try await world.advance(limit: 10)
+            let sizes = try SQLiteConnection(path: path).all("SELECT bytes FROM queued ORDER BY job") { $0.int(0) }
+            #expect(sizes == [100, 100, 100, 100, 6])
+            let claims = try await world.store.claim(limit: 9, bytes: 200, by: "w", at: world.now, for: .seconds(9))
+            #expect(claims.count == 2)
+            #expect(try await world.batch(batch).total == 1)
+        }
+    }
+
+    @Test func `plain rows are emptied by an erasure, step by step, from where a killed process stopped`() async throws
+    {
+        try await withFile { path in
+            let canary = Array("canary".utf8)
+            do {
+                let world = try open(path, seals: false)
+                for _ in 0..<7 {
+                    let key = IdempotencyKey(
+                        key: "\(UInt64.random(in: 0...UInt64.max))", fingerprint: canary,
+                        expiresAt: world.now.advanced(by: .seconds(60)))
+                    _ = try await world.submit(
+                        .sample(at: world.now, body: canary, metadata: canary, idempotency: key))
+                }
+                for lease in try await world.claim(3).map(\.lease) {
+                    try await world.settle(lease, .ended(.succeeded, .sample(body: "canary")))
+                }
+                _ = try await world.store.erase(.sample(), at: world.now)
+                #expect(try await world.store.advanceErasures(limit: 2, at: world.now) == 2)
+            }
+            let world = try open(path, seals: false)
+            try await world.finishErasures()
+            let left = try SQLiteConnection(path: path).all(
+                """
+                SELECT (SELECT count(*) FROM jobs WHERE length(body) > 0 OR metadata IS NOT NULL)
+                    + (SELECT count(*) FROM ended WHERE state = 2 AND length(body) > 0) + (SELECT count(*) FROM idempotency)
+                """
+            ) { $0.int(0) }
+            #expect(left == [0])
+            #expect(try await world.store.counts(of: nil)[.canceled] == 4)
+            #expect(try await world.problems() == [])
+        }
+    }
+
+    @Test func `a file of version 6, which knew nothing sealed, keeps all that is in it`() async throws {
+        try await withFile { path in
+            let (ended, waiting): (JobID, JobID)
+            do {
+                let world = try open(path, seals: false)
+                ended = try await finishOne(world, answer: "old")
+                waiting = try await world.submit()
+            }
+            try SchemaV6.takeBack(SQLiteConnection(path: path))
+            let world = try open(path)
+            #expect(try await result(ended, world) == "old")
+            #expect(try await world.record(ended).metadata == Array(#"{"a":1}"#.utf8))
+            #expect(try await world.claim(9).map(\.lease.job) == [waiting])
+            #expect(try await result(try await finishOne(world, answer: "new"), world) == "new")
+            #expect(try await world.problems() == [])
+        }
+    }
+
+    /// Two processes take jobs in and work them while a third erases: what was acknowledged is erased, or is what it was.
+    @Test(arguments: UInt64(0)..<12)
+    func `no acknowledged job is lost or sealed under a dropped key, whoever erases meanwhile`(seed: UInt64)
+        async throws
+    {
+        try await withFile { path in
+            let (first, second, eraser) = (try open(path), try open(path), try open(path))
+            let accepted = try await withThrowingTaskGroup(of: [JobID: [UInt8]].self) { group in
+                for (number, world) in [first, second].enumerated() {
+                    group.addTask { try await submitSome(world, seed: seed * 2 + UInt64(number)) }
+                }
+                group.addTask {
+                    var random = SeededGenerator(seed: seed + 1000)
+                    for _ in 0..<6 {
+                        _ = try await eraser.store.erase(.sample(), at: eraser.now)
+                        for _ in 0..<Int.random(in: 0...3, using: &random) {
+                            _ = try await eraser.store.advanceErasures(limit: 5, at: eraser.now)
+                        }
+                    }
+                    return [:]
+                }
+                return try await group.reduce(into: [:]) { $0.merge($1) { first, _ in first } }
+            }
+            try await eraser.finishErasures()
+            try await check(accepted, in: first)
+        }
+    }
+
+    private func submitSome(_ world: World, seed: UInt64) async throws -> [JobID: [UInt8]] {
+        var random = SeededGenerator(seed: seed)
+        var accepted: [JobID: [UInt8]] = [:]
+        for _ in 0..<25 {
+            let body = (0..<Int.random(in: 1...60, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random)
+            }
+            accepted[try await world.submit(.sample(at: world.now, body: body))] = body
+            guard Bool.random(using: &random) else { continue }
+            for claim in try await world.claim(2, by: "w\(seed)") {
+                try await world.settle(
+                    claim.lease, .ended(.succeeded, .sample(body: "\(claim.damage == nil ? claim.body.count : -1)")))
+            }
+        }
+        return accepted
+    }
+
+    private func check(_ accepted: [JobID: [UInt8]], in world: World) async throws {
+        for claim in try await world.claim(1000) {
+            #expect(claim.damage == nil && claim.body == accepted[claim.lease.job])
+            try await world.settle(claim.lease, .ended(.succeeded, .sample(body: "\(claim.body.count)")))
+        }
+        for (id, body) in accepted {
+            let record = try await world.record(id)
+            #expect(record.state.isTerminal)
+            if record.isErased {
+                await #expect(throws: JobStoreError.erased) { try await result(id, world) }
+            } else {
+                #expect(record.state == .succeeded)
+                #expect(try await result(id, world) == "\(body.count)")
+            }
+        }
+        #expect(try await world.problems() == [])
+    }
+}
