@@ -191,8 +191,9 @@ extension Gateway {
 
 extension RelayError {
     fileprivate static let noEgressPath = RelayError(
-        .noEgressPath, "The upstream refused this region over every egress path.",
-        remedy: "Add a path through a supported region (egress), then restart the relay.")
+        .noEgressPath,
+        "Every egress path is out: the upstream refused this region over it, or an operator disabled it.",
+        remedy: "See `relay egress list`; enable one, or add a path through a supported region (egress).")
 
     fileprivate static func pacingExhausted(_ wait: Duration) -> RelayError {
         RelayError(

@@ -74,8 +74,8 @@ struct DeliveryLogTests {
             let last = try #require(await world.claimDeliveries().first)
             #expect(last.attempt == 4 && last.roundAttempt == 4)
             try await world.settle(last, as: .failed(at: world.now, error: "HTTP 500"))
-            #expect(try await world.store.redeliver(last.id, of: .sample("other"), at: world.now) == nil)
-            let record = try #require(await world.store.redeliver(last.id, of: .sample(), at: world.now))
+            #expect(try await world.store.redeliver(last.id, of: .sample("other"), at: world.now) == .unknown)
+            let record = try #require(await world.store.redeliver(last.id, of: .sample(), at: world.now).sent)
             #expect(record.state == .pending && record.dueAt == world.now && record.endedAt == nil)
             let again = try #require(await world.claimDeliveries().first)
             #expect(again.id == last.id && again.attempt == 5 && again.roundAttempt == 1)
@@ -93,7 +93,7 @@ struct DeliveryLogTests {
             let delivery = try #require(await world.claimDeliveries().first)
             try await world.settle(delivery, as: .retry(at: world.now.advanced(by: .seconds(3600)), error: "HTTP 500"))
             #expect(try await world.claimDeliveries().isEmpty)
-            #expect(try await world.store.redeliver(delivery.id, of: nil, at: world.now)?.dueAt == world.now)
+            #expect(try await world.store.redeliver(delivery.id, of: nil, at: world.now).sent?.dueAt == world.now)
             #expect(try await world.claimDeliveries().map(\.attempt) == [2])
         }
     }
@@ -145,9 +145,25 @@ struct DeliveryLogTests {
             try await world.change("whe_off", EndpointChange(status: .disabled))
             _ = try await world.store.removeEndpoint("whe_gone", of: nil)
             for id in ids {
-                #expect(try await world.store.redeliver(id, of: nil, at: world.now)?.state == .delivered)
+                #expect(try await world.store.redeliver(id, of: nil, at: world.now).refused?.state == .delivered)
             }
             #expect(try await world.pending() == 0)
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `what waits in a lane that is given up is not sent anew`(_ backEnd: StoreUnderTest) async throws {
+        try await backEnd.run { world in
+            _ = try await world.addEndpoint("whe_off")
+            try await world.announce(3)
+            let waiting = try await world.store.deliveries(DeliveryQuery(tenant: .sample())).records
+            try await world.change("whe_off", EndpointChange(status: .disabled))
+            for delivery in waiting {
+                let outcome = try await world.store.redeliver(delivery.id, of: nil, at: world.now)
+                #expect(outcome.refused?.id == delivery.id)
+            }
+            #expect(try await world.claimDeliveries().isEmpty)
+            #expect(try await world.problems() == [])
         }
     }
 

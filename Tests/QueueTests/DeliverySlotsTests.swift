@@ -34,6 +34,18 @@ struct DeliverySlotsTests {
         #expect(slots.free >= 512 / (greedy + 1) / 2)
     }
 
+    @Test func `suspects of any number of tenants leave half of the places to others`() {
+        var slots = DeliverySlots(512)
+        var count = 0
+        for number in 0..<600 where slots.room(for: .sample("t\(number)"), areSuspect: true) > 0 {
+            slots.take(1, for: .sample("t\(number)"), areSuspect: true)
+            count += 1
+        }
+        #expect(count == 256 && slots.free == 256)
+        #expect(slots.room(for: .sample("next"), areSuspect: true) == 0)
+        #expect(slots.room(for: .sample("next"), areSuspect: false) == 128)
+    }
+
     @Test func `whoever has none gets the last place`() {
         for total in 1...3 {
             var slots = DeliverySlots(total)

@@ -98,7 +98,7 @@ enum Step: Sendable {
         case existed(Bool)
         case endpoint(WebhookEndpoint?)
         case posted(String?)
-        case delivery(DeliveryRecord?)
+        case redelivery(RedeliveryOutcome)
         case deliveries([Delivery])
         case disabling(EndpointDisabling?)
         case replays([ReplayOutcome])
@@ -145,7 +145,7 @@ enum Step: Sendable {
         case .changeEndpoint(let id, let change, let now):
             return .endpoint(try await store.changeEndpoint(id, of: nil, change, at: now))
         case .postTest(let id, let now): return .posted(try await store.postTest([1], to: id, of: nil, at: now))
-        case .redeliver(let id, let now): return .delivery(try await store.redeliver(id, of: nil, at: now))
+        case .redeliver(let id, let now): return .redelivery(try await store.redeliver(id, of: nil, at: now))
         case .redeliverFailed(let id, let tenant, let since, let now):
             return .count(
                 try await store.redeliverFailed(endpoint: id, of: tenant, since: since, limit: 3, at: now))

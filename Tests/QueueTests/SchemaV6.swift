@@ -11,7 +11,8 @@ enum SchemaV6 {
             ALTER TABLE staged DROP COLUMN sealed; ALTER TABLE delivery_attempts DROP COLUMN sealed;
             \(jobRecords);
             DROP INDEX lanes_open; DROP INDEX lanes_origins; ALTER TABLE lanes DROP COLUMN tenant;
-            ALTER TABLE lanes DROP COLUMN failed_at; UPDATE lanes SET suspect = 0;
+            ALTER TABLE lanes DROP COLUMN failed_at;
+            ALTER TABLE lanes DROP COLUMN waits_until; UPDATE lanes SET suspect = 0;
             CREATE INDEX lanes_open ON lanes(suspect, open_at) WHERE open_at IS NOT NULL;
             PRAGMA user_version = 6
             """)

@@ -83,3 +83,13 @@ extension World {
         try await (store as? SQLiteJobStore)?.problems() ?? []
     }
 }
+
+extension RedeliveryOutcome {
+    var sent: DeliveryRecord? {
+        if case .sent(let record) = self { record } else { nil }
+    }
+
+    var refused: DeliveryRecord? {
+        if case .notSendable(let record) = self { record } else { nil }
+    }
+}

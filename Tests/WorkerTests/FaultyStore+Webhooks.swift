@@ -56,7 +56,7 @@ extension FaultyStore {
 
     func redeliver(
         _ id: String, of tenant: TenantID?, at now: Timestamp
-    ) async throws(JobStoreError) -> DeliveryRecord? {
+    ) async throws(JobStoreError) -> RedeliveryOutcome {
         try await base.redeliver(id, of: tenant, at: now)
     }
 

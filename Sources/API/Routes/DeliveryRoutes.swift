@@ -26,7 +26,7 @@ struct DeliveryRoutes: Sendable {
     }
 
     private func list(_ call: Call, endpoint: String?) async throws -> Answer {
-        if let endpoint { try await require(endpoint, visibleTo: try call.visibleTenant()) }
+        if let endpoint { _ = try await found(endpoint, visibleTo: try call.visibleTenant()) }
         let limit = try call.query.limit(in: DeliveryQuery.limits)
         var query = DeliveryQuery(tenant: try call.listedTenant(), limit: limit ?? 20)
         query.endpoint = try endpoint ?? call.query.value("webhook", "an endpoint's id") { $0.isEmpty ? nil : $0 }
@@ -54,12 +54,14 @@ struct DeliveryRoutes: Sendable {
     /// The same event once more, with the same id, its schedule begun anew.
     private func redeliver(_ call: Call) async throws -> Answer {
         let (id, tenant, now) = (call.parameters[0], try call.visibleTenant(), services.wall.now())
-        let record = try await services.store.reading { store throws(JobStoreError) in
+        let outcome = try await services.store.reading { store throws(JobStoreError) in
             try await store.redeliver(id, of: tenant, at: now)
         }
-        guard let record else { throw Self.unknown }
-        guard record.state == .pending else { throw record.notSendable }
-        return .json(WebhookText.delivery(record), status: 202)
+        switch outcome {
+        case .sent(let record): return .json(WebhookText.delivery(record), status: 202)
+        case .notSendable(let record): throw record.notSendable
+        case .unknown: throw Self.unknown
+        }
     }
 
     private func redeliverFailed(_ call: Call, endpoint: String?) async throws -> Answer {
@@ -69,7 +71,10 @@ struct DeliveryRoutes: Sendable {
             fields.string(member).flatMap(Timestamp.init(rfc3339:))
         }
         let (tenant, now) = (try call.tenant(), services.wall.now())
-        if let endpoint { try await require(endpoint, visibleTo: tenant) }
+        if let endpoint {
+            let found = try await found(endpoint, visibleTo: tenant)
+            guard found.status != .disabled else { throw found.notSendable }
+        }
         var count = 0
         var isDone = false
         while count < Self.redeliveredAtOnce, !isDone {
@@ -88,11 +93,14 @@ struct DeliveryRoutes: Sendable {
     }
 
     /// - Throws: `webhook_unknown` also for endpoints of others.
-    private func require(_ endpoint: String, visibleTo tenant: TenantID?) async throws(RelayError) {
+    private func found(
+        _ endpoint: String, visibleTo tenant: TenantID?
+    ) async throws(RelayError) -> WebhookEndpoint {
         let found = try await services.store.reading { store throws(JobStoreError) in
             try await store.endpoint(endpoint, of: tenant)
         }
-        guard found != nil else { throw WebhookRoutes.unknown }
+        guard let found else { throw WebhookRoutes.unknown }
+        return found
     }
 
     private static let unknown = RelayError(

@@ -86,19 +86,13 @@ package struct EndpointHealth: Hashable, Sendable {
         switch before {
         case .passing where failures < rules.tripAfter: break
         case .passing: trip(for: rules.firstRest, at: now)
-        case .probing: trip(for: min(rest * 2, rules.longestRest), at: now)
+        case .probing: trip(for: min(max(rest * 2, rules.firstRest), rules.longestRest), at: now)
         case .tripped: break  // an attempt that had begun before
         }
         let wished = min(wish, rules.longestRest)
         if now.advanced(by: wished) > trippedUntil ?? now { trip(for: wished, at: now) }
         let duration = failingSince.map { now.duration(since: $0) } ?? .zero
         return duration >= rules.disableAfter && failures >= rules.disableAfterFailures
-    }
-
-    /// It cannot be sent anything before `instant`, by no fault of its own.
-    package mutating func wait(until instant: Timestamp, at now: Timestamp) {
-        guard instant > trippedUntil ?? now else { return }
-        trip(for: instant.duration(since: now), at: now)
     }
 
     /// Failures from before a long silence say nothing of how long it has been failing.

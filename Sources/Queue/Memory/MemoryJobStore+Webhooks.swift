@@ -79,11 +79,13 @@ extension MemoryJobStore {
 
     package func redeliver(
         _ id: String, of tenant: TenantID?, at now: Timestamp
-    ) async throws(JobStoreError) -> DeliveryRecord? {
+    ) async throws(JobStoreError) -> RedeliveryOutcome {
         try change { model throws(JobStoreError) in
-            let isMoved = model.redeliver(id, of: tenant, at: now)
-            if isMoved { try model.audit(.webhookRedelivered, id) }
-            return model.deliveryIndex(id, of: tenant).map { model.record(model.deliveries[$0]) }
+            let isSent = model.redeliver(id, of: tenant, at: now)
+            if isSent { try model.audit(.webhookRedelivered, id) }
+            guard let index = model.deliveryIndex(id, of: tenant) else { return .unknown }
+            let record = model.record(model.deliveries[index])
+            return isSent ? .sent(record) : .notSendable(record)
         }
     }
 

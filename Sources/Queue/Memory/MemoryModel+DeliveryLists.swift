@@ -60,10 +60,7 @@ extension MemoryModel {
 
     private mutating func redeliver(_ row: Int, at now: Timestamp) -> Bool {
         let outgoing = deliveries[row]
-        guard outgoing.state != .pending else {
-            hasten(row, at: now)
-            return true
-        }
+        guard outgoing.state != .pending else { return hasten(row, at: now) }
         if let id = outgoing.endpoint {
             guard let index = endpointIndex(id, of: nil) else { return false }
             guard outgoing.event == .webhookTest || endpoints[index].status != .disabled else { return false }
@@ -82,13 +79,15 @@ extension MemoryModel {
         return true
     }
 
-    private mutating func hasten(_ row: Int, at now: Timestamp) {
+    private mutating func hasten(_ row: Int, at now: Timestamp) -> Bool {
         let outgoing = deliveries[row]
+        guard let lane = deliveryLanes.firstIndex(where: { $0.number == outgoing.lane }),
+            !deliveryLanes[lane].isGivenUp
+        else { return false }
         topics.insert(.deliveries)
-        guard !outgoing.isInFlight, let lane = deliveryLanes.firstIndex(where: { $0.number == outgoing.lane }) else {
-            return
-        }
+        guard !outgoing.isInFlight else { return true }
         deliveries[row].dueAt = min(outgoing.dueAt, now)
         reopen(lane, at: now)
+        return true
     }
 }

@@ -45,12 +45,19 @@ extension MemoryModel {
     }
 
     private func openLanes(for demand: DeliveryDemand, at now: Timestamp) -> [Int64] {
-        [true, false].flatMap { areSuspect in
-            deliveryLanes.filter { lane in
-                lane.isSuspect == areSuspect && lane.openAt.map { $0 <= now } ?? false
-                    && (lane.mode != .open || demand.slots.room(for: lane.tenant, areSuspect: areSuspect) > 0)
-            }.sorted { ($0.openAt ?? now, $0.number) < ($1.openAt ?? now, $1.number) }.prefix(demand.limit).map(
-                \.number)
+        var slots = demand.slots
+        return [true, false].flatMap { areSuspect in
+            let open = deliveryLanes.filter { $0.isSuspect == areSuspect && $0.openAt.map { $0 <= now } ?? false }
+                .sorted { ($0.openAt ?? now, $0.number) < ($1.openAt ?? now, $1.number) }
+            var found: [Int64] = []
+            for lane in open where found.count < demand.limit {
+                if lane.mode == .open {
+                    guard slots.room(for: lane.tenant, areSuspect: areSuspect) > 0 else { continue }
+                    slots.take(1, for: lane.tenant, areSuspect: areSuspect)
+                }
+                found.append(lane.number)
+            }
+            return found
         }
     }
 
@@ -58,14 +65,17 @@ extension MemoryModel {
         _ index: Int, _ limit: Int, _ demand: DeliveryDemand, _ slots: inout DeliverySlots, at now: Timestamp,
         until end: Timestamp
     ) -> [Delivery] {
-        let number = deliveryLanes[index].number
+        let (number, tenant, isSuspect) = (
+            deliveryLanes[index].number, deliveryLanes[index].tenant, deliveryLanes[index].isSuspect
+        )
+        let places = min(limit, slots.room(for: tenant, areSuspect: isSuspect))
+        guard deliveryLanes[index].mode != .open || places > 0 else { return [] }
         let mine = deliveries.indices.filter { deliveries[$0].lane == number && deliveries[$0].state == .pending }
         for row in mine where deliveries[row].isInFlight && deliveries[row].dueAt <= now {
             deliveries[row].isInFlight = false
             deliveryLanes[index].inFlight -= 1
         }
         let lane = deliveryLanes[index]
-        let places = min(limit, slots.room(for: lane.tenant, areSuspect: lane.isSuspect))
         let room = min(places, lane.room(limit: demand.perLane, at: now))
         let due = mine.filter { !deliveries[$0].isInFlight && deliveries[$0].dueAt <= now }
             .sorted { (deliveries[$0].dueAt, $0) < (deliveries[$1].dueAt, $1) }.prefix(room)

@@ -105,7 +105,10 @@ extension MemoryModel {
     private mutating func rebaseDeliveries(by step: Duration, at now: Timestamp) -> Int {
         let late = deliveries.indices.filter { index in
             let delivery = deliveries[index]
-            let isStrange = delivery.isInFlight && delivery.dueAt > now.advanced(by: DeliveryLane.longestClaim)
+            // What was never tried in its round is due at once, or is put off for a moment.
+            let isStrange =
+                delivery.isInFlight
+                ? delivery.dueAt > now.advanced(by: DeliveryLane.longestClaim) : delivery.attempt == delivery.roundStart
             return delivery.state == .pending && delivery.dueAt > now
                 && (delivery.createdAt > now || delivery.log.contains { $0.endedAt > now } || isStrange)
         }
@@ -116,6 +119,7 @@ extension MemoryModel {
         }
         for lane in deliveryLanes.indices.reversed() {
             deliveryLanes[lane].health.rebase(by: step, to: now)
+            deliveryLanes[lane].waitsUntil = nil
             reopen(lane, at: now)
         }
         return late.count

@@ -3,11 +3,13 @@ package import Domain
 extension SQLiteJobStore {
     package func redeliver(
         _ id: String, of tenant: TenantID?, at now: Timestamp
-    ) async throws(JobStoreError) -> DeliveryRecord? {
+    ) async throws(JobStoreError) -> RedeliveryOutcome {
         try await writer.perform { context in
-            guard let (row, _) = try context.connection.delivery(id, of: tenant) else { return nil }
-            if try context.redeliver(row, at: now) { try context.audit(.webhookRedelivered, id) }
-            return try context.connection.deliveryRecord(row)
+            guard let (row, _) = try context.connection.delivery(id, of: tenant) else { return .unknown }
+            let isSent = try context.redeliver(row, at: now)
+            if isSent { try context.audit(.webhookRedelivered, id) }
+            guard let record = try context.connection.deliveryRecord(row) else { return .unknown }
+            return isSent ? .sent(record) : .notSendable(record)
         }
     }
 
@@ -130,7 +132,7 @@ extension WriteContext {
             """, row, read: StoredDelivery.init(stored:))
         guard let delivery = found else { return false }
         if delivery.state == .pending {
-            try hasten(row, delivery, at: now)
+            guard try hasten(row, delivery, at: now) else { return false }
         } else {
             guard let lane = try lane(for: delivery) else { return false }
             try connection.execute(
@@ -146,12 +148,14 @@ extension WriteContext {
         return true
     }
 
-    /// What waits is due now; what is under way stays as it is.
-    private func hasten(_ row: Int64, _ delivery: StoredDelivery, at now: Timestamp) throws {
-        guard !delivery.isInFlight, let lane = try lane(delivery.lane) else { return }
+    /// What waits is due now; what is under way stays as it is. - Returns: false if its lane is given up.
+    private func hasten(_ row: Int64, _ delivery: StoredDelivery, at now: Timestamp) throws -> Bool {
+        guard let lane = try lane(delivery.lane), !lane.isGivenUp else { return false }
+        guard !delivery.isInFlight else { return true }
         try connection.execute(
             "UPDATE deliveries SET due_at = min(due_at, ?) WHERE row = ? AND state = 0 AND in_flight = 0", now, row)
         try reopen(lane, at: now)
+        return true
     }
 
     /// nil if nothing can be sent there.

@@ -171,6 +171,7 @@ extension WriteContext {
             guard count < room else { return (moved, number - 1) }
             guard var lane = try lane(number) else { continue }
             lane.health.rebase(by: step, to: now)
+            lane.waitsUntil = nil
             try reopen(lane, at: now)
         }
         if !numbers.isEmpty { note(.deliveries) }
@@ -186,7 +187,7 @@ extension WriteContext {
                 SELECT row FROM deliveries d INDEXED BY deliveries_lane
                 WHERE state = 0 AND lane = ?1 AND in_flight = ?2 AND due_at > ?3 AND (created_at > ?3
                     OR EXISTS (SELECT 1 FROM delivery_attempts a WHERE a.delivery = d.row AND a.ended_at > ?3)
-                    OR in_flight = 1 AND due_at > ?4) LIMIT ?5
+                    OR in_flight = 1 AND due_at > ?4 OR in_flight = 0 AND attempt = round_start) LIMIT ?5
                 """, lane, isInFlight, now, now.advanced(by: DeliveryLane.longestClaim), limit - moved
             ) { $0.int64(0) }
             for row in rows { try rebaseDelivery(row, by: step, at: now) }

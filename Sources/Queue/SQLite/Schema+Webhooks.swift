@@ -107,10 +107,26 @@ extension Schema {
         "CREATE INDEX deliveries_loose ON deliveries(ended_at) WHERE job = 0 AND state > 0",
     ]
 
-    /// Added by version 7: whose a lane is, and when it last failed. `suspect` says now of any lane that it is not trusted.
+    /// Added by version 7: whose a lane is, when it last failed, and until when we cannot send. `suspect` says now of any lane that it is not trusted.
     static let lanesOfTenants = [
         "ALTER TABLE lanes ADD COLUMN tenant TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE lanes ADD COLUMN failed_at INTEGER",
+        "ALTER TABLE lanes ADD COLUMN waits_until INTEGER",
+        // 1: it has failed last, or nothing has come back yet.
+        "UPDATE lanes SET suspect = 1 WHERE window = 1",
+        // Earlier relays told tenants which inner address was refused.
+        """
+        UPDATE deliveries SET error = 'address_refused: the receiver''s address is not allowed'
+            WHERE error LIKE 'address_refused:%'
+        """,
+        """
+        UPDATE delivery_attempts SET error = 'address_refused: the receiver''s address is not allowed'
+            WHERE error LIKE 'address_refused:%'
+        """,
+        """
+        UPDATE endpoints SET status_reason = 'failing; last: address_refused: the receiver''s address is not allowed'
+            WHERE status_reason LIKE '%address_refused:%'
+        """,
         """
         UPDATE lanes SET tenant = coalesce(
             (SELECT e.tenant FROM endpoints e WHERE e.id = endpoint),

@@ -58,30 +58,48 @@ extension SQLiteConnection {
     /// would leave them nothing; of each kind the one served longest ago first.
     func openLanes(for demand: DeliveryDemand, at now: Timestamp) throws -> [Int64] {
         guard demand.limit > 0 else { return [] }
-        return try [true, false].flatMap { try openLanes(areSuspect: $0, for: demand, at: now) }
+        var slots = demand.slots
+        return try [true, false].flatMap { areSuspect in
+            try openLanes(areSuspect: areSuspect, limit: demand.limit, &slots, at: now)
+        }
     }
 
-    private func openLanes(areSuspect: Bool, for demand: DeliveryDemand, at now: Timestamp) throws -> [Int64] {
+    /// Each is taken to need one place: tenants without room are left where they stand.
+    private func openLanes(
+        areSuspect: Bool, limit: Int, _ slots: inout DeliverySlots, at now: Timestamp
+    ) throws -> [Int64] {
         var found: [Int64] = []
         var last = (openAt: Timestamp(microseconds: .min), number: Int64.min)
-        for _ in 0..<DeliveryRound.pages where found.count < demand.limit {
+        while found.count < limit {
             let page = try all(
                 """
                 SELECT number, open_at, tenant, mode FROM lanes INDEXED BY lanes_open
-                WHERE suspect = ? AND open_at IS NOT NULL AND open_at <= ? AND (open_at, number) > (?, ?)
-                ORDER BY open_at, number LIMIT ?
-                """, areSuspect, now, last.openAt, last.number, DeliveryRound.page
+                WHERE suspect = ?1 AND open_at IS NOT NULL AND open_at <= ?2 AND (open_at, number) > (?3, ?4)
+                    AND (mode <> 0 OR ?5 AND tenant NOT IN (SELECT value FROM json_each(?6)))
+                ORDER BY open_at, number LIMIT ?7
+                """, areSuspect, now, last.openAt, last.number, !areSuspect || slots.freeForSuspects > 0,
+                slots.full(areSuspect: areSuspect).jsonArray, DeliveryRound.page
             ) { row in
                 (number: row.int64(0), openAt: row.time(1), tenant: try TenantID(stored: row.text(2)), mode: row.int(3))
             }
-            found += page.filter { lane in
-                lane.mode != DeliveryLane.Mode.open.rawValue
-                    || demand.slots.room(for: lane.tenant, areSuspect: areSuspect) > 0
-            }.map(\.number)
+            for lane in page where found.count < limit {
+                if lane.mode == DeliveryLane.Mode.open.rawValue {
+                    guard slots.room(for: lane.tenant, areSuspect: areSuspect) > 0 else { continue }
+                    slots.take(1, for: lane.tenant, areSuspect: areSuspect)
+                }
+                found.append(lane.number)
+            }
             guard page.count == DeliveryRound.page, let end = page.last else { break }
             last = (end.openAt, end.number)
         }
-        return Array(found.prefix(demand.limit))
+        return found
+    }
+}
+
+extension [TenantID] {
+    /// Their names need no escapes.
+    fileprivate var jsonArray: String {
+        "[" + map { "\"\($0)\"" }.joined(separator: ",") + "]"
     }
 }
 
@@ -101,8 +119,7 @@ extension SQLiteConnection {
 
 /// One claim of deliveries: lanes take turns.
 struct DeliveryRound {
-    /// Lanes that are looked at before a claim gives up looking for one whose tenant has room: no tenant has so many.
-    static let pages = 64
+    /// Lanes that are read at once.
     static let page = 256
     /// What one claim ends or deletes of lanes that are given up, at most.
     private static let drainLimit = 1000
@@ -133,9 +150,10 @@ struct DeliveryRound {
 
     private mutating func serve(_ lane: DeliveryLane) throws {
         var lane = lane
+        let places = min(slots.room(for: lane.tenant, areSuspect: lane.isSuspect), demand.limit - claimed.count)
+        guard lane.mode != .open || places > 0 else { return }  // its turn has not come, and is not lost
         if lane.inFlight > 0 { try context.releaseLost(&lane, at: now) }
         if lane.mode == .open {
-            let places = min(slots.room(for: lane.tenant, areSuspect: lane.isSuspect), demand.limit - claimed.count)
             let room = min(places, lane.room(limit: demand.perLane, at: now))
             let found = room > 0 ? try context.claim(room, of: lane, at: now, until: end) : []
             lane.inFlight += found.count
@@ -166,16 +184,16 @@ extension WriteContext {
         let endpoint = try lane.endpoint.flatMap { try connection.endpoint($0) }
         let found = try connection.all(
             """
-            SELECT d.row, d.id, d.attempt, d.round_start, t.name, d.job, d.data, d.url, d.event, d.created_at
-            FROM deliveries d INDEXED BY deliveries_lane JOIN tenants t ON t.number = d.tenant
-            WHERE d.state = 0 AND d.lane = ? AND d.in_flight = 0 AND d.due_at <= ? ORDER BY d.due_at, d.row LIMIT ?
+            SELECT row, id, attempt, round_start, job, data, url, event, created_at
+            FROM deliveries INDEXED BY deliveries_lane
+            WHERE state = 0 AND lane = ? AND in_flight = 0 AND due_at <= ? ORDER BY due_at, row LIMIT ?
             """, lane.number, now, limit
         ) { row in
             ClaimedDelivery(
                 row: row.int64(0), id: row.text(1), attempt: row.int(2) + 1, roundStart: row.int(3),
-                tenant: try TenantID(stored: row.text(4)), job: row.int64(5), data: row.optionalBytes(6),
-                url: endpoint?.url ?? row.text(7), event: try WebhookEvent(stored: row.int(8)),
-                createdAt: row.time(9), endpoint: endpoint, isProbe: lane.health.state(at: now) == .probing,
+                tenant: lane.tenant, job: row.int64(4), data: row.optionalBytes(5),
+                url: endpoint?.url ?? row.text(6), event: try WebhookEvent(stored: row.int(7)),
+                createdAt: row.time(8), endpoint: endpoint, isProbe: lane.health.state(at: now) == .probing,
                 isSuspect: lane.isSuspect)
         }
         for delivery in found {

@@ -5,7 +5,7 @@ extension WriteContext {
         try connection.first(
             """
             SELECT number, name, endpoint, mode, pending, in_flight, open_at, window, failures, failing_since,
-                tripped_until, rest, failed_at, suspect, tenant
+                tripped_until, rest, failed_at, suspect, tenant, waits_until
             FROM lanes WHERE number = ? LIMIT 1
             """, number, read: DeliveryLane.init(stored:))
     }
@@ -14,7 +14,7 @@ extension WriteContext {
         try connection.first(
             """
             SELECT number, name, endpoint, mode, pending, in_flight, open_at, window, failures, failing_since,
-                tripped_until, rest, failed_at, suspect, tenant
+                tripped_until, rest, failed_at, suspect, tenant, waits_until
             FROM lanes WHERE name = ? LIMIT 1
             """, name, read: DeliveryLane.init(stored:))
     }
@@ -29,12 +29,12 @@ extension WriteContext {
         try connection.execute(
             """
             UPDATE lanes SET mode = ?, pending = ?, in_flight = ?, suspect = ?, open_at = ?, window = ?, failures = ?,
-                failing_since = ?, tripped_until = ?, rest = ?, failed_at = ?
+                failing_since = ?, tripped_until = ?, rest = ?, failed_at = ?, waits_until = ?
             WHERE number = ?
             """,
             lane.mode.rawValue, lane.pending, lane.inFlight, lane.isSuspect, lane.openAt, health.window,
             health.failures, health.failingSince, health.trippedUntil, health.rest.microseconds,
-            health.lastFailedAt, lane.number)
+            health.lastFailedAt, lane.waitsUntil, lane.number)
     }
 
     /// Writes a lane after it has been changed, and when a claim is to look at it next.
@@ -101,7 +101,7 @@ extension WriteContext {
 
 extension DeliveryLane {
     /// Reads `number, name, endpoint, mode, pending, in_flight, open_at, window, failures, failing_since, tripped_until,
-    /// rest, failed_at, suspect, tenant` of `lanes`.
+    /// rest, failed_at, suspect, tenant, waits_until` of `lanes`.
     init(stored row: SQLiteRow) throws {
         guard let mode = Mode(rawValue: row.int(3)) else {
             throw DamagedValue(description: "damaged file: lane '\(row.text(1))' has no known mode")
@@ -109,7 +109,7 @@ extension DeliveryLane {
         self.init(
             number: row.int64(0), name: row.text(1), tenant: try TenantID(stored: row.text(14)),
             endpoint: row.optionalText(2), mode: mode, pending: row.int(4), inFlight: row.int(5),
-            openAt: row.optionalTime(6), health: EndpointHealth(stored: row, from: 7))
+            openAt: row.optionalTime(6), waitsUntil: row.optionalTime(15), health: EndpointHealth(stored: row, from: 7))
     }
 }
 

@@ -65,7 +65,8 @@ extension WriteContext {
                 VALUES (?1, ?2, (SELECT name FROM tenants WHERE number = ?4), 1, 1, ?3)
             ON CONFLICT (name) DO UPDATE SET pending = pending + 1, open_at = CASE
                 WHEN mode = 1 OR in_flight >= CASE WHEN tripped_until IS NULL THEN window ELSE 1 END THEN open_at
-                ELSE min(coalesce(open_at, 9223372036854775807), max(?3, coalesce(tripped_until, ?3))) END
+                ELSE min(coalesce(open_at, 9223372036854775807),
+                    max(?3, coalesce(tripped_until, ?3), coalesce(waits_until, ?3))) END
             RETURNING number
             """, lane, endpoint, now, tenant
         ) { $0.int64(0) }
@@ -107,7 +108,7 @@ extension WriteContext {
         try connection.all(
             """
             SELECT e.id, e.url, e.events FROM tenants t JOIN endpoints e ON e.tenant = t.name
-            WHERE t.number = ? ORDER BY e.row LIMIT 1000
+            WHERE t.number = ? ORDER BY e.row
             """, tenant
         ) { ($0.text(0), $0.text(1), $0.int(2)) }
     }

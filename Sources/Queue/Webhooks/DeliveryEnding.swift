@@ -66,8 +66,7 @@ extension DeliveryLane {
         case .gone(_, let status):
             pending -= 1
             return EndpointDisabling.reason(status: status)
-        case .postponed(let due, isOfLane: true): health.wait(until: due, at: log.endedAt)
-        case .postponed: break
+        case .postponed(let due, let isOfLane): waitsUntil = isOfLane ? due : waitsUntil
         }
         return nil
     }

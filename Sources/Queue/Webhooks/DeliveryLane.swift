@@ -36,6 +36,8 @@ struct DeliveryLane: Hashable, Sendable {
     var inFlight = 0
     /// nil while there is nothing to find.
     var openAt: Timestamp?
+    /// Nothing can be sent before, by no fault of the receiver's; nil, or past, if it can.
+    var waitsUntil: Timestamp?
     var health = EndpointHealth()
 
     // MARK: Names
@@ -64,6 +66,9 @@ struct DeliveryLane: Hashable, Sendable {
     /// Whether it is the one that its endpoint's events wait in.
     private var isOwn: Bool { endpoint == name }
 
+    /// Whether what waits here ends unsent.
+    var isGivenUp: Bool { mode == .disabled || mode == .removed }
+
     /// Whether it stays when it is empty.
     var isKept: Bool { pending > 0 || (isOwn && mode != .removed) }
 
@@ -75,7 +80,7 @@ struct DeliveryLane: Hashable, Sendable {
     /// How many more may be claimed at `now`.
     /// - Parameter limit: for any lane.
     func room(limit: Int, at now: Timestamp) -> Int {
-        guard mode == .open else { return 0 }
+        guard mode == .open, waitsUntil.map({ $0 <= now }) ?? true else { return 0 }
         return max(0, health.capacity(limit: limit, at: now) - inFlight)
     }
 
@@ -93,7 +98,7 @@ struct DeliveryLane: Hashable, Sendable {
         case .removed: return pending > 0 ? now : nil
         case .open: break
         }
-        let next = waiting.map { max($0, health.trippedUntil ?? $0, now) }
+        let next = waiting.map { max($0, health.trippedUntil ?? $0, waitsUntil ?? $0, now) }
         guard hasRoom(limit) else { return lease }
         return [next, lease].compactMap(\.self).min()
     }
@@ -102,7 +107,7 @@ struct DeliveryLane: Hashable, Sendable {
     mutating func post(at now: Timestamp) {
         pending += 1
         guard mode != .paused, hasRoom(EndpointHealth.widest) else { return }
-        let next = max(now, health.trippedUntil ?? now)
+        let next = max(now, health.trippedUntil ?? now, waitsUntil ?? now)
         openAt = min(openAt ?? next, next)
     }
 

@@ -62,6 +62,15 @@ package struct DeliveryHistory: Hashable, Sendable {
     }
 }
 
+/// What became of sending a delivery anew. With the delivery afterwards.
+package enum RedeliveryOutcome: Hashable, Sendable {
+    case sent(DeliveryRecord)
+    /// Its endpoint is disabled or removed.
+    case notSendable(DeliveryRecord)
+    /// The tenant has no such delivery.
+    case unknown
+}
+
 extension DeliveryRecord {
     /// What sending it anew is refused with.
     package var notSendable: RelayError {

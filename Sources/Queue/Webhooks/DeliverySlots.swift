@@ -12,35 +12,48 @@ package struct DeliverySlots: Hashable, Sendable {
 
     /// Places that nobody holds.
     package private(set) var free: Int
+    /// Places that suspects may still take, whosever they are: half of all leaves the others as many.
+    package private(set) var freeForSuspects: Int
     private var held: [TenantID: Held] = [:]
 
     /// - Parameter total: places, at least 1.
     package init(_ total: Int) {
         free = max(total, 1)
+        freeForSuspects = max(total / 2, 1)
     }
 
-    /// How many more attempts `tenant` may have under way. Its suspects leave the others two thirds of its part.
+    /// How many more attempts `tenant` may have under way. Its suspects leave its others a third of its part at least.
     package func room(for tenant: TenantID, areSuspect: Bool) -> Int {
         let mine = held[tenant] ?? Held()
         // k more are too many once mine + k > free - k; whoever has none has one while there is one.
         let all = max((free - mine.all) / 2, mine.all == 0 ? min(free, 1) : 0)
         guard areSuspect else { return max(all, 0) }
         let suspects = max((free - 2 * mine.suspects) / 3, mine.suspects == 0 ? 1 : 0)
-        return max(min(all, suspects), 0)
+        return max(min(all, suspects, freeForSuspects), 0)
+    }
+
+    /// The tenants that have no room, of those that hold places.
+    func full(areSuspect: Bool) -> [TenantID] {
+        held.keys.filter { room(for: $0, areSuspect: areSuspect) == 0 }
     }
 
     /// `count` attempts of `tenant` begin.
     package mutating func take(_ count: Int, for tenant: TenantID, areSuspect: Bool) {
         free -= count
         held[tenant, default: Held()].all += count
-        if areSuspect { held[tenant, default: Held()].suspects += count }
+        guard areSuspect else { return }
+        freeForSuspects -= count
+        held[tenant, default: Held()].suspects += count
     }
 
     /// `count` attempts of `tenant` have ended, of a receiver that was or was not a suspect when they began.
     package mutating func give(back count: Int, of tenant: TenantID, wereSuspect: Bool) {
         free += count
         held[tenant, default: Held()].all -= count
-        if wereSuspect { held[tenant, default: Held()].suspects -= count }
+        if wereSuspect {
+            freeForSuspects += count
+            held[tenant, default: Held()].suspects -= count
+        }
         if held[tenant]?.all == 0 { held[tenant] = nil }
     }
 }

@@ -59,6 +59,13 @@ extension WebhookEndpoint {
             remedy: "Remove one, or ask the operator for more (webhooks.endpoints_per_tenant).")
     }
 
+    /// What sending all anew that it has missed is refused with while it is disabled.
+    package var notSendable: RelayError {
+        RelayError(
+            .deliveryNotSendable, "Endpoint '\(id)' is disabled: nothing is sent to it.",
+            remedy: "Make it active again (POST /v1/webhooks/{id}/resume), then send anew what it has missed.")
+    }
+
     /// A new id: `whe_` and 128 random bits in hexadecimal.
     package static func makeID(using random: inout some RandomNumberGenerator) -> String {
         WebhookTarget.endpointPrefix + RandomName.make(using: &random)

@@ -55,10 +55,9 @@ package protocol WebhookStore: Sendable {
     func delivery(_ id: String, of tenant: TenantID?) async throws(JobStoreError) -> DeliveryHistory?
     /// Sends a delivery anew that has ended, under the same id, its schedule from the start; one that is pending is due
     /// now. One whose endpoint is gone or disabled stays as it is.
-    /// - Returns: the delivery afterwards; nil if `tenant` has no such delivery.
     func redeliver(
         _ id: String, of tenant: TenantID?, at now: Timestamp
-    ) async throws(JobStoreError) -> DeliveryRecord?
+    ) async throws(JobStoreError) -> RedeliveryOutcome
     /// Sends up to `limit` deliveries anew that failed between `since` and `now`, except those whose endpoint is gone or
     /// disabled.
     /// - Parameters:

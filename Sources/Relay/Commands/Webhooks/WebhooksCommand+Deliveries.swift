@@ -137,15 +137,19 @@ extension WebhooksCommand {
         }
 
         private func redeliver(_ id: String, in store: SQLiteJobStore) async throws {
-            guard let record = try await store.redeliver(id, of: nil, at: SystemClock().now()) else {
-                throw WebhooksCommand.unknownDelivery(id)
+            switch try await store.redeliver(id, of: nil, at: SystemClock().now()) {
+            case .sent(let record): print("\(record.id)  is due again: \(record.event.rawValue) to \(record.url)")
+            case .notSendable(let record): throw record.notSendable
+            case .unknown: throw WebhooksCommand.unknownDelivery(id)
             }
-            guard record.state == .pending else { throw record.notSendable }
-            print("\(record.id)  is due again: \(record.event.rawValue) to \(record.url)")
         }
 
         private func redeliverFailed(since begin: Timestamp, in store: SQLiteJobStore) async throws {
             let (tenant, now) = (try tenant.map(WebhooksCommand.tenant), SystemClock().now())
+            if let endpoint {
+                let found = try await WebhooksCommand.found(endpoint, in: store)
+                guard found.status != .disabled else { throw found.notSendable }
+            }
             var count = 0
             while true {
                 let moved = try await store.redeliverFailed(
