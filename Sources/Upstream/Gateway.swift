@@ -107,7 +107,11 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
 
     /// Goes over other paths from now on; calls under way stay on theirs.
     package func adopt(_ paths: [EgressPath], preferring regions: [String]) {
-        state.withLock { $0.egress.replace(paths, preferring: regions) }
+        let adopted = state.withLock { state in
+            state.egress.replace(paths, preferring: regions)
+            return state.egress.paths
+        }
+        transport.keep(adopted)
     }
 
     /// Exactly these paths are out, by what all processes know.
