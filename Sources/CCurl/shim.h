@@ -8,6 +8,7 @@
 // What libcurl's socket events are fed from; Swift's Glibc module leaves these out.
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 
 typedef size_t (*relay_curl_data_callback)(char *, size_t, size_t, void *);
 typedef curl_socket_t (*relay_curl_open_callback)(void *, curlsocktype, struct curl_sockaddr *);
@@ -105,6 +106,11 @@ static inline CURLMcode relay_curl_multi_on_timer(CURLM *multi, relay_curl_timer
 
 static inline CURLSHcode relay_curl_share(CURLSH *share, curl_lock_data data) {
     return curl_share_setopt(share, CURLSHOPT_SHARE, data);
+}
+
+/// Names the calling thread for the system's tools; of 15 bytes at most, the rest is cut off.
+static inline void relay_name_thread(const char *name) {
+    (void)prctl(PR_SET_NAME, name, 0, 0, 0);
 }
 
 // A union member of a C message, which Swift sees as a tuple of bytes otherwise.

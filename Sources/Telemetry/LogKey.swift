@@ -10,6 +10,7 @@ package enum LogKey {
     package static let job = "job"
     package static let key = "key"
     package static let model = "model"
+    package static let organizations = "organizations"
     package static let requestID = "request_id"
     package static let route = "route"
     package static let seconds = "seconds"

@@ -45,10 +45,14 @@ package enum MetricName {
     package static let exchanges = "relay_upstream_exchanges_total"
     /// Counter: times that requests were begun anew: connection dead before a byte was sent, stream refused; by egress path.
     package static let exchangeRepeats = "relay_upstream_repeats_total"
-    /// Histogram, s: phases of exchanges (connect, first_byte, between_bytes, total), by egress path.
+    /// Histogram, s: phases of exchanges (connect, tls, first_byte, between_bytes, total), by egress path.
     package static let exchangePhases = "relay_upstream_phase_seconds"
     /// Gauge: open sockets to the upstream and its proxies, by egress path.
     package static let sockets = "relay_upstream_sockets"
+    /// Gauge: those of the open sockets that wait for a call, by egress path.
+    package static let idleSockets = "relay_upstream_idle_sockets"
+    /// Histogram: calls on a connection when one more has begun there, by egress path.
+    package static let callsOnConnection = "relay_upstream_calls_on_connection"
 
     /// What `# HELP` says of each.
     static let help = [
@@ -76,6 +80,8 @@ package enum MetricName {
             "Requests begun anew: the connection was dead before a byte was sent, or the stream was refused.",
         exchangePhases: "Seconds of an exchange's phases, by egress path; between_bytes is its longest wait.",
         sockets: "Open sockets to the upstream and its proxies, by egress path.",
+        idleSockets: "Open sockets that have carried calls and wait for another, by egress path.",
+        callsOnConnection: "Calls on a connection when one more has begun there, itself included, by egress path.",
         storeReadable: "1 if the store's figures are of now, 0 if they are the last known.",
     ]
 
@@ -83,6 +89,7 @@ package enum MetricName {
     static let buckets: [String: [Double]] = [
         responseTime: [50, 100, 200, 500, 1000],
         deliveryTime: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 43_200, 259_200],
+        callsOnConnection: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
         exchangePhases: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600],
     ]
     static let defaultBuckets: [Double] = [1, 5, 10, 50, 100, 500, 1000, 5000, 10_000, 60_000]

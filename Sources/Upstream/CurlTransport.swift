@@ -11,8 +11,30 @@ package final class CurlTransport: Transport {
         var shared: [CurlEngine] = []
         /// One for each source address: libcurl would let others reuse connections bound to one.
         var bySource: [String: CurlEngine] = [:]
+        /// Those of sources that are not used any more, until their last exchange has ended.
+        var retiring: [Retiring] = []
+        /// The only ones in use; nil for any.
+        var routes: Set<EgressPath.Route>?
         var next = 0
         var isStopped = false
+
+        func isGivenUp(_ route: EgressPath.Route) -> Bool {
+            routes.map { !$0.contains(route) } ?? false
+        }
+
+        /// Lets the engines of sources that are not in use go.
+        mutating func retireUnused() {
+            retiring.removeAll { $0.engine == nil }
+            for (address, engine) in bySource where isGivenUp(.source(address)) {
+                bySource[address] = nil
+                retiring.append(Retiring(engine: engine))
+                engine.retire()
+            }
+        }
+    }
+
+    private struct Retiring {
+        weak var engine: CurlEngine?
     }
 
     private let engines: Mutex<Engines>
@@ -29,7 +51,9 @@ package final class CurlTransport: Transport {
     ) throws(RelayError) {
         var shared: [CurlEngine] = []
         do throws(RelayError) {
-            for _ in 0..<max(1, threads) { shared.append(try CurlEngine(authorities: authorities, observer: observer)) }
+            for _ in 0..<max(1, threads) {
+                shared.append(try CurlEngine(name: "outgoing", authorities: authorities, observer: observer))
+            }
         } catch {
             for engine in shared { engine.shutdown() }
             throw error
@@ -52,12 +76,30 @@ package final class CurlTransport: Transport {
     }
 
     func begin(_ request: HTTPRequest, over path: EgressPath) async throws(TransportFailure) -> HTTPAnswer {
-        let mailbox = try engine(for: path).start(request, over: path)
+        let mailbox = try start(request, over: path)
         let head = try await mailbox.head().get()
         let reader = AnswerReader(mailbox)
         return HTTPAnswer(
             status: head.status, headers: head.headers,
             body: AnswerBody { () async throws(TransportFailure) in try await reader.next() })
+    }
+
+    private func start(_ request: HTTPRequest, over path: EgressPath) throws(TransportFailure) -> AnswerMailbox {
+        while true {
+            // nil: it has retired since it was looked up, and the next look finds another.
+            guard let mailbox = try engine(for: path).start(request, over: path) else { continue }
+            engines.withLock { if $0.isGivenUp(path.route) { $0.retireUnused() } }
+            return mailbox
+        }
+    }
+
+    package func keep(_ paths: [EgressPath]) {
+        let routes = Set(paths.map(\.route))
+        engines.withLock { engines in
+            engines.routes = routes
+            engines.retireUnused()
+            for engine in engines.shared { engine.keep(routes) }
+        }
     }
 
     /// Ends every exchange in flight as canceled and every thread. Later calls fail. Waits for the threads.
@@ -66,7 +108,7 @@ package final class CurlTransport: Transport {
             engines.isStopped = true
             defer { engines.shared = [] }
             defer { engines.bySource = [:] }
-            return engines.shared + engines.bySource.values
+            return engines.shared + engines.bySource.values + engines.retiring.compactMap(\.engine)
         }
         for engine in stopped { engine.shutdown() }
     }
@@ -80,7 +122,7 @@ package final class CurlTransport: Transport {
             }
             if let engine = engines.bySource[address] { return .success(engine) }
             do throws(RelayError) {
-                let engine = try CurlEngine(authorities: authorities, observer: observer)
+                let engine = try CurlEngine(name: address, authorities: authorities, observer: observer)
                 engines.bySource[address] = engine
                 return .success(engine)
             } catch {

@@ -7,24 +7,25 @@ import Synchronization
 /// The question is `GET /v1/models` without a credential: any answer over HTTP shows that the path works, but one that
 /// refuses the region. Nothing that costs money is ever sent.
 package struct EgressProber<C: Clock<Duration>>: Sendable {
-    /// After a path was tripped, and between probes of one that stays so.
-    package static var retryPause: Duration { .seconds(15) }
+    /// Probes at the same time, of all paths: one that is dead, and answers by its time-out alone, delays no other.
+    package static var limit: Int { 16 }
 
     private let gateway: Gateway<C>
-    private let interval: Duration
     private let timeout: Duration
-    private let keepWarm: Duration
+    private let book: ProbeBook
 
     /// - Parameters:
     ///   - interval: between two probes of a path that passes, ± 10 %.
     ///   - timeout: for the whole of one.
     ///   - keepWarm: what is the longest that nothing goes over a path in use; zero for as long as it likes.
     package init(gateway: Gateway<C>, interval: Duration, timeout: Duration, keepWarm: Duration = .zero) {
-        self.keepWarm = keepWarm
         self.gateway = gateway
-        self.interval = interval
         self.timeout = timeout
+        self.book = ProbeBook(ProbeSchedule(interval: interval, keepWarm: keepWarm, limit: Self.limit))
     }
+
+    /// Paths that are being probed now.
+    var underWay: Set<String> { book.schedule.withLock { $0.underWay } }
 
     /// What one probe has shown.
     package enum Finding: Hashable, Sendable {
@@ -35,34 +36,26 @@ package struct EgressProber<C: Clock<Duration>>: Sendable {
 
     /// Probes until the task is cancelled.
     package func run(using random: inout some RandomNumberGenerator) async {
-        var due: [String: Timestamp] = [:]
-        while !Task.isCancelled {
-            let now = gateway.wall.now()
-            for standing in gateway.status().paths {
-                // Processes that start together do not probe together.
-                let next = due[standing.id] ?? now.advanced(by: interval * Double.random(in: 0...1, using: &random))
-                due[standing.id] = next
-                guard isDue(standing, next: next, at: now) else { continue }
-                due[standing.id] = now.advanced(by: interval * Double.random(in: 0.9...1.1, using: &random))
-                await gateway.book(await probe(standing.path), of: standing.path)
+        await withDiscardingTaskGroup { group in
+            while !Task.isCancelled {
+                let (standings, now) = (gateway.status().paths, gateway.wall.now())
+                for path in book.schedule.withLock({ $0.begin(among: standings, at: now, using: &random) }) {
+                    group.addTask {
+                        await gateway.book(await probe(path), of: path)
+                        book.schedule.withLock { $0.ended(path) }
+                    }
+                }
+                try? await gateway.clock.sleep(for: .seconds(1))
             }
-            try? await gateway.clock.sleep(for: .seconds(1))
-        }
-    }
-
-    private func isDue(_ standing: EgressPool.Standing, next: Timestamp, at now: Timestamp) -> Bool {
-        switch standing.state {
-        case .out: false  // only an operator knows whether that has changed
-        case .tripped(let until): until.duration(since: now) <= Self.retryPause
-        case .passing, .probing:
-            (interval > .zero && next <= now) || (keepWarm > .zero && standing.needsWarming(after: keepWarm, at: now))
         }
     }
 
     /// Probes one path now.
     package func probe(_ path: EgressPath) async -> Finding {
         gateway.state.withLock { $0.egress.probing(path.id, at: gateway.wall.now()) }
-        let timeouts = Timeouts(connect: timeout, firstByte: timeout, idle: timeout, total: timeout)
+        let timeouts = Timeouts(
+            connect: timeout, firstByte: timeout, idle: timeout, total: timeout,
+            unacknowledged: gateway.configuration.timeouts.unacknowledged)
         let request = HTTPRequest(
             method: "GET", url: gateway.configuration.upstream + "/v1/models?limit=1",
             headers: [HeaderField("anthropic-version", "2023-06-01")], body: nil, timeouts: timeouts)
@@ -73,6 +66,15 @@ package struct EgressProber<C: Clock<Duration>>: Sendable {
         } catch {
             return .failed(error)
         }
+    }
+}
+
+/// Where a prober keeps its schedule: the loop and the probes meet in it.
+private final class ProbeBook: Sendable {
+    let schedule: Mutex<ProbeSchedule>
+
+    init(_ schedule: ProbeSchedule) {
+        self.schedule = Mutex(schedule)
     }
 }
 

@@ -93,6 +93,17 @@ extension Gateway {
         return state.withLock { $0.owners.united(keys, limited: $0.rules.hasLimits(ofOrganization:)) }
     }
 
+    /// The names under which an organization has limits more than once, those that have been returned before left out.
+    func doubledLimits() -> [[String]] {
+        let keys = keyring.keys()
+        return state.withLock { state in
+            let doubled = state.owners.doubled(keys, limited: state.rules.hasLimits(ofOrganization:))
+            let new = doubled.filter { !state.toldDoubled.contains($0) }
+            state.toldDoubled = Set(doubled)
+            return new
+        }
+    }
+
     /// False when canceled.
     private func nap(_ duration: Duration) async -> Bool {
         (try? await clock.sleep(for: duration)) != nil

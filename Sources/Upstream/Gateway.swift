@@ -10,6 +10,8 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
         var roster = KeyRoster()
         var owners = KeyOwners()
         var keyFaults = KeyFaults()
+        /// Organizations that have limits under several names, as an operator has been told.
+        var toldDoubled: Set<[String]> = []
         var stalls = StallWatch()
         var egress: EgressPool
         var brake = OverloadBrake()
@@ -96,6 +98,7 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
             if let standing = try? await ledger.standing(at: now) {
                 state.withLock { $0.standing.merge(standing, at: now) }
             }
+            for names in doubledLimits() { await onNotice(.limitsDoubled(organization: names)) }
             if rounds % 15 == 0 { try? await ledger.renew(configuration.holder, at: now) }
             rounds += 1
             try? await clock.sleep(for: .seconds(1))
@@ -104,7 +107,11 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
 
     /// Goes over other paths from now on; calls under way stay on theirs.
     package func adopt(_ paths: [EgressPath], preferring regions: [String]) {
-        state.withLock { $0.egress.replace(paths, preferring: regions) }
+        let adopted = state.withLock { state in
+            state.egress.replace(paths, preferring: regions)
+            return state.egress.paths
+        }
+        transport.keep(adopted)
     }
 
     /// Exactly these paths are out, by what all processes know.

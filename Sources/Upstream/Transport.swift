@@ -5,9 +5,15 @@ package protocol Transport: Sendable {
     /// Sends `request` and returns when the head of the answer is there; the body follows as it arrives.
     /// Cancelling the task, or dropping the answer's body before its end, closes the connection.
     func send(_ request: HTTPRequest, over path: EgressPath) async throws(TransportFailure) -> HTTPAnswer
+
+    /// From now on calls go over these paths alone: what is held for others may be given back. Exchanges under way go on.
+    func keep(_ paths: [EgressPath])
 }
 
 extension Transport {
+    /// One that holds nothing has nothing to give back.
+    package func keep(_ paths: [EgressPath]) {}
+
     /// Sends `request` and collects the whole answer, up to `limit` bytes of body.
     package func exchange(
         _ request: HTTPRequest, over path: EgressPath, limit: Int
@@ -70,8 +76,15 @@ package struct Timeouts: Hashable, Sendable {
     package let idle: Duration
     /// The whole exchange; nil for none.
     package let total: Duration?
+    /// How long the other end of a new connection may leave unacknowledged what was sent to it, probes of TCP keep-alive
+    /// included; then the network is taken for dead. 1 s or more.
+    package let unacknowledged: Duration
 
-    package init(connect: Duration, firstByte: Duration, idle: Duration, total: Duration?) {
+    package init(
+        connect: Duration, firstByte: Duration, idle: Duration, total: Duration?,
+        unacknowledged: Duration = .seconds(45)
+    ) {
+        self.unacknowledged = unacknowledged
         self.connect = connect
         self.firstByte = firstByte
         self.idle = idle

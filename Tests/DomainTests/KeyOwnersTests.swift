@@ -32,6 +32,19 @@ struct KeyOwnersTests {
         #expect(names(owners, [keys[0], keys[2]], limited: ["x"]) == ["x", "x"])
     }
 
+    @Test func `each key knows the other names of its organization, and those with limits are told`() {
+        var owners = KeyOwners()
+        let keys = [key("a"), key("b"), key("m", "given"), key("x")]
+        for key in keys.dropLast() { _ = owners.learn("org", of: key) }
+        _ = owners.learn("another", of: keys[3])
+        let united = owners.united(keys, limited: { _ in false })
+        #expect(united.map(\.organization) == ["given", "given", "given", "x"])
+        #expect(united.map(\.alsoKnownAs) == [["a", "b"], ["a", "b"], ["a", "b"], []])
+        #expect(owners.doubled(keys, limited: ["a", "x"].contains) == [])
+        #expect(owners.doubled(keys, limited: ["a", "given", "x"].contains) == [["a", "given"]])
+        #expect(owners.doubled([keys[0], keys[3]], limited: { _ in true }) == [])
+    }
+
     @Test func `another secret may belong to anybody`() {
         var owners = KeyOwners()
         for id in ["a", "b"] { _ = owners.learn("org", of: key(id)) }

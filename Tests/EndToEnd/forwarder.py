@@ -1,19 +1,24 @@
 """A TCP forwarder as a program: passes bytes both ways, each piece after a delay. It may leave by an address of its own.
 
-Usage: forwarder.py LISTEN_HOST TARGET_HOST:PORT DELAY_SECONDS [--source HOST] [--tls CERTIFICATE KEY]
+Usage: forwarder.py LISTEN_HOST TARGET_HOST:PORT DELAY_SECONDS [--source HOST] [--tls CERTIFICATE KEY] [--delays FILE]
+
+FILE holds a JSON object of further delays in seconds by the client's address. It is read anew before each piece.
 """
 
 import argparse
 import asyncio
+import json
 import ssl
+from collections.abc import Callable
+from pathlib import Path
 
 PIECE = 512
 
 
-async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
+async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: Callable[[], float]) -> None:
     try:
         while piece := await reader.read(PIECE):
-            await asyncio.sleep(delay)
+            await asyncio.sleep(delay())
             writer.write(piece)
             await writer.drain()
     except ConnectionError:
@@ -31,7 +36,13 @@ async def main(chosen: argparse.Namespace) -> None:
             far = await asyncio.open_connection(to_host, int(to_port), local_addr=source)
         except OSError:
             return writer.close()
-        await asyncio.gather(pass_on(reader, far[1], chosen.delay), pass_on(far[0], writer, chosen.delay))
+        client = writer.get_extra_info("peername")[0]
+
+        def delay() -> float:
+            more = json.loads(Path(chosen.delays).read_text()).get(client, 0) if chosen.delays else 0
+            return chosen.delay + more
+
+        await asyncio.gather(pass_on(reader, far[1], delay), pass_on(far[0], writer, delay))
 
     context = None
     if chosen.tls:
@@ -49,4 +60,5 @@ if __name__ == "__main__":
     parser.add_argument("delay", type=float)
     parser.add_argument("--source")
     parser.add_argument("--tls", nargs=2)
+    parser.add_argument("--delays")
     asyncio.run(main(parser.parse_args()))

@@ -1,6 +1,7 @@
 """Ways out: real proxies, source addresses, operators' decisions. The simulator tells by which address a call came."""
 
 import json
+import os
 import re
 import resource
 import shutil
@@ -42,7 +43,7 @@ class Proxy:
 
     def stop(self) -> None:
         if self.process.poll() is None:
-            self.process.kill()  # its workers follow: they have nobody to report to
+            os.killpg(self.process.pid, signal.SIGKILL)  # its workers would serve the connections that they have
         self.process.wait(10)
 
 
@@ -58,7 +59,7 @@ def tinyproxy(world: World, leaving: str) -> tuple[Proxy, str]:
 @pytest.fixture
 def account():
     """A system user for dante, which asks the system for passwords."""
-    name = "relay-socks-test"
+    name = f"relay-socks-{os.getpid()}"
     if subprocess.run(["useradd", "-M", "-s", "/usr/sbin/nologin", name], capture_output=True).returncode not in (0, 9):
         pytest.skip("dante needs a system user, and this user may not make one")
     subprocess.run(["chpasswd"], input=f"{name}:{SECRET}".encode(), check=True)

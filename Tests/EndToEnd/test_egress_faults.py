@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from test_egress import Proxy, add_keys, drain, sources, states, tinyproxy
-from world import CONFIG, Program, World, eventually
+from world import CONFIG, Program, World, eventually, job_line, message_body
 
 # A blocked way shows by its silence: the usual 15 minutes for an answer are more than a test can wait.
 TIMEOUTS = "upstream_timeouts: {connect: 1s, first_byte: 2s}\n"
@@ -84,9 +85,9 @@ class Namespace:
         if made.returncode != 0:
             pytest.skip("this kernel has no virtual Ethernet devices")
         self.ip("link", "set", self.far, "netns", self.name)
-        self.ip("addr", "add", f"{self.here}/30", "dev", self.near)
+        self.ip("addr", "add", f"{self.here}/24", "dev", self.near)
         self.ip("link", "set", self.near, "up")
-        self.inside("addr", "add", f"{self.there}/30", "dev", self.far)
+        self.inside("addr", "add", f"{self.there}/24", "dev", self.far)
         self.switch("up")
 
     @property
@@ -98,6 +99,19 @@ class Namespace:
 
     def inside(self, *arguments: str) -> None:
         self.ip("-n", self.name, *arguments)
+
+    def address(self, last: int) -> str:
+        """One more of ours in this network."""
+        address = f"{self.here.rsplit('.', 1)[0]}.{last}"
+        self.have(address)
+        return address
+
+    def have(self, address: str, action: str = "add") -> None:
+        self.ip("addr", action, f"{address}/24", "dev", self.near)
+
+    def swallow(self, address: str, action: str = "add") -> None:
+        """Packets for one of our addresses vanish on the other side."""
+        self.inside("route", action, "blackhole", f"{address}/32")
 
     def switch(self, state: str) -> None:
         """While it is down, packets vanish: nobody is told."""
@@ -128,3 +142,29 @@ def test_a_cable_that_is_pulled_out_and_put_in_again(world):
     comes_back(client.base, "cable")
     eventually("it carries calls again", lambda: drain(client, 50, "connected again") or
                sources(sim)[namespace.there] > before[namespace.there], seconds=80)
+
+
+def test_a_cable_that_is_pulled_out_while_calls_wait_is_noticed_long_before_an_answer_would_be_missed(world):
+    """The request has arrived, the answer takes long, the network is gone and nobody says so."""
+    namespace = Namespace(world)
+    sim = world.sim("--latency", "20ms", "--listen", "0.0.0.0:0")
+    port = sim.base.rsplit(":", 1)[1]
+    world.upstream = f"http://127.0.0.1:{port}"
+    # What goes in comes out after an hour.
+    entry = forwarder(world, namespace.there, f"{namespace.here}:{port}", 3600, inside=namespace.command)
+    world.config.write_text(CONFIG + "upstream_timeouts: {connect: 1s, unacknowledged: 2s}\negress: " + json.dumps(
+        [{"id": "cable", "entry": entry}, {"id": "good", "source": "127.0.0.71"}]) + "\n")
+    add_keys(world, 16)
+    client = world.client(world.relay())
+    client.submit_many([job_line(message_body(f"{number}")) for number in range(60)])
+
+    def metric(pattern: str) -> float:
+        return sum(map(float, re.findall(rf"^{pattern}.* (\S+)$", httpx.get(client.base + "/metrics").text, re.M)))
+
+    eventually("calls wait at the other end of the cable", lambda: (
+        (waiting := metric('relay_egress_calls_in_flight{path="cable"}')) > 0
+        and client.count("succeeded") + waiting == 60))
+    namespace.switch("down")
+    eventually("they have gone the other way", lambda: client.count("succeeded") == 60)
+    assert metric('relay_upstream_exchanges_total{.*outcome="broken",path="cable"') > 0
+    assert metric('relay_upstream_exchanges_total{.*outcome="timeout"') == 0

@@ -86,9 +86,11 @@ class Barrier:
         self.server.server_close()
 
 
-def test_many_calls_share_a_connection_and_none_waits_for_another(world, authority):
+@pytest.mark.parametrize("streams, most", [(256, 256), (100, 100)])
+def test_many_calls_share_a_connection_and_none_waits_for_another(world, authority, streams, most):
+    """Where a server takes more streams than libcurl's usual 100, and where it takes as many: the rest open others."""
     count = 400
-    front = Front(world, authority, Barrier(world, count).base, "http2_max_concurrent_streams 256;")
+    front = Front(world, authority, Barrier(world, count).base, f"http2_max_concurrent_streams {streams};")
     world.upstream = f"https://localhost:{front.port}"
     configure(world, authority)
     world.add_key()
@@ -107,7 +109,10 @@ def test_many_calls_share_a_connection_and_none_waits_for_another(world, authori
 
     assert asyncio.run(all_at_once()) == [200] * count, "a call that queued would wait for ever"
     assert {exchange.protocol for exchange in front.exchanges} == {"HTTP/2.0"}
-    assert front.calls_per_connection()[0] > 200, "far more than libcurl's 100 streams"
+    calls = front.calls_per_connection()
+    # The first connection carried the call that opened it, too.
+    assert most * 3 / 4 < calls[0] <= most + 1, calls
+    assert sum(calls) == count + 1 and len(calls) >= count / streams
 
 
 def test_tls_goes_through_every_kind_of_path(world, authority, account):
@@ -242,6 +247,33 @@ def test_a_reader_that_stops_holds_up_no_other_stream_of_its_connection(world, a
         received += sum(map(len, pieces))
     assert stream.status_code == 200 and received > 500_000
     assert len(front.calls_per_connection()) == 1, "they shared a connection"
+
+
+def test_metrics_tell_phases_and_connections(world, authority):
+    _, front, client = fronted(world, authority, sim=("--latency", "300ms"))
+    assert call(client).status_code == 200
+
+    def phase(name: str, what: str = "count") -> float:
+        return metric(client, f'relay_upstream_phase_seconds_{what}{{path="direct",phase="{name}"}}')
+
+    def sockets(kind: str) -> float:
+        return metric(client, f'relay_upstream_{kind}{{path="direct"}}')
+
+    assert [phase(name) for name in ("connect", "tls", "first_byte", "total")] == [1] * 4
+    assert phase("tls", "sum") > 0 and phase("connect", "sum") > 0
+    assert phase("connect", "sum") + phase("tls", "sum") + phase("first_byte", "sum") <= phase("total", "sum")
+    assert (sockets("sockets"), sockets("idle_sockets")) == (1, 1)
+    with ThreadPoolExecutor(8) as callers:
+        answers = [callers.submit(call, client, text) for text in "abcdefgh"]
+        eventually("the connection is in use", lambda: sockets("idle_sockets") == 0, every=0.01)
+        assert {answer.result().status_code for answer in answers} == {200}
+    assert len(front.calls_per_connection()) == 1, "they shared the connection that was there"
+    assert [phase(name) for name in ("connect", "tls", "first_byte", "total")] == [1, 1, 9, 9]
+    assert (sockets("sockets"), sockets("idle_sockets")) == (1, 1)
+    assert metric(client, r'relay_upstream_exchanges_total{.*connection="reused"') == 8
+    assert metric(client, 'relay_upstream_calls_on_connection_count{path="direct"}') == 9
+    shared = metric(client, 'relay_upstream_calls_on_connection_sum{path="direct"}')
+    assert 9 < shared <= 1 + sum(range(1, 9)), "several at a time"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])

@@ -47,14 +47,15 @@ class Exchange:
 
 
 class Front:
-    """nginx on a free port of 127.0.0.1 and ::1. Restarting it ends every connection."""
+    """nginx on a free port of 127.0.0.1 and ::1, and of one more address if wanted. Restarting it ends every connection."""
 
-    def __init__(self, world: World, authority: Authority, upstream: str, *settings: str):
+    def __init__(self, world: World, authority: Authority, upstream: str, *settings: str, also: str | None = None):
         if not shutil.which("nginx"):
             pytest.skip("nginx is not installed")
         self.folder = world.folder / f"nginx-{len(world.closers)}"
         self.folder.mkdir()
         self.log = self.folder / "access.log"
+        self.also = also
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             self.port = listener.getsockname()[1]
@@ -77,6 +78,7 @@ http {{
     server {{
         listen 127.0.0.1:{self.port} ssl http2;
         listen [::1]:{self.port} ssl http2;
+        {f"listen {self.also}:{self.port} ssl http2;" if self.also else ""}
         ssl_certificate {authority.certificate};
         ssl_certificate_key {authority.key};
         ssl_session_cache shared:tests:1m;

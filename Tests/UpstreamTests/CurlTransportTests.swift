@@ -125,6 +125,20 @@ struct CurlTransportTests {
         #expect(reply.body == body)
     }
 
+    @Test func `a connection asks whether its peer is there, and gives up after the time given`() async throws {
+        let server = try LoopbackServer { connection in
+            while connection.readRequest() != nil { connection.answer([]) }
+        }
+        let long = Duration.seconds(20)
+        let timeouts = Timeouts(connect: long, firstByte: long, idle: long, total: long, unacknowledged: .seconds(30))
+        let get = HTTPRequest(method: "GET", url: server.url, headers: [], body: nil, timeouts: timeouts)
+        #expect(try await transport.exchange(get, over: .direct, limit: 10).status == 200)
+        let socket = try #require(OwnProcess.sockets(connectedTo: server.port).first)
+        #expect(OwnProcess.option(.userTimeout, of: socket) == 30_000)
+        #expect(OwnProcess.option(.keepAliveAfter, of: socket) == 10)
+        #expect(OwnProcess.option(.keepAliveEvery, of: socket) == 10)
+    }
+
     @Test func `sequential requests share one connection`() async throws {
         let server = try LoopbackServer { connection in
             while let request = connection.readRequest() { connection.answer(request.body) }

@@ -12,9 +12,13 @@ struct EgressProberTests {
     private func gateway(
         _ paths: [EgressPath], _ script: @escaping FakeTransport.Script
     ) -> Gateway<ManualClock> {
+        gateway(paths, over: FakeTransport(script))
+    }
+
+    private func gateway(_ paths: [EgressPath], over transport: any Transport) -> Gateway<ManualClock> {
         let key = UpstreamKey(id: "k", organization: "o", secret: Secret("s"), rate: nil)
         return Gateway(
-            configuration: GatewayConfiguration(upstream: "http://up", egress: paths), transport: FakeTransport(script),
+            configuration: GatewayConfiguration(upstream: "http://up", egress: paths), transport: transport,
             ledger: FakeLedger(), keyring: FakeKeyring([key]), clock: clock, wall: clock.wall)
     }
 
@@ -24,13 +28,15 @@ struct EgressProberTests {
         _ = await gateway.exchange(call, with: permit, avoiding: [])
     }
 
-    /// Lets the prober look once a second.
-    private func pass(_ seconds: Int) async {
+    /// Lets the prober look once a second, and its probes end.
+    private func pass(_ seconds: Int, _ prober: EgressProber<ManualClock>) async {
         for _ in 0..<seconds {
             await clock.waitForSleepers()
+            while !prober.underWay.isEmpty { await Task.yield() }
             clock.advance(by: .seconds(1))
         }
         await clock.waitForSleepers()
+        while !prober.underWay.isEmpty { await Task.yield() }
     }
 
     @Test func `paths are probed hourly, and soon after they were tripped, without a credential`() async throws {
@@ -46,16 +52,78 @@ struct EgressProberTests {
             var random = SeededGenerator(seed: 5)
             await prober.run(using: &random)
         }
-        await pass(3 * 3600)
+        await pass(3 * 3600, prober)
         #expect((2...4).contains(probes.withLock { $0.count }))
         let before = probes.withLock { $0.count }
         gateway.state.withLock { state in
             for _ in 0..<5 { state.egress.faulted("p", at: clock.timestamp) }
         }
-        await pass(17)
+        await pass(17, prober)
         #expect(probes.withLock { $0.count } == before + 1)
         #expect(gateway.status().paths[0].state == .probing)
         task.cancel()
+        await task.value
+    }
+
+    @Test func `paths that do not answer delay no other, and sixteen are asked at a time`() async throws {
+        let asked = Mutex<[String]>([])
+        let answer = Gate()
+        let paths = (0..<40).map { EgressPath(id: "dead \($0)", route: .source("d\($0)")) }
+        let live = EgressPath(id: "live", route: .source("live"))
+        let transport = SilentTransport { path in
+            asked.withLock { $0.append(path.id) }
+            if path.id != "live" { await answer.wait() }
+        }
+        let gateway = gateway(paths + [live], over: transport)
+        let prober = EgressProber(gateway: gateway, interval: .zero, timeout: .seconds(1), keepWarm: .seconds(240))
+        // All are due from the start: none was ever used.
+        let task = Task {
+            var random = SeededGenerator(seed: 5)
+            await prober.run(using: &random)
+        }
+        defer { answer.open() }
+        func asks(_ count: Int) async {
+            while asked.withLock({ $0.count }) < count { await Task.yield() }
+        }
+        await asks(16)
+        for _ in 0..<3 {
+            await clock.waitForSleepers()
+            clock.advance(by: .seconds(1))
+        }
+        await clock.waitForSleepers()
+        #expect(asked.withLock { $0.count } == 16 && prober.underWay.count == 16)
+        answer.open()
+        while asked.withLock({ Set($0).count }) < 41 {
+            await clock.waitForSleepers()
+            clock.advance(by: .seconds(1))
+        }
+        #expect(asked.withLock { $0.count } == 41, "none twice before the others")
+        task.cancel()
+        await task.value
+    }
+
+    @Test func `one dead path keeps nobody from being asked`() async throws {
+        let asked = Mutex<[String: Int]>([:])
+        let answer = Gate()
+        let (dead, live) = (EgressPath(id: "dead", route: .source("d")), EgressPath(id: "live", route: .source("l")))
+        let transport = SilentTransport { path in
+            asked.withLock { $0[path.id, default: 0] += 1 }
+            if path.id == "dead" { await answer.wait() }
+        }
+        let gateway = gateway([dead, live], over: transport)
+        let prober = EgressProber(gateway: gateway, interval: .seconds(60), timeout: .seconds(1))
+        let task = Task {
+            var random = SeededGenerator(seed: 5)
+            await prober.run(using: &random)
+        }
+        defer { answer.open() }
+        while asked.withLock({ $0["live"] ?? 0 }) < 5 {
+            await clock.waitForSleepers()
+            clock.advance(by: .seconds(1))
+        }
+        #expect(asked.withLock { $0["dead"] } == 1, "it is still being asked")
+        task.cancel()
+        answer.open()
         await task.value
     }
 
@@ -73,7 +141,7 @@ struct EgressProberTests {
         }
         func count(in seconds: Int) async -> Int {
             let before = probes.withLock { $0 }
-            await pass(seconds)
+            await pass(seconds, prober)
             return probes.withLock { $0 } - before
         }
         #expect(await count(in: 2000) == 1, "once after the start")

@@ -5,15 +5,7 @@ import Testing
 @testable import Upstream
 
 struct ExchangeReportTests {
-    private final class Listener: TransportObserver {
-        let reports = Mutex<[ExchangeReport]>([])
-        let sockets = Mutex<[Int]>([])
-
-        func exchangeEnded(_ report: ExchangeReport) { reports.withLock { $0.append(report) } }
-        func socketsChanged(path: String, by change: Int) { sockets.withLock { $0.append(change) } }
-    }
-
-    private let listener = Listener()
+    private let listener = ExchangeListener()
 
     private func exchange(_ url: String, with transport: CurlTransport) async throws(TransportFailure) {
         let request = HTTPRequest(method: "POST", url: url, headers: [], body: [1], timeouts: .upstream)
@@ -27,13 +19,15 @@ struct ExchangeReportTests {
         let transport = try CurlTransport(observer: listener)
         try await exchange(server.url, with: transport)
         try await exchange(server.url, with: transport)
-        #expect(listener.sockets.withLock { $0 } == [1], "both over one socket, which is kept")
+        #expect(
+            listener.changes == [[1, 0], [0, 1], [0, -1], [0, 1]], "both over one socket, which waits for more")
         transport.shutdown()
-        #expect(listener.sockets.withLock { $0 } == [1, -1])
+        #expect(listener.changes.last == [-1, -1])
 
         let reports = listener.reports.withLock { $0 }
         try #require(reports.count == 2)
         #expect(reports.allSatisfy { $0.path == "direct" && $0.failure == nil && $0.repeats == 0 })
+        #expect(reports.allSatisfy { $0.callsOnConnection == 1 && $0.tls == nil })
         #expect(reports.map(\.connection) == [.new, .reused])
         let (first, second) = (reports[0], reports[1])
         let connect = try #require(first.connect)
@@ -56,7 +50,7 @@ struct ExchangeReportTests {
             report.failure == .connect && report.connection == .none && report.connect == nil && report.firstByte == nil
         )
         #expect(report.longestGap == nil)
-        #expect(listener.sockets.withLock { $0 }.reduce(0, +) == 0)
+        #expect(listener.changes.map(\.[0]).reduce(0, +) == 0)
     }
 
     @Test func `the longest wait between arrivals leaves out the waits for our reader`() {

@@ -30,6 +30,21 @@ final class FakeTransport: Transport {
     }
 }
 
+/// Answers 401 to everything, when the test is ready for it.
+struct SilentTransport: Transport {
+    /// Called at each request; the answer comes when it returns.
+    let wait: @Sendable (EgressPath) async -> Void
+
+    init(wait: @escaping @Sendable (EgressPath) async -> Void) {
+        self.wait = wait
+    }
+
+    func send(_ request: HTTPRequest, over path: EgressPath) async throws(TransportFailure) -> HTTPAnswer {
+        await wait(path)
+        return HTTPAnswer(status: 401, headers: [], body: AnswerBody { nil })
+    }
+}
+
 /// The book of one process, one slot at a time; remembers what was given back, settled and learned.
 final class FakeLedger: PacingLedger {
     private let scopes = Mutex<[PacingScope: ScopePacing]>([:])

@@ -1,4 +1,5 @@
 import Domain
+import Synchronization
 import TestSupport
 import Testing
 
@@ -16,13 +17,14 @@ struct GatewayOwnerTests {
 
     private func gateway(
         _ keys: [UpstreamKey], _ limits: [PacingRules.Subject: PacingLimits] = [:],
+        onNotice: @escaping @Sendable (GatewayNotice) async -> Void = { _ in },
         _ script: @escaping FakeTransport.Script
     ) -> Gateway<ManualClock> {
         Gateway(
             configuration: GatewayConfiguration(
                 upstream: "http://up", egress: [.direct], pacing: PacingRules(limits: limits)),
             transport: FakeTransport(script), ledger: FakeLedger(), keyring: FakeKeyring(keys), clock: clock,
-            wall: clock.wall)
+            wall: clock.wall, onNotice: onNotice)
     }
 
     private func permits(_ gateway: Gateway<ManualClock>, _ count: Int) async throws -> [Permit] {
@@ -49,6 +51,35 @@ struct GatewayOwnerTests {
         clock.advance(by: .seconds(5))
         #expect(try await permits(gateway, 2).count == 1)
         #expect(gateway.status().keys.map(\.organization) == ["a", "a"])
+    }
+
+    /// Fifty starts a second, and one in ten seconds, under the names of two keys.
+    @Test(arguments: [(slow: "a", quick: "b"), (slow: "b", quick: "a")])
+    func `of limits under two names of one organization the stricter hold, and that is told once`(
+        _ names: (slow: String, quick: String)
+    ) async throws {
+        let told = Mutex<[GatewayNotice]>([])
+        let limits: [PacingRules.Subject: PacingLimits] = [
+            .organization(names.slow, ModelClass(model: model)): PacingLimits(
+                rate: PacingRate(requestsPerSecond: 0.1)),
+            .organization(names.quick, nil): PacingLimits(rate: PacingRate(requestsPerSecond: 50)),
+        ]
+        let gateway = gateway(
+            [key("a"), key("b")], limits, onNotice: { notice in told.withLock { $0.append(notice) } }
+        ) { _, _ in Self.ok([HeaderField("anthropic-organization-id", "0b5c")]) }
+        for permit in try await permits(gateway, 2) { #expect(await send(gateway, with: permit) == .success) }
+        let upkeep = Task { await gateway.keepInStep() }
+        for _ in 0..<11 {
+            await clock.waitForSleepers()
+            clock.advance(by: .seconds(1))
+        }
+        await clock.waitForSleepers()
+        #expect(try await permits(gateway, 9).count == 1)
+        clock.advance(by: .seconds(5))
+        await #expect(throws: RelayError.self, "0.1/s") { try await permits(gateway, 9) }
+        #expect(told.withLock { $0 } == [.limitsDoubled(organization: ["a", "b"])])
+        upkeep.cancel()
+        await upkeep.value
     }
 
     @Test func `a workspace has limits of its own within those of its organization`() async throws {

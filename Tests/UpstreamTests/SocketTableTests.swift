@@ -1,9 +1,14 @@
+import Domain
 import Glibc
 import Testing
 
 @testable import Upstream
 
 struct SocketTableTests {
+    private func path(_ id: String) -> EgressPath {
+        EgressPath(id: id, route: .source(id))
+    }
+
     private func connect(to port: UInt16) -> Int32 {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
@@ -31,9 +36,9 @@ struct SocketTableTests {
             peer: "127.0.0.1", peerPort: port, local: "127.0.0.1", localPort: UInt16(bigEndian: address.sin_port))
     }
 
-    private func serial(of socket: Int32, in table: inout SocketTable, port: UInt16) throws -> Int {
-        let serial = table.serial(of: ends(of: socket, port: port))
-        return try #require(serial)
+    private func begin(on socket: Int32, in table: inout SocketTable, port: UInt16) throws -> SocketTable.Beginning {
+        let beginning = table.began(between: ends(of: socket, port: port), openedFor: [socket])
+        return try #require(beginning)
     }
 
     @Test func `a connection is known by its ends and alive until its peer ends it`() throws {
@@ -41,40 +46,77 @@ struct SocketTableTests {
         var table = SocketTable()
         let (first, second) = (connect(to: server.port), connect(to: server.port))
         defer { [first, second].forEach { close($0) } }
-        table.opened(first, path: "a")
-        table.opened(second, path: "b")
-        let (kept, ended) = (
-            try serial(of: first, in: &table, port: server.port), try serial(of: second, in: &table, port: server.port)
-        )
+        _ = table.opened(first, path: path("a"))
+        _ = table.opened(second, path: path("b"))
+        let kept = try begin(on: first, in: &table, port: server.port).serial
+        let ended = try begin(on: second, in: &table, port: server.port).serial
         #expect(kept != ended && !table.wasAlive(serial: kept), "of HTTP/1.1 nothing follows")
         for serial in [kept, ended] { table.noteHTTP2(on: serial) }
         #expect(table.wasAlive(serial: kept) && table.wasAlive(serial: ended))
-        let paths = [table.closing(first), table.closing(first)]
-        #expect(paths == ["a", nil])
+        let changes = [table.closing(first), table.closing(first)]
+        #expect(changes == [SocketTable.Change(path: "a", open: -1), nil])
         #expect(table.wasAlive(serial: kept), "we closed it, not the peer")
-        let closed = table.serial(of: ends(of: first, port: server.port))
+        let closed = table.began(between: ends(of: first, port: server.port), openedFor: [])
         #expect(closed == nil)
 
         send(second, "GET / HTTP/1.1\r\n\r\n", 18, 0)  // its script ends, and with it the connection
         var byte: UInt8 = 0
         #expect(recv(second, &byte, 1, 0) == 0)
         #expect(!table.wasAlive(serial: ended))
-        let path = table.closing(second)
-        #expect(path == "b" && !table.wasAlive(serial: ended))
+        let change = table.closing(second)
+        #expect(change?.path == "b" && !table.wasAlive(serial: ended))
+    }
+
+    @Test func `a connection that another call opened is found by its ends, and no other socket is asked for its own`()
+        throws
+    {
+        let server = try LoopbackServer { connection in _ = connection.readRequest() }
+        var table = SocketTable()
+        let (first, second) = (connect(to: server.port), connect(to: server.port))
+        defer { [first, second].forEach { close($0) } }
+        for socket in [first, second] { _ = table.opened(socket, path: path("a")) }
+        let opener = try begin(on: first, in: &table, port: server.port)
+        let found = table.began(between: ends(of: first, port: server.port), openedFor: [])
+        let other = try #require(found)
+        #expect(other.serial == opener.serial && [opener.calls, other.calls] == [1, 2])
+        #expect(opener.isFirst && !other.isFirst)
+        let stranger = table.began(between: ends(of: second, port: server.port), openedFor: [])
+        #expect(stranger == nil, "nobody has said that it has been connected")
+    }
+
+    @Test func `a connection is idle between calls, and found as such by its path`() throws {
+        let server = try LoopbackServer { connection in _ = connection.readRequest() }
+        var table = SocketTable()
+        let socket = connect(to: server.port)
+        defer { close(socket) }
+        var idle = [table.opened(socket, path: path("a")).idle]
+        let serial = try begin(on: socket, in: &table, port: server.port).serial
+        idle.append(try begin(on: socket, in: &table, port: server.port).change.idle)
+        for _ in 0..<2 { idle.append(table.ended(on: serial)?.idle ?? .min) }
+        let found = (table.idle { $0.id == "a" }, table.idle { $0.id == "b" }, table.idle(serial) { $0.id == "a" })
+        #expect(found.0 == [socket] && found.1 == [] && found.2 == socket)
+        idle.append(try begin(on: socket, in: &table, port: server.port).change.idle)
+        let busy = (table.idle { _ in true }, table.idle(serial) { _ in true })
+        #expect(busy.0 == [] && busy.1 == nil)
+        _ = table.ended(on: serial)
+        idle.append(table.closing(socket)?.idle ?? .min)
+        #expect(idle == [0, 0, 0, 1, -1, -1])
+        let late = table.ended(on: serial)
+        #expect(late == nil, "closed before its call had ended")
     }
 
     @Test func `a number is never given to a second connection`() throws {
         let server = try LoopbackServer { connection in _ = connection.readRequest() }
         var table = SocketTable()
         let first = connect(to: server.port)
-        table.opened(first, path: "a")
-        let number = try serial(of: first, in: &table, port: server.port)
+        _ = table.opened(first, path: path("a"))
+        let number = try begin(on: first, in: &table, port: server.port).serial
         _ = table.closing(first)
         close(first)
         let second = connect(to: server.port)
         defer { close(second) }
-        table.opened(second, path: "a")
-        let another = try serial(of: second, in: &table, port: server.port)
+        _ = table.opened(second, path: path("a"))
+        let another = try begin(on: second, in: &table, port: server.port).serial
         #expect(another != number)
     }
 }

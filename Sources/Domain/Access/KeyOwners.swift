@@ -24,19 +24,33 @@ package struct KeyOwners: Sendable {
     }
 
     /// `keys` with those of one organization under one name: one that an operator has set limits for, otherwise one that
-    /// was given, otherwise a key's; of several the first in the alphabet.
+    /// was given, otherwise a key's; of several the first in the alphabet. Each knows the others' names, too.
     package func united(_ keys: [UpstreamKey], limited: (String) -> Bool) -> [UpstreamKey] {
-        guard entries.count > 1 else { return keys }
-        var members: [String: [UpstreamKey]] = [:]
-        for key in keys { if let owner = owner(of: key) { members[owner, default: []].append(key) } }
-        let names = members.filter { $0.value.count > 1 }.compactMapValues { keys in
-            keys.min { rank($0, limited) < rank($1, limited) }?.organization
-        }
+        let names = namesByOwner(of: keys)
         guard !names.isEmpty else { return keys }
-        return keys.map { key in
-            guard key.hasOwnOrganization, let name = owner(of: key).flatMap({ names[$0] }) else { return key }
-            return key.moved(to: name)
+        let members = Dictionary(grouping: keys) { owner(of: $0) }
+        let chosen = names.keys.reduce(into: [:]) { chosen, owner in
+            chosen[owner] = members[owner]?.min { rank($0, limited) < rank($1, limited) }?.organization
         }
+        return keys.map { key in
+            guard let owner = owner(of: key), let names = names[owner], let name = chosen[owner] else { return key }
+            let organization = key.hasOwnOrganization ? name : key.organization
+            return key.moved(to: organization, alsoKnownAs: names.filter { $0 != organization })
+        }
+    }
+
+    /// The names under which one organization has limits, where they are several: in order, the organizations too.
+    package func doubled(_ keys: [UpstreamKey], limited: (String) -> Bool) -> [[String]] {
+        namesByOwner(of: keys).values.map { $0.filter(limited) }.filter { $0.count > 1 }
+            .sorted { $0.lexicographicallyPrecedes($1) }
+    }
+
+    /// The names of organizations whose keys go by more than one, in order.
+    private func namesByOwner(of keys: [UpstreamKey]) -> [String: [String]] {
+        guard entries.count > 1 else { return [:] }
+        var names: [String: Set<String>] = [:]
+        for key in keys { if let owner = owner(of: key) { names[owner, default: []].insert(key.organization) } }
+        return names.filter { $0.value.count > 1 }.mapValues { $0.sorted() }
     }
 
     private func owner(of key: UpstreamKey) -> String? {
@@ -52,7 +66,8 @@ extension UpstreamKey {
     /// Whether nobody has said which organization it belongs to.
     fileprivate var hasOwnOrganization: Bool { organization == id }
 
-    fileprivate func moved(to organization: String) -> UpstreamKey {
-        UpstreamKey(id: id, organization: organization, workspace: workspace, secret: secret, rate: rate)
+    fileprivate func moved(to organization: String, alsoKnownAs names: [String]) -> UpstreamKey {
+        UpstreamKey(
+            id: id, organization: organization, alsoKnownAs: names, workspace: workspace, secret: secret, rate: rate)
     }
 }

@@ -18,7 +18,8 @@ package struct PacingRules: Hashable, Sendable {
     }
 
     /// What a call with `key` to a model of class `models` counts in: its key, and its organization's class and its
-    /// workspace's if the call is to a model. Scopes without limits are left out.
+    /// workspace's if the call is to a model. Scopes without limits are left out. Of limits that stand under several names
+    /// of the organization the stricter hold.
     /// - Parameters:
     ///   - isUnread: whether the call may be of any class, so that it counts in all of them that have limits of their own.
     ///   - learned: the limits that the provider has reported for a scope.
@@ -34,12 +35,12 @@ package struct PacingRules: Hashable, Sendable {
             demands.append(
                 ScopeDemand(
                     scope: .organization(organization, models),
-                    limits: configured(models) { .organization(organization, $0) }))
+                    limits: configured(models, of: key) { .organization($0, $1) }))
             if let workspace = key.workspace {
                 demands.append(
                     ScopeDemand(
                         scope: .workspace(workspace, of: organization, models),
-                        limits: configured(models) { .workspace(workspace, of: organization, $0) }))
+                        limits: configured(models, of: key) { .workspace(workspace, of: $0, $1) }))
             }
         }
         return demands.filter { !$0.limits.isNone || !learned($0.scope).isNone }
@@ -50,8 +51,9 @@ package struct PacingRules: Hashable, Sendable {
         guard isUnread else { return [models] }
         let named = limits.keys.compactMap { subject -> ModelClass? in
             switch subject {
-            case .organization(key.organization, let models), .workspace(_, of: key.organization, let models): models
-            default: nil
+            case .organization(let name, let models), .workspace(_, of: let name, let models):
+                key.organizationNames.contains(name) ? models : nil
+            case .key: nil
             }
         }
         return Set(named + [models]).sorted { $0.name < $1.name }
@@ -68,7 +70,15 @@ package struct PacingRules: Hashable, Sendable {
     }
 
     /// What is set for one class, or else for each that has nothing of its own.
-    private func configured(_ models: ModelClass, _ subject: (ModelClass?) -> Subject) -> PacingLimits {
-        limits[subject(models)] ?? limits[subject(nil)] ?? .none
+    /// - Parameter subject: of a name of the organization, and a class.
+    private func configured(
+        _ models: ModelClass, of key: UpstreamKey, _ subject: (String, ModelClass?) -> Subject
+    ) -> PacingLimits {
+        key.organizationNames.map { limits[subject($0, models)] ?? limits[subject($0, nil)] ?? .none }
+            .reduce(.none) { $0.stricter($1) }
     }
+}
+
+extension UpstreamKey {
+    fileprivate var organizationNames: [String] { [organization] + alsoKnownAs }
 }

@@ -88,6 +88,7 @@ struct Settings: Sendable {
     var firstByteTimeout = Duration.seconds(900)
     var idleTimeout = Duration.seconds(900)
     var totalTimeout = Duration.seconds(3600)
+    var unacknowledgedTimeout = Duration.seconds(45)
 
     /// In percent.
     var interactiveShare = 10

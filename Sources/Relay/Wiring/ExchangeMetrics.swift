@@ -14,12 +14,16 @@ final class ExchangeMetrics: TransportObserver {
     /// The series of one egress path.
     private struct Series {
         let connect: Recorder
+        let tls: Recorder
         let firstByte: Recorder
         let betweenBytes: Recorder
         let total: Recorder
         let repeats: Counter
+        let callsOnConnection: Recorder
         let sockets: Gauge
+        let idleSockets: Gauge
         var open = 0
+        var idle = 0
         var exchanges: [Outcome: Counter] = [:]
 
         init(path: String) {
@@ -28,11 +32,14 @@ final class ExchangeMetrics: TransportObserver {
                 Recorder(label: MetricName.exchangePhases, dimensions: [label, (MetricLabel.phase, name)])
             }
             connect = phase("connect")
+            tls = phase("tls")
             firstByte = phase("first_byte")
             betweenBytes = phase("between_bytes")
             total = phase("total")
             repeats = Counter(label: MetricName.exchangeRepeats, dimensions: [label])
+            callsOnConnection = Recorder(label: MetricName.callsOnConnection, dimensions: [label])
             sockets = Gauge(label: MetricName.sockets, dimensions: [label])
+            idleSockets = Gauge(label: MetricName.idleSockets, dimensions: [label])
         }
     }
 
@@ -44,15 +51,21 @@ final class ExchangeMetrics: TransportObserver {
         }
     }
 
-    func socketsChanged(path: String, by change: Int) {
+    func socketsChanged(path: String, open: Int, idle: Int) {
         paths.withLock { paths in
-            paths[path, default: Series(path: path)].open += change
-            if let series = paths[path] { series.sockets.record(series.open) }
+            var series = paths[path] ?? Series(path: path)
+            series.open += open
+            series.idle += idle
+            if open != 0 { series.sockets.record(series.open) }
+            if idle != 0 { series.idleSockets.record(series.idle) }
+            paths[path] = series
         }
     }
 
     private static func count(_ report: ExchangeReport, in series: inout Series) {
         if let connect = report.connect { series.connect.record(connect.seconds) }
+        if let tls = report.tls { series.tls.record(tls.seconds) }
+        if report.callsOnConnection > 0 { series.callsOnConnection.record(report.callsOnConnection) }
         if let firstByte = report.firstByte { series.firstByte.record(firstByte.seconds) }
         if let gap = report.longestGap { series.betweenBytes.record(gap.seconds) }
         if report.failure == nil { series.total.record(report.total.seconds) }

@@ -13,11 +13,18 @@ struct GatewayNotices {
         switch notice {
         case .regionRefused(let path): await regionRefused(path)
         case .keyOut(let key, let outage): keyOut(key, outage)
+        case .limitsDoubled(let names): limitsDoubled(names)
         case .keySetAside(let key, let models, let until):
             logger.warning(
                 "the upstream fails a key's calls to a class of models, and not others'; it is left alone for it",
                 metadata: [LogKey.key: "\(key)", LogKey.model: "\(models.name)", LogKey.until: "\(until.rfc3339)"])
         }
+    }
+
+    private func limitsDoubled(_ names: [String]) {
+        logger.warning(
+            "limits stand under several names of one organization, as the upstream's answers tell; the stricter hold",
+            metadata: [LogKey.organizations: "\(names.joined(separator: ", "))"])
     }
 
     private func regionRefused(_ path: String) async {

@@ -106,7 +106,7 @@ struct RelayProcess {
     ) -> Gateway<ContinuousClock> {
         let timeouts = Timeouts(
             connect: settings.connectTimeout, firstByte: settings.firstByteTimeout, idle: settings.idleTimeout,
-            total: settings.totalTimeout)
+            total: settings.totalTimeout, unacknowledged: settings.unacknowledgedTimeout)
         return Gateway(
             configuration: GatewayConfiguration(
                 upstream: settings.upstream, timeouts: timeouts,

@@ -1,3 +1,4 @@
+import CCurl
 import Domain
 import Glibc
 import Synchronization
@@ -8,27 +9,37 @@ final class CurlEngine: Sendable {
         case start(HTTPRequest, EgressPath, AnswerMailbox)
         case resume(AnswerMailbox)
         case cancel(AnswerMailbox)
+        /// Idle connections of other routes are given up.
+        case keep(Set<EgressPath.Route>)
     }
 
     private struct Inbox {
         var orders: [Order] = []
         var isStopping = false
+        /// No exchange but those that have been accepted: the thread ends with the last.
+        var isRetiring = false
         var thread: pthread_t?
         /// What calls after the end are told.
         var refusal = CurlEngine.stopped(maybeSent: false)
     }
 
+    private let name: String
     private let poll: EventPoll
     private let authorities: TrustedAuthorities
     private let observer: (any TransportObserver)?
     private let inbox = Mutex(Inbox())
 
     /// Starts the thread.
-    /// - Parameter authorities: who may sign for servers and proxies.
+    /// - Parameters:
+    ///   - name: what the system calls the thread; of 15 bytes at most, the rest is cut off.
+    ///   - authorities: who may sign for servers and proxies.
     /// - Throws: `internal_fault` if the system gives no thread or file descriptor.
-    init(authorities: TrustedAuthorities, observer: (any TransportObserver)?) throws(RelayError) {
+    init(
+        name: String, authorities: TrustedAuthorities, observer: (any TransportObserver)?
+    ) throws(RelayError) {
         guard let poll = EventPoll() else { throw Self.startFailure }
         self.poll = poll
+        self.name = name
         self.authorities = authorities
         self.observer = observer
         // The thread holds a reference of its own until it ends, so the engine outlives every callback.
@@ -48,15 +59,30 @@ final class CurlEngine: Sendable {
         inbox.withLock { $0.thread = thread }
     }
 
-    /// Begins an exchange; what comes of it arrives in the mailbox returned.
-    func start(_ request: HTTPRequest, over path: EgressPath) -> AnswerMailbox {
+    /// Begins an exchange; what comes of it arrives in the mailbox returned. nil if the engine has retired.
+    func start(_ request: HTTPRequest, over path: EgressPath) -> AnswerMailbox? {
         let mailbox = AnswerMailbox { [weak self] mailbox, wish in
             self?.post(wish == .resume ? .resume(mailbox) : .cancel(mailbox))
         }
-        if !post(.start(request, path, mailbox)) {
-            mailbox.put(head: nil, chunk: [], ending: .failed(inbox.withLock { $0.refusal }))
-        }
+        guard !post(.start(request, path, mailbox)) else { return mailbox }
+        let (hasRetired, refusal) = inbox.withLock { ($0.isRetiring, $0.refusal) }
+        guard !hasRetired else { return nil }
+        mailbox.put(head: nil, chunk: [], ending: .failed(refusal))
         return mailbox
+    }
+
+    /// Gives up the idle connections that are not of these routes, and those of others whenever they become idle.
+    func keep(_ routes: Set<EgressPath.Route>) {
+        post(.keep(routes))
+    }
+
+    /// Lets what is under way end; then the thread and the connections are gone. Waits for nothing.
+    func retire() {
+        inbox.withLock { inbox in
+            inbox.isRetiring = true
+            if inbox.isStopping { Self.finishRetiring(&inbox) }  // libcurl did not start: the thread is gone already
+        }
+        poll.wake()
     }
 
     /// Ends what is in flight as canceled and waits for the thread to be gone. Call once.
@@ -105,23 +131,34 @@ final class CurlEngine: Sendable {
         }
     }
 
+    /// Ends a retiring engine. Nobody waits for its thread any more, so the system is told to forget it.
+    private static func finishRetiring(_ inbox: inout Inbox) {
+        guard inbox.isRetiring, let thread = inbox.thread else { return }
+        inbox.isStopping = true
+        inbox.thread = nil
+        pthread_detach(thread)
+    }
+
     private func run() {
+        relay_name_thread(name)
         guard let multi = CurlMulti(poll: poll, authorities: authorities, observer: observer) else {
             return refuseAll()
         }
         var orders: [Order] = []
         var events: [EventPoll.Event] = []
         while true {
-            let isStopping = inbox.withLock { inbox in
+            let isIdle = multi.isIdle
+            let (isStopping, isRetiring) = inbox.withLock { inbox in
                 swap(&orders, &inbox.orders)
-                return inbox.isStopping
+                if isIdle, orders.isEmpty { Self.finishRetiring(&inbox) }
+                return (inbox.isStopping, inbox.isRetiring)
             }
             for order in orders { multi.carryOut(order) }
             orders.removeAll(keepingCapacity: true)
             if isStopping { break }
             multi.act(on: events)
             events.removeAll(keepingCapacity: true)
-            poll.wait(milliseconds: multi.millisecondsToWait, &events)
+            poll.wait(milliseconds: isRetiring && multi.isIdle ? 0 : multi.millisecondsToWait, &events)
         }
         multi.stop()
     }

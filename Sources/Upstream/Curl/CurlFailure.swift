@@ -17,8 +17,8 @@ extension TransportFailure {
                 detail: "this machine has no socket, port or memory left for a call")
             return
         }
-        if transfer.isRepeatRefused {
-            self.init(.broken, maybeSent: true, detail: "a reused connection broke before the answer began")
+        if let refused = transfer.refusedRepeat {
+            self = refused
             return
         }
         let kind = Self.kind(of: code, isAnswering: transfer.isAnswering)
@@ -40,12 +40,12 @@ extension TransportFailure {
             CURLE_SSL_PINNEDPUBKEYNOTMATCH, CURLE_SSL_ENGINE_INITFAILED, CURLE_USE_SSL_FAILED:
             .tls
         case CURLE_OPERATION_TIMEDOUT: .timeout
-        case CURLE_PARTIAL_FILE, CURLE_WEIRD_SERVER_REPLY, CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT,
+        case CURLE_WEIRD_SERVER_REPLY, CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT,
             CURLE_LOGIN_DENIED,
             CURLE_TOO_LARGE_HEADERS:
             .malformed
         // A connection that ends inside the body cuts the answer short, whatever layer noticed it.
-        case CURLE_RECV_ERROR, CURLE_HTTP2, CURLE_HTTP2_STREAM: isAnswering ? .malformed : .broken
+        case CURLE_RECV_ERROR, CURLE_HTTP2, CURLE_HTTP2_STREAM, CURLE_PARTIAL_FILE: isAnswering ? .malformed : .broken
         default: .broken
         }
     }

@@ -19,6 +19,8 @@ final class CurlMulti {
     private let authorities: TrustedAuthorities
     private let observer: (any TransportObserver)?
     private var sockets = SocketTable()
+    /// The only ones whose connections are kept for the next call; nil for all.
+    private var routes: Set<EgressPath.Route>?
     private var transfers: [ObjectIdentifier: CurlTransfer] = [:]
     private var spares: [UnsafeMutableRawPointer] = []
     /// Touched since the last hand-over.
@@ -73,6 +75,7 @@ final class CurlMulti {
             guard let transfer = transfers[ObjectIdentifier(mailbox)] else { return }
             transfer.resume()
             touch(transfer)
+        case .keep(let routes): keepIdle(only: routes)
         case .cancel(let mailbox):
             guard let transfer = transfers[ObjectIdentifier(mailbox)] else { return }
             let failure = TransportFailure(.canceled, maybeSent: transfer.maybeSent, detail: "canceled by the caller")
@@ -99,6 +102,9 @@ final class CurlMulti {
         for transfer in dirty where transfer.isDirty { transfer.handOver() }
         dirty.removeAll(keepingCapacity: true)
     }
+
+    /// Whether nothing is under way.
+    var isIdle: Bool { transfers.isEmpty }
 
     /// Until the next timer or clock; -1 for ever.
     var millisecondsToWait: Int32 {
@@ -137,6 +143,7 @@ final class CurlMulti {
     private func end(_ transfer: CurlTransfer, _ ending: AnswerMailbox.Ending) {
         observer?.exchangeEnded(transfer.report(failure: ending.failure?.kind))
         curl_multi_remove_handle(multi, transfer.easy)
+        if let connection = transfer.connection { ended(on: connection) }
         transfers[ObjectIdentifier(transfer.mailbox)] = nil
         recycle(transfer.easy)
         transfer.handOver(ending)
@@ -215,10 +222,16 @@ final class CurlMulti {
         if !isKnown { curl_multi_assign(multi, socket, multi) }
     }
 
+    private static func at(_ pointer: UnsafeMutableRawPointer?) -> CurlMulti {
+        guard let pointer else { preconditionFailure("libcurl lost the pointer it was given") }
+        return Unmanaged<CurlMulti>.fromOpaque(pointer).takeUnretainedValue()
+    }
+
+    // MARK: Sockets
+
     /// A transfer opened a socket.
-    func opened(_ socket: curl_socket_t, path: String) {
-        sockets.opened(socket, path: path)
-        observer?.socketsChanged(path: path, by: 1)
+    func opened(_ socket: curl_socket_t, path: EgressPath) {
+        tell(sockets.opened(socket, path: path))
     }
 
     /// libcurl closes every socket through this.
@@ -227,13 +240,41 @@ final class CurlMulti {
     }
 
     private func close(_ socket: curl_socket_t) -> Int32 {
-        if let path = sockets.closing(socket) { observer?.socketsChanged(path: path, by: -1) }
+        tell(sockets.closing(socket))
         return Glibc.close(socket)
     }
 
-    /// The number of the connection that a request is about to be written on; nil if it is not known.
-    func connection(between ends: SocketTable.Ends) -> Int? {
-        sockets.serial(of: ends)
+    /// A request is about to be written on the connection between `ends`; nil if that is not known.
+    func began(between ends: SocketTable.Ends, openedFor candidates: [curl_socket_t]) -> SocketTable.Beginning? {
+        let beginning = sockets.began(between: ends, openedFor: candidates)
+        tell(beginning?.change)
+        return beginning
+    }
+
+    /// A call is no longer on this connection.
+    func ended(on connection: Int) {
+        tell(sockets.ended(on: connection))
+        if let socket = sockets.idle(connection, where: isGivenUp) { Self.giveUp(socket) }
+    }
+
+    private func tell(_ change: SocketTable.Change?) {
+        guard let change, change.open != 0 || change.idle != 0 else { return }
+        observer?.socketsChanged(path: change.path, open: change.open, idle: change.idle)
+    }
+
+    /// Gives up the connections that wait for calls over other routes, now and whenever one begins to wait.
+    private func keepIdle(only routes: Set<EgressPath.Route>) {
+        self.routes = routes
+        for socket in sockets.idle(where: isGivenUp) { Self.giveUp(socket) }
+    }
+
+    private func isGivenUp(_ path: EgressPath) -> Bool {
+        routes.map { !$0.contains(path.route) } ?? false
+    }
+
+    /// libcurl owns the socket, and closes it when it next looks over its idle connections for dead ones.
+    private static func giveUp(_ socket: curl_socket_t) {
+        shutdown(socket, Int32(SHUT_RDWR))
     }
 
     func noteHTTP2(on connection: Int) {
@@ -242,10 +283,5 @@ final class CurlMulti {
 
     func wasAlive(connection: Int) -> Bool {
         sockets.wasAlive(serial: connection)
-    }
-
-    private static func at(_ pointer: UnsafeMutableRawPointer?) -> CurlMulti {
-        guard let pointer else { preconditionFailure("libcurl lost the pointer it was given") }
-        return Unmanaged<CurlMulti>.fromOpaque(pointer).takeUnretainedValue()
     }
 }

@@ -42,12 +42,19 @@ extension CurlTransfer {
         try set(CURLOPT_PATH_AS_IS, 1)
         try set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1)
         try set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
-        try set(CURLOPT_TCP_KEEPALIVE, 1)
-        try set(CURLOPT_TCP_KEEPIDLE, 60)
-        try set(CURLOPT_TCP_KEEPINTVL, 15)
+        try setKeepAlive()
         try set(CURLOPT_MAXAGE_CONN, 300)  // NATs forget idle connections after 350 s
         try set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
         try set(CURLOPT_CONNECTTIMEOUT_MS, Int(max(1, request.timeouts.connect.microseconds / 1000)))
+    }
+
+    /// A connection on which nothing is unacknowledged asks its peer, so that one who is gone is noticed all the same: with
+    /// 45 s after 15, 30 and 45 s.
+    private func setKeepAlive() throws(TransportFailure) {
+        let third = Int(max(1, request.timeouts.unacknowledged.microseconds / 3_000_000))
+        try set(CURLOPT_TCP_KEEPALIVE, 1)
+        try set(CURLOPT_TCP_KEEPIDLE, third)
+        try set(CURLOPT_TCP_KEEPINTVL, third)
     }
 
     private func setRoute(_ path: EgressPath) throws(TransportFailure) {

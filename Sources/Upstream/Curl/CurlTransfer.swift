@@ -8,7 +8,7 @@ import Glibc
 final class CurlTransfer {
     let easy: UnsafeMutableRawPointer
     let request: HTTPRequest
-    private let path: String
+    private let path: EgressPath
     let mailbox: AnswerMailbox
     /// libcurl reads the body from here while the transfer lives; freed with it.
     let body: UnsafeMutableBufferPointer<UInt8>?
@@ -18,13 +18,18 @@ final class CurlTransfer {
     private var chunk: [UInt8] = []
     /// An address that policy refused, in text.
     private(set) var refusedAddress: String?
-    private(set) var isRepeatRefused = false
+    /// Why the request was not begun anew although libcurl would have; nil if it was, or need not be.
+    private(set) var refusedRepeat: TransportFailure?
     private(set) var scarcity = SocketScarcity()
     private(set) var clocks: ExchangeClocks
     private var bytesBeforeRequest: Int?
     private var timesBegun = 0
-    /// The one that the request was last written on, if it may carry HTTP/2.
-    private var connection: Int?
+    /// The sockets that were opened for it.
+    private var opened: [curl_socket_t] = []
+    /// The one that the request was last written on; nil if that is not known.
+    private(set) var connection: Int?
+    private var isFirstOnConnection = false
+    private var callsOnConnection = 0
     unowned let owner: CurlMulti
     /// Whether the owner has it on its list of those with something to hand over.
     var isDirty = false
@@ -35,7 +40,7 @@ final class CurlTransfer {
     ) {
         self.easy = easy
         self.request = request
-        self.path = path.id
+        self.path = path
         self.mailbox = mailbox
         self.owner = owner
         self.clocks = ExchangeClocks(request.timeouts, at: now)
@@ -91,12 +96,14 @@ final class CurlTransfer {
     func report(failure: TransportFailure.Kind?) -> ExchangeReport {
         var connections = 0
         relay_curl_get_long(easy, CURLINFO_NUM_CONNECTS, &connections)
-        let connected = max(size(CURLINFO_CONNECT_TIME_T), size(CURLINFO_APPCONNECT_TIME_T))
+        let isNew = connections > 0 && timesBegun > 0
+        let (connected, secured) = (size(CURLINFO_CONNECT_TIME_T), size(CURLINFO_APPCONNECT_TIME_T))
         let firstByte = size(CURLINFO_STARTTRANSFER_TIME_T) - size(CURLINFO_PRETRANSFER_TIME_T)
         return ExchangeReport(
-            path: path, failure: failure, connection: timesBegun == 0 ? .none : connections > 0 ? .new : .reused,
-            repeats: max(0, timesBegun - 1),
-            connect: connections > 0 && timesBegun > 0 ? .microseconds(connected) : nil,
+            path: path.id, failure: failure, connection: timesBegun == 0 ? .none : isNew ? .new : .reused,
+            callsOnConnection: callsOnConnection, repeats: max(0, timesBegun - 1),
+            connect: isNew ? .microseconds(connected) : nil,
+            tls: isNew && secured > connected ? .microseconds(secured - connected) : nil,
             firstByte: isAnswering ? .microseconds(max(0, firstByte)) : nil, longestGap: clocks.longestGap,
             total: .microseconds(size(CURLINFO_TOTAL_TIME_T)))
     }
@@ -146,16 +153,26 @@ extension CurlTransfer {
         }
     }
 
-    /// Opens a socket for `address`, unless policy forbids it.
+    /// Opens a socket for `address`, unless policy forbids it, or the request has been sent and must not be again.
     func openSocket(_ address: UnsafeMutablePointer<curl_sockaddr>) -> curl_socket_t {
         let destination = withUnsafeMutablePointer(to: &address.pointee.addr, Self.destination)
         // The macro CURL_SOCKET_BAD, which Swift does not see.
-        guard mayConnect(to: destination) else { return curl_socket_t(-1) }
+        guard timesBegun == 0 || mayRepeat(), mayConnect(to: destination) else { return curl_socket_t(-1) }
         let type = address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue)
-        let opened = socket(address.pointee.family, type, address.pointee.protocol)
-        scarcity.openedSocket(family: address.pointee.family, error: opened < 0 ? errno : 0)
-        if opened >= 0 { owner.opened(opened, path: path) }
-        return opened
+        let descriptor = socket(address.pointee.family, type, address.pointee.protocol)
+        scarcity.openedSocket(family: address.pointee.family, error: descriptor < 0 ? errno : 0)
+        guard descriptor >= 0 else { return descriptor }
+        opened.append(descriptor)
+        owner.opened(descriptor, path: path)
+        limitSilence(of: descriptor)
+        return descriptor
+    }
+
+    /// What stays unacknowledged, probes of keep-alive included, for so long shows that nobody is there.
+    private func limitSilence(of socket: curl_socket_t) {
+        var milliseconds = UInt32(clamping: request.timeouts.unacknowledged.microseconds / 1000)
+        let size = socklen_t(MemoryLayout<UInt32>.size)
+        setsockopt(socket, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &milliseconds, size)
     }
 
     /// nil for an address of a family that is not the internet's.
@@ -187,29 +204,48 @@ extension CurlTransfer {
     }
 
     /// The request is about to be written on a connection between `ends`, new or reused. False ends the exchange.
-    ///
-    /// libcurl repeats a request by itself when a reused connection dies before the first byte of an answer, even a POST
-    /// that the server may have executed. Such a repeat is let through only if nothing of the first try was written, or
-    /// the server refused it.
     func mayRequest(on ends: SocketTable.Ends?) -> Bool {
-        let written = bytesWritten
-        let wasRefused = self.wasRefused
-        if maybeSent, !isSafeToRepeat, !wasRefused {
-            isRepeatRefused = true
-            return false
-        }
+        guard timesBegun == 0 || mayRepeat() else { return false }
         let peer = ends.flatMap { ends in
             SocketAddress.bytes(ofText: ends.peer).map { bytes in
                 AddressNotes.Entry(bytes: bytes, port: ends.peerPort, text: ends.peer)
             }
         }
         guard mayConnect(to: peer) else { return false }
-        if let ends, request.url.hasPrefix("https:") { connection = owner.connection(between: ends) }
-        if bytesBeforeRequest == nil || wasRefused { bytesBeforeRequest = written }
+        if bytesBeforeRequest == nil || wasRefused { bytesBeforeRequest = bytesWritten }
+        noteConnection(between: ends)
         timesBegun += 1
+        // A second try goes over a connection of its own: others of the pool may have died with the first.
+        relay_curl_set_long(easy, CURLOPT_FRESH_CONNECT, 1)
         clocks.requestStarted(at: .now)
         owner.touch(self)
         return true
+    }
+
+    private func noteConnection(between ends: SocketTable.Ends?) {
+        if let connection { owner.ended(on: connection) }
+        let beginning = ends.flatMap { owner.began(between: $0, openedFor: opened) }
+        connection = beginning?.serial
+        isFirstOnConnection = beginning?.isFirst ?? false
+        callsOnConnection = beginning?.calls ?? 0
+        opened = []
+    }
+
+    /// Whether libcurl, which wants to begin the request anew, may.
+    ///
+    /// It does so up to five times, when a reused connection dies before the first byte of an answer or the server refuses
+    /// the stream: even with a POST that the server may have executed. That is let through once, and only if nothing of the
+    /// first try was written, or the server refused it.
+    private func mayRepeat() -> Bool {
+        let mayHaveReached = maybeSent && !wasRefused
+        if timesBegun > 1 {
+            refusedRepeat = TransportFailure(
+                .broken, maybeSent: mayHaveReached, detail: "the connection broke before the answer began, twice")
+        } else if mayHaveReached, !isSafeToRepeat {
+            refusedRepeat = TransportFailure(
+                .broken, maybeSent: true, detail: "a reused connection broke before the answer began")
+        }
+        return refusedRepeat == nil
     }
 
     private var isSafeToRepeat: Bool {
@@ -218,8 +254,9 @@ extension CurlTransfer {
 
     /// Whether the try before was a stream that an HTTP/2 server refused by GOAWAY or REFUSED_STREAM, which it thereby
     /// promises not to have processed (RFC 9113, 8.7). libcurl does not tell; but of the faults after which it begins
-    /// anew this is the only one that leaves an HTTP/2 connection standing.
+    /// anew this is the only one that can befall a connection's first call, and the only one that leaves an HTTP/2
+    /// connection standing.
     private var wasRefused: Bool {
-        connection.map(owner.wasAlive) ?? false
+        isFirstOnConnection || connection.map(owner.wasAlive) ?? false
     }
 }

@@ -61,7 +61,7 @@ extension HTTPRequest {
     ) -> HTTPRequest {
         let left = Timeouts(
             connect: timeouts.connect, firstByte: timeouts.firstByte, idle: timeouts.idle,
-            total: timeouts.total.map { max(.milliseconds(1), $0 - spent) })
+            total: timeouts.total.map { max(.milliseconds(1), $0 - spent) }, unacknowledged: timeouts.unacknowledged)
         return HTTPRequest(
             method: method, url: url, headers: headers, body: body, timeouts: left, addresses: policy,
             dialling: dialling)

@@ -14,10 +14,14 @@ package struct ExchangeReport: Hashable, Sendable {
     /// What went wrong; nil for a complete answer.
     package let failure: TransportFailure.Kind?
     package let connection: Connection
-    /// Times that the request was begun anew: its connection was dead before a byte was sent, or its stream was refused.
+    /// Calls on the connection when this one began, itself included; 0 if that is not known.
+    package let callsOnConnection: Int
+    /// 1 if the request was begun anew: its connection was dead before a byte was sent, or its stream was refused.
     package let repeats: Int
-    /// From the start to a usable connection: name, TCP, proxy and TLS. nil if a connection was reused or none was made.
+    /// From the start to a TCP connection, the name's look-up included. nil if a connection was reused or none was made.
     package let connect: Duration?
+    /// From there to the end of the TLS handshake, a proxy's tunnel included; nil if there was no handshake.
+    package let tls: Duration?
     /// From the request's departure to the answer's first byte; nil if none came.
     package let firstByte: Duration?
     /// The longest wait between two arrivals of an answer; nil if no body came. Waits for our own reader do not count.
@@ -29,6 +33,6 @@ package struct ExchangeReport: Hashable, Sendable {
 /// Is told what a transport does, on the transport's threads: it must return at once.
 package protocol TransportObserver: Sendable {
     func exchangeEnded(_ report: ExchangeReport)
-    /// A socket of this egress path was opened (1) or closed (-1).
-    func socketsChanged(path: String, by change: Int)
+    /// The sockets of this egress path became more by `open`, those of them that wait for a call by `idle`.
+    func socketsChanged(path: String, open: Int, idle: Int)
 }

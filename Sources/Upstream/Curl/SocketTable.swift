@@ -1,7 +1,9 @@
 import CCurl
+import Domain
 import Glibc
 
-/// The open sockets of an engine: whose they are, and which HTTP/2 connections had not ended when libcurl gave them up.
+/// The open sockets of an engine: whose they are, how many calls are on each, and which HTTP/2 connections had not ended
+/// when libcurl gave them up. No question but ``idle(where:)`` looks through all of them.
 struct SocketTable {
     /// A connection by its two ends, as libcurl names them.
     struct Ends: Hashable {
@@ -11,67 +13,120 @@ struct SocketTable {
         let localPort: UInt16
     }
 
+    /// By how much the numbers of one path's sockets have changed.
+    struct Change: Hashable {
+        let path: String
+        var open = 0
+        /// Of the open ones, those that wait for a call.
+        var idle = 0
+    }
+
     private struct Entry {
         let serial: Int
-        let path: String
-        /// Known once it is connected and somebody asks.
+        let path: EgressPath
+        /// Known once a call has begun on it.
         var ends: Ends?
+        var calls = 0
+        /// Whether it has carried a call and now waits for another.
+        var isIdle = false
+        /// Whether HTTP/2 was answered on it.
+        var isMultiplexed = false
     }
 
     /// Connections closed alive that are remembered: those of calls that are begun anew a moment later.
     private static let memory = 64
 
     private var entries: [curl_socket_t: Entry] = [:]
-    private var socketOf: [Ends: curl_socket_t] = [:]
+    private var socketOfEnds: [Ends: curl_socket_t] = [:]
+    private var socketOfSerial: [Int: curl_socket_t] = [:]
     private var closedAlive: [Int] = []
-    /// The open connections on which HTTP/2 was answered.
-    private var multiplexed: Set<Int> = []
     private var nextSerial = 0
 
-    mutating func opened(_ socket: curl_socket_t, path: String) {
+    mutating func opened(_ socket: curl_socket_t, path: EgressPath) -> Change {
         entries[socket] = Entry(serial: nextSerial, path: path)
+        socketOfSerial[nextSerial] = socket
         nextSerial += 1
+        return Change(path: path.id, open: 1)
     }
 
-    /// Call before it is closed. Returns its egress path; nil for one that was not opened here.
-    mutating func closing(_ socket: curl_socket_t) -> String? {
+    /// Call before it is closed. nil for one that was not opened here.
+    mutating func closing(_ socket: curl_socket_t) -> Change? {
         guard let entry = entries.removeValue(forKey: socket) else { return nil }
-        if let ends = entry.ends { socketOf[ends] = nil }
-        if multiplexed.remove(entry.serial) != nil, Self.isAlive(socket) {
+        socketOfSerial[entry.serial] = nil
+        if let ends = entry.ends { socketOfEnds[ends] = nil }
+        if entry.isMultiplexed, Self.isAlive(socket) {
             closedAlive.append(entry.serial)
             if closedAlive.count > Self.memory { closedAlive.removeFirst() }
         }
-        return entry.path
+        return Change(path: entry.path.id, open: -1, idle: entry.isIdle ? -1 : 0)
     }
 
-    /// The number of the connection between `ends`, which no other ever has; nil if it is not known.
-    mutating func serial(of ends: Ends) -> Int? {
-        if socketOf[ends] == nil { findEnds() }
-        return socketOf[ends].flatMap { entries[$0]?.serial }
+    /// A call begins on a connection.
+    struct Beginning {
+        /// The connection's number, which no other ever has.
+        let serial: Int
+        /// Whether it is the connection's first.
+        let isFirst: Bool
+        /// On the connection now, this one included.
+        let calls: Int
+        let change: Change
+    }
+
+    /// A call begins on the connection between `ends`; nil if that is not known.
+    /// - Parameter candidates: the sockets that were opened for this call. Any other connection has carried a call before,
+    ///   and is known by its ends since then.
+    mutating func began(between ends: Ends, openedFor candidates: [curl_socket_t]) -> Beginning? {
+        let isFirst = socketOfEnds[ends] == nil
+        if isFirst { for socket in candidates { nameEnds(of: socket) } }
+        guard let socket = socketOfEnds[ends], var entry = entries[socket] else { return nil }
+        let change = Change(path: entry.path.id, idle: entry.isIdle ? -1 : 0)
+        entry.calls += 1
+        entry.isIdle = false
+        entries[socket] = entry
+        return Beginning(serial: entry.serial, isFirst: isFirst, calls: entry.calls, change: change)
+    }
+
+    /// A call is no longer on this connection; nil if that has been closed meanwhile.
+    mutating func ended(on serial: Int) -> Change? {
+        guard let socket = socketOfSerial[serial], var entry = entries[socket] else { return nil }
+        entry.calls -= 1
+        entry.isIdle = entry.calls == 0
+        entries[socket] = entry
+        return Change(path: entry.path.id, idle: entry.isIdle ? 1 : 0)
+    }
+
+    /// The connections that wait for a call of paths that `isMeant` picks.
+    func idle(where isMeant: (EgressPath) -> Bool) -> [curl_socket_t] {
+        entries.compactMap { $0.value.isIdle && isMeant($0.value.path) ? $0.key : nil }
+    }
+
+    /// The connection of this number if it waits for a call of a path that `isMeant` picks.
+    func idle(_ serial: Int, where isMeant: (EgressPath) -> Bool) -> curl_socket_t? {
+        guard let socket = socketOfSerial[serial], let entry = entries[socket] else { return nil }
+        return entry.isIdle && isMeant(entry.path) ? socket : nil
     }
 
     /// HTTP/2 was answered on this connection.
     mutating func noteHTTP2(on serial: Int) {
-        multiplexed.insert(serial)
+        guard let socket = socketOfSerial[serial] else { return }
+        entries[socket]?.isMultiplexed = true
     }
 
     /// Whether this is an HTTP/2 connection that its peer had not ended, as far as this machine has heard: it is open, or we
     /// closed it. Of HTTP/1.1 nothing follows from that: TLS may have been ended, and the connection's end be on its way.
     func wasAlive(serial: Int) -> Bool {
         if closedAlive.contains(serial) { return true }
-        guard multiplexed.contains(serial) else { return false }
-        return entries.first { $0.value.serial == serial }.map { Self.isAlive($0.key) } ?? false
+        guard let socket = socketOfSerial[serial], entries[socket]?.isMultiplexed == true else { return false }
+        return Self.isAlive(socket)
     }
 
-    private mutating func findEnds() {
-        for (socket, entry) in entries where entry.ends == nil {
-            guard let local = Self.name(of: socket, getsockname), let peer = Self.name(of: socket, getpeername) else {
-                continue
-            }
-            let ends = Ends(peer: peer.address, peerPort: peer.port, local: local.address, localPort: local.port)
-            entries[socket]?.ends = ends
-            socketOf[ends] = socket
-        }
+    private mutating func nameEnds(of socket: curl_socket_t) {
+        guard entries[socket]?.ends == nil, let local = Self.name(of: socket, getsockname),
+            let peer = Self.name(of: socket, getpeername)
+        else { return }
+        let ends = Ends(peer: peer.address, peerPort: peer.port, local: local.address, localPort: local.port)
+        entries[socket]?.ends = ends
+        socketOfEnds[ends] = socket
     }
 
     /// Unread bytes count as alive: libcurl cannot have met the end behind them.

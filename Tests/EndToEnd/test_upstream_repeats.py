@@ -1,0 +1,122 @@
+"""Connections of HTTP/2 that die or refuse a call: it is begun anew once, and only where the upstream cannot have executed it."""
+
+import contextlib
+import ctypes
+import os
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from h2_server import H2Server
+from test_upstream_tls import authority, call, configure, metric  # noqa: F401 (authority is a fixture)
+from world import VERSION, World, eventually
+
+PIDFD_GETFD = 438  # of Linux on every machine
+
+
+def serving(world: World, authority, *fates: str, attempts: int = 1):
+    """The server, a relay before it that makes so many attempts of its own, and a client; one call has been answered."""
+    server = H2Server(world, authority, "answer", *fates)
+    world.upstream = server.base
+    configure(world, authority, sync={"max_attempts": attempts})
+    world.add_key()
+    relay = world.relay()
+    client = world.client(relay)
+    assert call(client).status_code == 200
+    return server, relay, client
+
+
+def repeats(client) -> float:
+    return metric(client, "relay_upstream_repeats_total")
+
+
+def fates(server: H2Server) -> list[str]:
+    return [request.fate for request in server.requests[1:]]
+
+
+def test_a_refused_stream_is_sent_once_more_over_another_connection(world, authority):
+    server, _, client = serving(world, authority, "refuse")
+    assert call(client).status_code == 200
+    assert fates(server) == ["refuse", "answer"]
+    assert server.requests[-1].connection != server.requests[-2].connection
+    assert repeats(client) == 1
+
+
+def test_a_stream_that_goaway_leaves_out_is_sent_once_more_and_the_others_go_on(world, authority):
+    server, _, client = serving(world, authority, "hold", "goaway")
+    with ThreadPoolExecutor(1) as callers:
+        held = callers.submit(call, client, "held")
+        eventually("it is held", lambda: fates(server) == ["hold"])
+        assert call(client).status_code == 200
+        assert held.result().status_code == 200
+    assert fates(server) == ["hold", "goaway", "answer"] and repeats(client) == 1
+
+
+def test_an_upstream_that_refuses_again_meets_one_repeat_an_attempt(world, authority):
+    server, _, client = serving(world, authority, *["refuse"] * 3, attempts=2)
+    assert call(client).status_code == 200, "the second attempt's repeat"
+    assert fates(server) == ["refuse", "refuse", "refuse", "answer"]
+    assert repeats(client) == 2
+    assert metric(client, 'relay_upstream_exchanges_total{.*outcome="broken"') == 1
+
+
+def test_a_call_whose_repeat_is_refused_too_ends_retryable(world, authority):
+    server, _, client = serving(world, authority, *["refuse"] * 9)
+    answer = call(client)
+    assert answer.status_code in (502, 503), answer.text
+    assert fates(server) == ["refuse", "refuse"] and repeats(client) == 1
+
+
+@pytest.mark.parametrize("fate", ["close", "reset"])
+def test_a_call_that_may_have_been_executed_is_not_repeated(world, authority, fate):
+    server, _, client = serving(world, authority, fate)
+    assert call(client).status_code in (502, 503)
+    assert fates(server) == [fate] and repeats(client) == 0
+    assert metric(client, 'relay_upstream_exchanges_total{.*outcome="broken"') == 1
+
+
+@pytest.mark.parametrize("ending, ends_well", [(1, True), (9, False)])
+def test_a_question_that_changes_nothing_is_repeated_once(world, authority, ending, ends_well):
+    server, _, client = serving(world, authority, *["reset"] * ending)
+    answer = client.http.get("/v1/models", headers=VERSION)
+    assert (answer.status_code == 200) == ends_well, answer.text
+    assert len(fates(server)) == 2 and repeats(client) == 1
+
+
+def test_an_idle_connection_that_was_closed_costs_nothing(world, authority):
+    server, _, client = serving(world, authority, "last", "last")
+    for _ in range(2):
+        assert call(client).status_code == 200
+        assert server.closed.acquire(timeout=20)
+    assert call(client).status_code == 200
+    assert fates(server) == ["last", "last", "answer"], "each call was seen once"
+    assert metric(client, "relay_upstream_exchanges_total{") == metric(
+        client, 'relay_upstream_exchanges_total{.*outcome="complete"') == 4
+
+
+def half_closed(pid: int, server: H2Server) -> int:
+    """Makes the program's sockets to `server` take no more bytes, which it notices when it writes. Returns how many."""
+    system, count = ctypes.CDLL(None, use_errno=True), 0
+    process = os.pidfd_open(pid)
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        descriptor = system.syscall(PIDFD_GETFD, process, int(name), 0)
+        if descriptor < 0:
+            if ctypes.get_errno() == 1:
+                pytest.skip("this user may not reach into another process")
+            continue
+        with contextlib.suppress(OSError), socket.socket(fileno=descriptor) as taken:
+            if taken.getpeername()[:2] == server.address:
+                taken.shutdown(socket.SHUT_WR)
+                count += 1
+    os.close(process)
+    return count
+
+
+def test_a_call_of_which_no_byte_left_is_sent_once_over_another_connection(world, authority):
+    server, relay, client = serving(world, authority)
+    server.stays_open = True
+    assert half_closed(relay.process.pid, server) == 1
+    assert call(client).status_code == 200
+    assert fates(server) == ["answer"] and server.connections == 2
+    assert repeats(client) == 1
