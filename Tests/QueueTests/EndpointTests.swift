@@ -11,7 +11,7 @@ struct EndpointTests {
                 id: "whe_1", tenant: .sample(), url: "https://example.com", events: [.batchEnded, .webhookDisabled],
                 description: "billing", payload: .thin, egress: "proxy",
                 secret: EndpointSecret(sealed: [1], createdAt: world.now), createdAt: world.now)
-            try await world.store.addEndpoint(first)
+            try await world.store.addEndpoint(first, sealedUnder: 1)
             let other = try await world.addEndpoint("whe_2", tenant: .sample("other"))
             #expect(try await world.store.endpoints(of: nil) == [first, other])
             #expect(try await world.store.endpoints(of: .sample("other")) == [other])
@@ -50,7 +50,7 @@ struct EndpointTests {
             world.clock.advance(by: .seconds(5))
             let until = world.now.advanced(by: .seconds(3600))
             try await world.change(
-                "whe_1", EndpointChange(rotation: SecretRotation(sealed: [9], previousExpiresAt: until)))
+                "whe_1", EndpointChange(rotation: SecretRotation(sealed: [9], sealedUnder: 1, previousExpiresAt: until)))
             let previous = EndpointSecret(sealed: [1, 2, 3], createdAt: created, expiresAt: until)
             let current = EndpointSecret(sealed: [9], createdAt: world.now)
             #expect(try await world.endpoint("whe_1").previous == previous)

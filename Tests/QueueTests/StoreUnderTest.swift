@@ -84,7 +84,7 @@ struct World {
         let endpoint = WebhookEndpoint(
             id: id, tenant: tenant, url: "https://example.com/\(id)", events: events,
             secret: EndpointSecret(sealed: [1, 2, 3], createdAt: now), createdAt: now)
-        try await store.addEndpoint(endpoint)
+        try await store.addEndpoint(endpoint, sealedUnder: 1)
         return endpoint
     }
 

@@ -73,7 +73,7 @@ struct IsolationTests {
             let endpoint = WebhookEndpoint(
                 id: "whe_\(number)", tenant: .sample(), url: "https://\(number).test/", events: [],
                 secret: EndpointSecret(sealed: [1], createdAt: now), createdAt: now)
-            try await store.addEndpoint(endpoint)
+            try await store.addEndpoint(endpoint, sealedUnder: 1)
         }
         for _ in 0..<Self.eventsEach {
             _ = try await store.submit(

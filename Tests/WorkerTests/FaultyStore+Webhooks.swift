@@ -4,8 +4,8 @@ import Queue
 // Webhooks pass through: no fault concerns them.
 
 extension FaultyStore {
-    func addEndpoint(_ endpoint: WebhookEndpoint) async throws(JobStoreError) {
-        try await base.addEndpoint(endpoint)
+    func addEndpoint(_ endpoint: WebhookEndpoint, sealedUnder revision: Int) async throws(JobStoreError) {
+        try await base.addEndpoint(endpoint, sealedUnder: revision)
     }
 
     func endpoints(of tenant: TenantID?) async throws(JobStoreError) -> [WebhookEndpoint] {

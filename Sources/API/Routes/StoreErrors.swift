@@ -27,6 +27,10 @@ extension RelayError {
             self.init(
                 .storeBusy, "\(waiting) writes of \(bytes) bytes wait for the disk already; nothing was changed.",
                 remedy: "Retry after the delay, or send less at once.", retryAfter: .seconds(1))
+        case .keyringChanged:
+            self.init(
+                .storeBusy, "The relay's keys are being changed; nothing was stored.", remedy: "Retry after the delay.",
+                retryAfter: .seconds(1))
         case .unavailable, .leaseLost:
             self.init(
                 .storeUnavailable, "The store cannot be read or written now; nothing was changed.",

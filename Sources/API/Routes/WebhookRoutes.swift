@@ -4,6 +4,8 @@ import Queue
 
 /// The receivers that a tenant registers.
 struct WebhookRoutes: Sendable {
+    /// How often a secret is sealed anew because another process changes the keys meanwhile.
+    private static let sealings = 3
     let services: APIServices
 
     var all: [Route] {
@@ -24,11 +26,14 @@ struct WebhookRoutes: Sendable {
         let draft = try await EndpointDraft(call, services)
         var random = SystemRandomNumberGenerator()
         let id = WebhookEndpoint.makeID(using: &random)
-        let issued = try services.webhookSecrets.issue(endpoint: id)
-        let endpoint = try draft.endpoint(id, of: try call.tenant(), sealed: issued.sealed)
-        try await services.store.reading { store throws(JobStoreError) in try await store.addEndpoint(endpoint) }
+        let tenant = try call.tenant()
+        let (endpoint, secret) = try await sealing(id) { issued in
+            let endpoint = try draft.endpoint(id, of: tenant, sealed: issued.sealed)
+            try await services.store.addEndpoint(endpoint, sealedUnder: issued.keyringRevision)
+            return endpoint
+        }
         let headers: HTTPFields = [.location: "/v1/webhooks/\(id)"]
-        return .json(text(endpoint, secret: issued.secret), status: 201, headers: headers)
+        return .json(text(endpoint, secret: secret), status: 201, headers: headers)
     }
 
     private func list(_ call: Call) async throws -> Answer {
@@ -62,12 +67,33 @@ struct WebhookRoutes: Sendable {
     /// A new secret; what the old one signs goes on being sent beside it until `overlap` is over.
     private func rotate(_ call: Call) async throws -> Answer {
         let overlap = try await overlap(call)
-        let id = call.parameters[0]
-        let issued = try services.webhookSecrets.issue(endpoint: id)
-        var change = EndpointChange()
-        change.rotation = SecretRotation(
-            sealed: issued.sealed, previousExpiresAt: services.wall.now().advanced(by: overlap))
-        return .json(text(try await apply(change, call), secret: issued.secret))
+        let (id, tenant, now) = (call.parameters[0], try call.visibleTenant(), services.wall.now())
+        let (endpoint, secret) = try await sealing(id) { issued in
+            let rotation = SecretRotation(
+                sealed: issued.sealed, sealedUnder: issued.keyringRevision,
+                previousExpiresAt: now.advanced(by: overlap))
+            return try await services.store.changeEndpoint(id, of: tenant, EndpointChange(rotation: rotation), at: now)
+        }
+        guard let endpoint else { throw Self.unknown }
+        return .json(text(endpoint, secret: secret))
+    }
+
+    /// Makes a secret for the endpoint `id` and lets `work` store it: again if the keys change in between.
+    private func sealing<Value: Sendable>(
+        _ id: String, _ work: (IssuedWebhookSecret) async throws -> Value
+    ) async throws -> (Value, Secret) {
+        var sealings = 0
+        while true {
+            let issued = try services.webhookSecrets.issue(endpoint: id)
+            do {
+                return (try await work(issued), issued.secret)
+            } catch JobStoreError.keyringChanged where sealings < Self.sealings {
+                sealings += 1
+                try await services.webhookSecrets.renewKeys()
+            } catch let error as JobStoreError {
+                throw RelayError(error)
+            }
+        }
     }
 
     /// - Returns: `overlap_seconds` of the body, if there is one, or else what the configuration says.
@@ -117,12 +143,12 @@ struct WebhookRoutes: Sendable {
     private func found<Value: Sendable>(
         _ work: (any JobStore) async throws(JobStoreError) -> Value?
     ) async throws(RelayError) -> Value {
-        guard let value = try await services.store.reading(work) else {
-            throw RelayError(
-                .webhookUnknown, "There is no such webhook endpoint.", remedy: "List yours with GET /v1/webhooks.")
-        }
+        guard let value = try await services.store.reading(work) else { throw Self.unknown }
         return value
     }
+
+    private static let unknown = RelayError(
+        .webhookUnknown, "There is no such webhook endpoint.", remedy: "List yours with GET /v1/webhooks.")
 
     private func text(_ endpoint: WebhookEndpoint, secret: Secret? = nil) -> [UInt8] {
         let keys = try? services.webhookSecrets.open(endpoint.secret.sealed, endpoint: endpoint.id)

@@ -1,8 +1,11 @@
 package import Domain
 
 extension MemoryJobStore {
-    package func addEndpoint(_ endpoint: WebhookEndpoint) async throws(JobStoreError) {
+    package func addEndpoint(
+        _ endpoint: WebhookEndpoint, sealedUnder revision: Int
+    ) async throws(JobStoreError) {
         try change { model throws(JobStoreError) in
+            try model.requireKeyring(revision)
             try model.addEndpoint(endpoint)
             try model.audit(.webhookAdded, endpoint.id, "tenant \(endpoint.tenant)")
         }
@@ -22,6 +25,9 @@ extension MemoryJobStore {
         _ id: String, of tenant: TenantID?, _ change: EndpointChange, at now: Timestamp
     ) async throws(JobStoreError) -> WebhookEndpoint? {
         try self.change { model throws(JobStoreError) in
+            if let rotation = change.rotation, model.endpointIndex(id, of: tenant) != nil {
+                try model.requireKeyring(rotation.keyringRevision)
+            }
             guard let changed = model.changeEndpoint(id, of: tenant, change, at: now) else { return nil }
             try model.audit(change.action, id, change.words)
             return changed

@@ -1,8 +1,11 @@
 package import Domain
 
 extension SQLiteJobStore {
-    package func addEndpoint(_ endpoint: WebhookEndpoint) async throws(JobStoreError) {
+    package func addEndpoint(
+        _ endpoint: WebhookEndpoint, sealedUnder revision: Int
+    ) async throws(JobStoreError) {
         try await writer.perform { context in
+            try context.requireKeyring(revision)
             try context.audit(.webhookAdded, endpoint.id, "tenant \(endpoint.tenant)")
             try context.connection.execute(
                 "INSERT INTO endpoints (id, tenant, url, events, secret, created_at) VALUES (?, ?, ?, ?, ?, ?)",
@@ -46,6 +49,7 @@ extension SQLiteJobStore {
     ) async throws(JobStoreError) -> WebhookEndpoint? {
         try await writer.perform { context in
             guard let endpoint = try context.connection.endpoint(id, of: tenant) else { return nil }
+            if let rotation = change.rotation { try context.requireKeyring(rotation.keyringRevision) }
             let changed = endpoint.changed(by: change, at: now)
             try context.audit(change.action, id, change.words)
             try context.update(changed)

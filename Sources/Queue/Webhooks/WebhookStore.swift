@@ -8,12 +8,15 @@ package import Domain
 package protocol WebhookStore: Sendable {
     // MARK: Endpoints
 
-    func addEndpoint(_ endpoint: WebhookEndpoint) async throws(JobStoreError)
+    /// - Parameter revision: the revision of the keyring that sealed its secret.
+    /// - Throws: `keyringChanged` if the store's keyring is another one by now.
+    func addEndpoint(_ endpoint: WebhookEndpoint, sealedUnder revision: Int) async throws(JobStoreError)
     /// Oldest first; at most 1,000.
     /// - Parameter tenant: nil for an operator, who sees all.
     func endpoints(of tenant: TenantID?) async throws(JobStoreError) -> [WebhookEndpoint]
     func endpoint(_ id: String, of tenant: TenantID?) async throws(JobStoreError) -> WebhookEndpoint?
     /// - Returns: the endpoint afterwards; nil if `tenant` has no such endpoint.
+    /// - Throws: `keyringChanged` if `change` holds a secret that was sealed under another keyring than the store's.
     func changeEndpoint(
         _ id: String, of tenant: TenantID?, _ change: EndpointChange, at now: Timestamp
     ) async throws(JobStoreError) -> WebhookEndpoint?

@@ -43,7 +43,7 @@ struct TokensCommand: AsyncParsableCommand {
         func run() async throws {
             let (caller, lifetime) = (try grant.caller(), try TokensCommand.lifetime(ttl))
             let (store, keyring) = try await common.openStoreToChange()
-            let authority = TokenAuthority(master: keyring.root, clock: SystemClock())
+            let authority = TokenAuthority(master: keyring.shared.root, clock: SystemClock())
             let token = try authority.issue(for: caller, lifetime: lifetime)
             let scopes = caller.scopes.map(\.rawValue).sorted().joined(separator: " ")
             try await store.record(
@@ -75,7 +75,7 @@ struct TokensCommand: AsyncParsableCommand {
                 throw ValidationError("--name has \(name.count) characters; allowed are \(APIKey.nameLimit).")
             }
             let (store, keyring) = try await common.openStoreToChange()
-            let authority = TokenAuthority(master: keyring.root, clock: SystemClock())
+            let authority = TokenAuthority(master: keyring.shared.root, clock: SystemClock())
             let (secret, key) = authority.makeAPIKey(for: caller, name: name, lifetime: lifetime)
             try await store.addAPIKey(key)
             print(secret.reveal())

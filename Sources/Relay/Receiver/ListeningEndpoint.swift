@@ -5,6 +5,8 @@ import ServiceLifecycle
 /// A webhook endpoint that exists while somebody listens: registered once the receiver has its port, removed at the end.
 struct ListeningEndpoint: Service {
     let store: SQLiteJobStore
+    /// Of the keyring that sealed its secret.
+    let revision: Int
     /// The receiver's port, once.
     let ports: AsyncStream<Int>
     let makeEndpoint: @Sendable (_ port: Int) -> WebhookEndpoint
@@ -14,7 +16,7 @@ struct ListeningEndpoint: Service {
         var endpoint: WebhookEndpoint?
         for await port in ports.cancelOnGracefulShutdown() where endpoint == nil {
             let new = makeEndpoint(port)
-            try await store.addEndpoint(new)
+            try await store.addEndpoint(new, sealedUnder: revision)
             onRegistered(new)
             endpoint = new
         }

@@ -62,8 +62,8 @@ struct RelayProcess {
         let gateway = self.gateway(transport: transport, ledger: ledger, keys: keys, store: store, logger: logger)
         let node = RelayNode(
             settings: settings, store: store, gateway: gateway, ledger: ledger, prices: prices,
-            deliveryTransport: deliveryTransport, secrets: WebhookSecretVault(keyring: keyring.shared), rules: policy,
-            holder: holder, logger: logger)
+            deliveryTransport: deliveryTransport, secrets: WebhookSecretVault(keyring: keyring.shared) { try await keyring.follow() },
+            rules: policy, holder: holder, logger: logger)
 
         let tls = duties.contains(.api) ? try settings.tlsCredentials() : nil
         var services: [any Service] = [keys]

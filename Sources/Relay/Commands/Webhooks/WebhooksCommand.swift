@@ -47,7 +47,7 @@ struct WebhooksCommand: AsyncParsableCommand {
 
         func run() async throws {
             let endpoint = try await WebhooksCommand.found(id, in: common.openStore())
-            let vault = WebhookSecretVault(keyring: SharedKeyring(try await common.keyring()))
+            let vault = WebhookSecretVault(keyring: try await common.keyring())
             let keys = try vault.open(endpoint.secret.sealed, endpoint: id)
             print(EndpointDescription(endpoint: endpoint, publicKey: keys.publicKey).text)
         }
@@ -67,7 +67,7 @@ struct WebhooksCommand: AsyncParsableCommand {
         func run() async throws {
             let tenant = try WebhooksCommand.tenant(tenant)
             let keyring = try await common.keyring()
-            print(WebhookSecretVault(keyring: SharedKeyring(keyring)).shared(by: tenant).reveal())
+            print(WebhookSecretVault(keyring: keyring).shared(by: tenant).reveal())
         }
     }
 
