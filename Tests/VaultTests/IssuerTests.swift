@@ -45,7 +45,7 @@ struct IssuerTests {
         let authority = try authority(issuer())
         for _ in 0..<2 {
             #expect(
-                try await authority.verify(TokenForge.sign(Self.good))
+                try await authority.holder(of: TokenForge.sign(Self.good))
                     == Caller(tenant: .sample("acme"), scopes: [.jobs, .messages]))
         }
     }
@@ -60,11 +60,11 @@ struct IssuerTests {
             })
         let named = #"{"iss":"idp","aud":["x","relay"],"org":"beta","roles":["admin:read"],"exp":1767225660}"#
         #expect(
-            try await authority.verify(TokenForge.sign(named))
+            try await authority.holder(of: TokenForge.sign(named))
                 == Caller(tenant: .sample("beta"), scopes: [.adminRead]))
         let bare = #"{"iss":"idp","aud":"relay","org":"beta","scope":"admin","exp":1767225660}"#
         #expect(
-            try await authority.verify(TokenForge.sign(bare)) == Caller(tenant: .sample("beta"), scopes: [.messages]))
+            try await authority.holder(of: TokenForge.sign(bare)) == Caller(tenant: .sample("beta"), scopes: [.messages]))
     }
 
     @Test func `every flaw of the claims is refused`() async throws {
@@ -150,7 +150,7 @@ struct IssuerTests {
                 #"{"exp":1767225660,"iat":1767225600,"iss":"claude-relay","jti":"x","scopes":["jobs"],"sub":"acme"}"#
             let token = TokenForge.sign(
                 claims, header: #"{"alg":"HS256","typ":"JWT"}"#, with: master.derived(for: "sign-tokens").bytes)
-            #expect(try await authority.verify(token) == Caller(tenant: .sample("acme"), scopes: [.jobs]))
+            #expect(try await authority.holder(of: token) == Caller(tenant: .sample("acme"), scopes: [.jobs]))
         }
     }
 
@@ -175,7 +175,7 @@ struct IssuerTests {
             let authority = try withTemporaryFolder { folder in
                 TokenAuthority(master: try .load(orCreateAt: folder + "/k"), clock: then.wall, issuers: [joe])
             }
-            #expect(try await authority.verify(token) == Caller(tenant: .sample("joe"), scopes: []))
+            #expect(try await authority.holder(of: token) == Caller(tenant: .sample("joe"), scopes: []))
         }
     }
 

@@ -34,8 +34,17 @@ package final class TokenAuthority: TokenVerifier {
 
     // MARK: Issuing
 
-    /// - Parameter lifetime: from now; more than 0.
-    package func issue(for caller: Caller, lifetime: Duration) throws(RelayError) -> Secret {
+    /// A new `jti`.
+    package static func makeTokenID() -> String {
+        UUID().uuidString.lowercased()
+    }
+
+    /// - Parameters:
+    ///   - lifetime: from now; more than 0.
+    ///   - id: its `jti`, by which it is revoked and found in the audit log.
+    package func issue(
+        for caller: Caller, lifetime: Duration, id: String = makeTokenID()
+    ) throws(RelayError) -> Secret {
         let now = clock.now()
         var claims = JSONObject()
         claims.set("iss", Self.ownIssuer)
@@ -44,7 +53,7 @@ package final class TokenAuthority: TokenVerifier {
         // To the microsecond: a token that is issued right after a revocation of its tenant must not be taken for older.
         claims.setRaw("iat", Array(Self.decimal(now).utf8))
         claims.set("exp", Int(now.advanced(by: lifetime).microseconds / 1_000_000))
-        claims.set("jti", UUID().uuidString.lowercased())
+        claims.set("jti", id)
         let signed = [Self.header, Base64URL.encode(claims.closed())].joined(separator: ".")
         let signature = Digest.hmac(Array(signed.utf8), key: ownKey.bytes)
         return Secret("\(signed).\(Base64URL.encode(signature))")

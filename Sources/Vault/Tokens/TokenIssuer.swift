@@ -30,9 +30,9 @@ package struct TokenIssuer: Sendable {
         guard try isAudience(claims) else { throw .wrongAudience }
         let times = try times(claims, at: now)
         guard claims.member("jti") == nil || claims.string("jti") != nil else { throw .badClaims }
+        let (id, tenant, scopes) = (claims.string("jti"), try tenant(claims), try scopes(claims))
         return TokenGrant(
-            caller: Caller(tenant: try tenant(claims), scopes: try scopes(claims)), id: claims.string("jti"),
-            issuedAt: times.issued, expiresAt: times.expires)
+            caller: Caller(tenant: tenant, scopes: scopes, credential: id), id: id, issuedAt: times.issued, expiresAt: times.expires)
     }
 
     /// - Returns: the end with the leeway.
