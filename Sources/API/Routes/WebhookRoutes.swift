@@ -99,14 +99,14 @@ struct WebhookRoutes: Sendable {
     /// - Returns: `overlap_seconds` of the body, if there is one, or else what the configuration says.
     private func overlap(_ call: Call) async throws -> Duration {
         let bytes = try await call.body.collect(limit: EndpointDraft.bodyLimit)
-        guard !bytes.isEmpty else { return services.configuration.rotationOverlap }
+        guard !bytes.isEmpty else { return services.configuration.limits.rotationOverlap }
         let fields = try JSONFields(bytes)
         try fields.allowOnly(["overlap_seconds"])
         let most = 30 * 86_400
         let seconds = try fields.optional("overlap_seconds", "a number of seconds from 0 to \(most)") { member in
             fields.integer(member).flatMap { (0...most).contains($0) ? $0 : nil }
         }
-        return seconds.map { .seconds($0) } ?? services.configuration.rotationOverlap
+        return seconds.map { .seconds($0) } ?? services.configuration.limits.rotationOverlap
     }
 
     /// Sends an event to this endpoint alone, whatever it listens to.

@@ -67,7 +67,8 @@ struct RelayProcess {
 
         let tls = duties.contains(.api) ? try settings.tlsCredentials() : nil
         var services: [any Service] = [keys]
-        services += await upkeep(of: gateway, prices: prices, store: store, tls: tls, logger: logger)
+        services += await upkeep(of: gateway, store: store, tls: tls, logger: logger)
+        var (keepers, api): (Gatekeeping?, APIServer?) = (nil, nil)
         if duties.contains(.work) { services += node.workers() }
         if duties.contains(.api) {
             let tenants = TenantDirectory(store: store)
@@ -76,13 +77,17 @@ struct RelayProcess {
             let gate = try await Gatekeeping(settings, master: keyring.shared.root, store: store, logger: logger)
             services += gate.services
             let greeting = Greeting(settings: settings, hasKey: !keys.keys().isEmpty)
-            services.append(
-                try node.server(
-                    at: address, tls: tls, keys: keys, gate: gate, tenants: tenants, metrics: metrics,
-                    greeting: greeting))
+            let server = try node.server(
+                at: address, tls: tls, keys: keys, gate: gate, tenants: tenants, metrics: metrics, greeting: greeting)
+            services.append(server)
+            (keepers, api) = (gate, server)
         } else {
             StandardOutput.line("relay worker draining \(settings.data)")
         }
+        services.append(
+            ConfigurationReload(
+                started: settings, gateway: gateway, prices: prices, tls: tls, gate: keepers, server: api,
+                reread: reread, logger: logger))
         try await runUntilSignalled(services, logger: logger)
     }
 
@@ -111,8 +116,7 @@ struct RelayProcess {
 
     /// What keeps the Gateway in step: with other processes, with operators, with its paths.
     private func upkeep(
-        of gateway: Gateway<ContinuousClock>, prices: PriceBook, store: SQLiteJobStore, tls: TLSCredentials?,
-        logger: Logger
+        of gateway: Gateway<ContinuousClock>, store: SQLiteJobStore, tls: TLSCredentials?, logger: Logger
     ) async -> [any Service] {
         let directory = EgressDirectory(store: store, gateway: gateway, logger: logger)
         await directory.refresh()
@@ -121,10 +125,7 @@ struct RelayProcess {
             keepWarm: settings.keepWarm)
         let isProbing = settings.probeInterval > .zero || settings.keepWarm > .zero
         let probing: [any Service] = isProbing ? [EgressProbing(prober: prober)] : []
-        return [
-            GatewayUpkeep(gateway: gateway), directory,
-            ConfigurationReload(gateway: gateway, prices: prices, tls: tls, reread: reread, logger: logger),
-        ] + probing + (tls.map { [CertificateWatch(credentials: $0, logger: logger)] } ?? [])
+        return [GatewayUpkeep(gateway: gateway), directory] + probing + (tls.map { [CertificateWatch(credentials: $0, logger: logger)] } ?? [])
     }
 
     /// Runs `services`; SIGTERM and SIGINT stop them from the last to the first, each draining before the next. What

@@ -13,14 +13,19 @@ package final class TokenAuthority: TokenVerifier {
 
     private let ownKey: SymmetricKey
     private let clock: any WallClock
-    private let issuers: [TokenIssuer]
-    private let state = Mutex(VerifiedTokens())
+    private let state: Mutex<VerifiedTokens>
 
     /// - Parameter issuers: whose tokens are accepted beside the relay's own; each name once.
     package init(master: MasterKey, clock: any WallClock, issuers: [TokenIssuer] = []) {
         self.clock = clock
         ownKey = master.derived(for: "sign-tokens")
-        self.issuers = issuers + [Self.own(ownKey)].compactMap(\.self)
+        state = Mutex(VerifiedTokens(issuers: issuers + [Self.own(ownKey)].compactMap(\.self)))
+    }
+
+    /// Accepts the tokens of these beside the relay's own from now on, and of no others.
+    package func adopt(_ issuers: [TokenIssuer]) {
+        let all = issuers + [Self.own(ownKey)].compactMap(\.self)
+        state.withLock { $0.adopt(all) }
     }
 
     private static func own(_ key: SymmetricKey) -> TokenIssuer? {
@@ -29,6 +34,7 @@ package final class TokenAuthority: TokenVerifier {
             name: ownIssuer, audience: nil, algorithm: .hs256, keys: FixedKeys(VerificationKeys([key])))
         issuer.tenantClaim = "sub"
         issuer.scopesClaim = "scopes"
+        issuer.allowedScopes = Set(Caller.Scope.allCases)
         return issuer
     }
 
@@ -100,16 +106,15 @@ package final class TokenAuthority: TokenVerifier {
         let hash = Digest.sha256(Array(token.utf8))
         let now = clock.now()
         if let prefix = APIKeyText.prefix(of: token) { return try verify(hash, ofKey: prefix, at: now) }
-        if let known = state.withLock({ $0.entry(hash) }),
-            issuers[known.issuer].keys.current().generation == known.generation
-        {
+        let (issuers, known) = state.withLock { ($0.issuers, $0.entry(hash)) }
+        if let known, issuers.list[known.issuer].keys.current().generation == known.generation {
             guard now < known.grant.expiresAt else {
                 state.withLock { $0.forget(hash) }
                 throw .expired
             }
             return known.grant.caller
         }
-        let entry = try await examine(CompactToken(token), at: now)
+        let entry = try await examine(CompactToken(token), by: issuers, at: now)
         guard state.withLock({ $0.remember(entry, under: hash, at: now) }) else { throw .revoked }
         return entry.grant.caller
     }
@@ -129,11 +134,11 @@ package final class TokenAuthority: TokenVerifier {
     private static let noHash = [UInt8](repeating: 0, count: Digest.byteCount)
 
     private func examine(
-        _ token: CompactToken, at now: Timestamp
+        _ token: CompactToken, by issuers: VerifiedTokens.IssuerSet, at now: Timestamp
     ) async throws(CredentialRefusal) -> VerifiedTokens.Entry {
         let name = try token.claimedIssuer()
-        guard let index = issuers.firstIndex(where: { $0.name == name }) else { throw .unknownIssuer }
-        let issuer = issuers[index]
+        guard let index = issuers.list.firstIndex(where: { $0.name == name }) else { throw .unknownIssuer }
+        let issuer = issuers.list[index]
         // Before anybody is asked for keys on the say-so of a token that cannot hold anyway.
         guard token.algorithm == issuer.algorithm.rawValue else { throw .wrongAlgorithm }
         var (keys, generation) = issuer.keys.current()
@@ -143,6 +148,6 @@ package final class TokenAuthority: TokenVerifier {
         }
         guard let key = keys.key(token.keyID) else { throw keys.isEmpty ? .noKeys : .unknownKey }
         let grant = try issuer.grant(try token.claims(signedBy: key), at: now)
-        return VerifiedTokens.Entry(grant: grant, issuer: index, generation: generation)
+        return VerifiedTokens.Entry(grant: grant, issuers: issuers, issuer: index, generation: generation)
     }
 }
