@@ -37,7 +37,6 @@ struct RelayProcess {
     }
 
     func run() async throws {
-        ProcessHardening.apply()
         signal(SIGPIPE, SIG_IGN)  // a log's reader or a connection that is gone must not end the process
         let address = try ListenAddress(settings.listen)
         let policy = try WebhookRules(settings)
