@@ -118,7 +118,7 @@ let package = Package(
             ]
         ),
         .testTarget(name: "DomainTests", dependencies: ["Domain", "TestSupport"]),
-        .testTarget(name: "FuzzTests", dependencies: ["API", "Domain", "TestSupport", "Upstream"]),
+        .testTarget(name: "FuzzTests", dependencies: ["API", "Domain", "TestSupport", "Upstream", "Vault"]),
         .testTarget(name: "QueueTests", dependencies: ["Domain", "Queue", "TestSupport"]),
         .testTarget(name: "RelayTests", dependencies: ["Domain", "Queue", "Relay", "TestSupport", "Vault", "Webhook"]),
         .testTarget(

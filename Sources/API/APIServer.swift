@@ -32,7 +32,8 @@ package struct APIServer: Service {
         onAdminListening: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         services = APIServices(
-            live: LiveConfiguration(configuration), store: store, egress: store, audit: store, gateway: gateway, keyring: keyring,
+            live: LiveConfiguration(configuration), store: store, egress: store, audit: store, gateway: gateway,
+            keyring: keyring,
             tokens: tokens, failures: FailedAttempts(limit: configuration.failedAttempts, clock: clock),
             tokenStore: store, tokenDesk: tokenDesk, webhookSecrets: webhookSecrets,
             tenants: TenantGate(

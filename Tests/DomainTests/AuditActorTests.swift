@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct AuditActorTests {
     @Test(arguments: [
-        (nil, "acme"), ("key_1", "acme key_1"), ("urn:x y", "acme urn:x y"), ("a\n\u{1B}[2Jb", "acme a\u{FFFD}\u{FFFD}[2Jb"),
+        (nil, "acme"), ("key_1", "acme key_1"), ("urn:x y", "acme urn:x y"),
+        ("a\n\u{1B}[2Jb", "acme a\u{FFFD}\u{FFFD}[2Jb"),
     ])
     func `a credential is named behind its tenant, without what would move a terminal`(id: String?, name: String) {
         let actor = AuditActor(Caller(tenant: .sample("acme"), scopes: [], credential: id))

@@ -84,7 +84,9 @@ struct AuditTests {
             let clock = ManualClock()
             let store = try SQLiteJobStore.open(
                 at: folder + "/queue.sqlite", clock: clock, audit: AuditKeeping(sealer: Keyless(), wall: clock.wall))
-            await #expect(throws: JobStoreError.self) { try await store.put(key("k1", at: clock.timestamp), sealedUnder: 1) }
+            await #expect(throws: JobStoreError.self) {
+                try await store.put(key("k1", at: clock.timestamp), sealedUnder: 1)
+            }
             #expect(try await store.keys().isEmpty)
         }
     }

@@ -50,7 +50,8 @@ struct EndpointTests {
             world.clock.advance(by: .seconds(5))
             let until = world.now.advanced(by: .seconds(3600))
             try await world.change(
-                "whe_1", EndpointChange(rotation: SecretRotation(sealed: [9], sealedUnder: 1, previousExpiresAt: until)))
+                "whe_1", EndpointChange(rotation: SecretRotation(sealed: [9], sealedUnder: 1, previousExpiresAt: until))
+            )
             let previous = EndpointSecret(sealed: [1, 2, 3], createdAt: created, expiresAt: until)
             let current = EndpointSecret(sealed: [9], createdAt: world.now)
             #expect(try await world.endpoint("whe_1").previous == previous)

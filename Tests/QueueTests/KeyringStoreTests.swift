@@ -37,7 +37,8 @@ struct KeyringStoreTests {
                 id: "whe_1", tenant: tenant, url: "https://x.example", events: [.jobSucceeded],
                 secret: EndpointSecret(sealed: [1], createdAt: world.now), createdAt: world.now)
             try await store.addEndpoint(endpoint, sealedUnder: 1)
-            let rotation = SecretRotation(sealed: [3], sealedUnder: 1, previousExpiresAt: world.now.advanced(by: .seconds(60)))
+            let rotation = SecretRotation(
+                sealed: [3], sealedUnder: 1, previousExpiresAt: world.now.advanced(by: .seconds(60)))
             _ = try await store.changeEndpoint("whe_1", of: nil, EndpointChange(rotation: rotation), at: world.now)
             let old = try #require(
                 try await store.sealedSecrets(of: .previousWebhookSecret, after: "", limit: 10).first)
@@ -51,7 +52,8 @@ struct KeyringStoreTests {
     }
 
     @Test(arguments: StoreUnderTest.all)
-    func `a secret is stored only if the store's keyring is the one that sealed it`(_ kind: StoreUnderTest) async throws {
+    func `a secret is stored only if the store's keyring is the one that sealed it`(_ kind: StoreUnderTest) async throws
+    {
         try await kind.run { world in
             let store = world.store
             #expect(try await store.putKeyring([1], replacing: nil))

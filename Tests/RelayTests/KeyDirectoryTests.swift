@@ -17,7 +17,9 @@ import Vault
                 store: store, keyring: KeyringFollower(keeper), environmentKey: nil,
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             let sealer = SecretSealer(keyring: SharedKeyring(keeper.keyring))
-            let (first, other) = (try sealer.seal(Secret("one"), for: KeyDirectory.owner("a")), [UInt8](repeating: 2, count: 99))
+            let (first, other) = (
+                try sealer.seal(Secret("one"), for: KeyDirectory.owner("a")), [UInt8](repeating: 2, count: 99)
+            )
             try await store.put(.sample("a", sealed: first), sealedUnder: 1)
             try await store.put(.sample("new", sealed: other), sealedUnder: 1)
             try await directory.refresh()
@@ -25,7 +27,8 @@ import Vault
 
             // Sealed by a key that this process cannot learn yet: the keyring is stored after the secret.
             let renewed = try keeper.keyring.renewed()
-            let second = try SecretSealer(keyring: SharedKeyring(renewed)).seal(Secret("two"), for: KeyDirectory.owner("a"))
+            let second = try SecretSealer(keyring: SharedKeyring(renewed)).seal(
+                Secret("two"), for: KeyDirectory.owner("a"))
             try await store.put(.sample("a", sealed: second), sealedUnder: 1)
             try await directory.refresh()
             #expect(directory.keys().map(\.secret) == [Secret("one")])

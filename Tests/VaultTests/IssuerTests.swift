@@ -65,7 +65,8 @@ struct IssuerTests {
                 == Caller(tenant: .sample("beta"), scopes: [.adminRead]))
         let bare = #"{"iss":"idp","aud":"relay","org":"beta","scope":"admin","exp":1767225660}"#
         #expect(
-            try await authority.holder(of: TokenForge.sign(bare)) == Caller(tenant: .sample("beta"), scopes: [.messages]))
+            try await authority.holder(of: TokenForge.sign(bare))
+                == Caller(tenant: .sample("beta"), scopes: [.messages]))
     }
 
     @Test func `a token does not outlive a revocation of its tenant by its issuer's clock going ahead`() async throws {
@@ -79,7 +80,8 @@ struct IssuerTests {
         let ahead = token(issuedAfter: 60)
         _ = try await authority.verify(ahead)
         clock.advance(by: .seconds(30))
-        authority.adopt(TokenRegister(keys: [], revocations: [TokenRevocation(.tenant(tenant), since: clock.timestamp)]))
+        authority.adopt(
+            TokenRegister(keys: [], revocations: [TokenRevocation(.tenant(tenant), since: clock.timestamp)]))
         clock.advance(by: .seconds(60))
         #expect(await refusal(of: ahead, by: authority) == .revoked)
         #expect(await refusal(of: token(issuedAfter: 89), by: authority) == .revoked)

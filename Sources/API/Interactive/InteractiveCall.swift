@@ -79,7 +79,8 @@ private struct Attempts {
         let usual = RetryPolicy.interactive
         budget = InteractiveBudget(
             policy: RetryPolicy(
-                maxAttempts: services.configuration.limits.maxAttempts, maxElapsed: usual.maxElapsed, backoff: usual.backoff),
+                maxAttempts: services.configuration.limits.maxAttempts, maxElapsed: usual.maxElapsed,
+                backoff: usual.backoff),
             repeatsMaybeExecuted: repeatsMaybeExecuted)
         permit = try await Self.permit(services, demand, within: services.configuration.limits.patience)
     }

@@ -21,7 +21,8 @@ struct SubmissionRoute: Sendable {
     // MARK: One
 
     private func submitOne(_ call: Call, _ draft: JobDraft) async throws -> Answer {
-        let body = try await call.body.collect(limit: call.limits.bodyLimit(within: services.configuration.limits.bodyLimit))
+        let body = try await call.body.collect(
+            limit: call.limits.bodyLimit(within: services.configuration.limits.bodyLimit))
         let now = services.wall.now()
         let job = try draft.job(body, at: now, idempotency: try idempotency(call, body, at: now))
         let outcomes = try await services.store.reading { store throws(JobStoreError) in try await store.submit([job]) }

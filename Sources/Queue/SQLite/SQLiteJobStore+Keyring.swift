@@ -89,7 +89,8 @@ extension SQLiteConnection {
         let sql: StaticString =
             switch kind {
             case .upstreamKey: "SELECT id, secret FROM keys WHERE substr(secret, 1, ?) <> ? ORDER BY id LIMIT ?"
-            case .webhookEndpoint: "SELECT id, secret FROM endpoints WHERE substr(secret, 1, ?) <> ? ORDER BY id LIMIT ?"
+            case .webhookEndpoint:
+                "SELECT id, secret FROM endpoints WHERE substr(secret, 1, ?) <> ? ORDER BY id LIMIT ?"
             case .previousWebhookSecret:
                 """
                 SELECT id, previous FROM endpoints WHERE previous IS NOT NULL AND substr(previous, 1, ?) <> ?

@@ -22,7 +22,10 @@ struct IssuerList {
     private static let places = ["secret_file", "public_key_file", "jwks_file", "jwks_url"]
     private static let allowed =
         ["issuer", "audience", "algorithm"] + places
-        + ["kid", "tenant_claim", "scopes_claim", "leeway", "default_scopes", "allowed_scopes", "tenants", "tenant_prefix"]
+        + [
+            "kid", "tenant_claim", "scopes_claim", "leeway", "default_scopes", "allowed_scopes", "tenants",
+            "tenant_prefix",
+        ]
     private static let lists: Set<String> = ["default_scopes", "allowed_scopes", "tenants"]
 
     private func issuer(in node: Node) throws(RelayError) -> IssuerSettings {

@@ -98,7 +98,8 @@ final class IssuerKeys: Service {
         }
         let file = WatchedFile(entry.file ?? "", limit: VerificationKeys.documentLimit)
         let initial = try file.read(entry.keys) ?? VerificationKeys([])
-        return PublishedKeys(initial: initial, lifetime: Self.fileLifetime, clock: SystemClock(), onFailure: onFailure) {
+        return PublishedKeys(initial: initial, lifetime: Self.fileLifetime, clock: SystemClock(), onFailure: onFailure)
+        {
             try file.read(entry.keys).map(PublishedKeys.Finding.keys) ?? .unchanged
         }
     }

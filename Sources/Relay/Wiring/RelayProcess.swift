@@ -61,7 +61,8 @@ struct RelayProcess {
         let gateway = self.gateway(transport: transport, ledger: ledger, keys: keys, store: store, logger: logger)
         let node = RelayNode(
             settings: settings, store: store, gateway: gateway, ledger: ledger, prices: prices,
-            deliveryTransport: deliveryTransport, secrets: WebhookSecretVault(keyring: keyring.shared) { try await keyring.follow() },
+            deliveryTransport: deliveryTransport,
+            secrets: WebhookSecretVault(keyring: keyring.shared) { try await keyring.follow() },
             rules: policy, holder: holder, logger: logger)
 
         let tls = duties.contains(.api) ? try settings.tlsCredentials() : nil
@@ -124,7 +125,8 @@ struct RelayProcess {
             keepWarm: settings.keepWarm)
         let isProbing = settings.probeInterval > .zero || settings.keepWarm > .zero
         let probing: [any Service] = isProbing ? [EgressProbing(prober: prober)] : []
-        return [GatewayUpkeep(gateway: gateway), directory] + probing + (tls.map { [CertificateWatch(credentials: $0, logger: logger)] } ?? [])
+        return [GatewayUpkeep(gateway: gateway), directory] + probing
+            + (tls.map { [CertificateWatch(credentials: $0, logger: logger)] } ?? [])
     }
 
     /// Runs `services`; SIGTERM and SIGINT stop them from the last to the first, each draining before the next. What

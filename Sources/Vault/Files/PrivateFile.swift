@@ -90,7 +90,8 @@ package enum PrivateFile {
         try keepOwner(of: path, for: descriptor, mode: true)
         guard fsync(descriptor) == 0, rename(draft, path) == 0 else {
             throw Trouble(
-                "cannot be put in the place of \(path): \(reason())", remedy: "Check space and permissions of its folder.")
+                "cannot be put in the place of \(path): \(reason())",
+                remedy: "Check space and permissions of its folder.")
         }
         syncFolder(of: path)
     }
@@ -106,7 +107,8 @@ package enum PrivateFile {
             !mode || fchmod(descriptor, old.st_mode & 0o7777) == 0
         else {
             throw Trouble(
-                "cannot get the owner and mode of \(path): \(reason())", remedy: "Run the command as that file's owner.")
+                "cannot get the owner and mode of \(path): \(reason())", remedy: "Run the command as that file's owner."
+            )
         }
     }
 

@@ -28,7 +28,8 @@ extension KeyringKeeper {
             "The old keys stay, because secrets remain that the new key does not wrap: "
                 + "\(left.map(\.name).joined(separator: ", ")). They do not open, or a relay of an earlier version stores "
                 + "them meanwhile.",
-            remedy: "Store them again (relay keys add NAME, relay webhooks rotate ID) or remove them, stop older relays, "
+            remedy:
+                "Store them again (relay keys add NAME, relay webhooks rotate ID) or remove them, stop older relays, "
                 + "then repeat relay vault rotate.")
     }
 }

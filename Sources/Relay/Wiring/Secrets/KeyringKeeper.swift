@@ -70,10 +70,11 @@ struct KeyringKeeper {
         let sealer = SecretSealer(keyring: SharedKeyring(keyring))
         var count = 0
         try await pages { page in
-            let changes = try page.filter { !sealer.isCurrent($0.sealed) }.compactMap { secret in
-                guard let plain = try? sealer.open(secret.sealed, for: secret.owner) else { return nil }
-                return (old: secret, new: try sealer.seal(plain, for: secret.owner))
-            } as [(old: SealedSecret, new: [UInt8])]
+            let changes =
+                try page.filter { !sealer.isCurrent($0.sealed) }.compactMap { secret in
+                    guard let plain = try? sealer.open(secret.sealed, for: secret.owner) else { return nil }
+                    return (old: secret, new: try sealer.seal(plain, for: secret.owner))
+                } as [(old: SealedSecret, new: [UInt8])]
             if !changes.isEmpty { try await store.reseal(changes) }
             count += changes.count
         }
