@@ -54,3 +54,8 @@ struct ConfigurationReload: Service {
         logger.warning("needs a restart: \(waiting.joined(separator: ", "))")
     }
 }
+
+extension ConfigurationReload: CustomStringConvertible {
+    /// The log names services as they are described: not with all settings.
+    var description: String { "ConfigurationReload" }
+}
