@@ -38,7 +38,7 @@ let package = Package(
         ),
         .target(name: "Queue", dependencies: ["CSQLite", "Domain"]),
         .target(name: "Upstream", dependencies: ["CCurl", "Domain"]),
-        .target(name: "Vault", dependencies: ["COpenSSL", "Domain"]),
+        .target(name: "Vault", dependencies: ["CLinux", "COpenSSL", "Domain"]),
         .target(
             name: "API",
             dependencies: [
@@ -118,7 +118,7 @@ let package = Package(
             ]
         ),
         .testTarget(name: "DomainTests", dependencies: ["Domain", "TestSupport"]),
-        .testTarget(name: "FuzzTests", dependencies: ["API", "Domain", "TestSupport", "Upstream"]),
+        .testTarget(name: "FuzzTests", dependencies: ["API", "Domain", "TestSupport", "Upstream", "Vault"]),
         .testTarget(name: "QueueTests", dependencies: ["Domain", "Queue", "TestSupport"]),
         .testTarget(name: "RelayTests", dependencies: ["Domain", "Queue", "Relay", "TestSupport", "Vault", "Webhook"]),
         .testTarget(
@@ -130,7 +130,7 @@ let package = Package(
             ]
         ),
         .testTarget(name: "UpstreamTests", dependencies: ["CCurl", "Domain", "TestSupport", "Upstream"]),
-        .testTarget(name: "VaultTests", dependencies: ["Domain", "TestSupport", "Vault"]),
+        .testTarget(name: "VaultTests", dependencies: ["CLinux", "Domain", "TestSupport", "Vault"]),
         .testTarget(
             name: "WebhookTests",
             dependencies: [

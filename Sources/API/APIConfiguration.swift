@@ -24,20 +24,7 @@ package struct APIConfiguration: Sendable {
     package var headTimeout = Duration.seconds(30)
     /// Between two arrivals of body bytes.
     package var bodyTimeout = Duration.seconds(60)
-    /// Bytes of one Messages body, of one submission, and of one line of a bulk submission.
-    package var bodyLimit = 32 * 1024 * 1024
-    /// Bytes of the body that creates a Message Batch.
-    package var batchBodyLimit = 256 * 1024 * 1024
-    /// What a Message Batch has not sent after this long expires.
-    package var batchLifetime = Duration.seconds(86_400)
-    /// Lines of one bulk submission.
-    package var bulkLineLimit = 1_000_000
-    /// The longest `?wait=`; longer ones are cut to it.
-    package var longestWait = Duration.seconds(60)
-    /// How long a synchronous call waits for a permit to be sent.
-    package var patience = Duration.seconds(30)
-    /// Attempts of one synchronous call, the first one included.
-    package var maxAttempts = 3
+    package var limits = RequestLimits()
     /// Whether paths under `/v1/` that the relay does not know go to the upstream.
     package var forwardsOtherPaths = false
     /// How long an `Idempotency-Key` is remembered.
@@ -48,8 +35,6 @@ package struct APIConfiguration: Sendable {
     package var webhookEndpoints = 100
     /// The ids of the ways out that webhook endpoints may ask for.
     package var webhookEgress: [String] = []
-    /// How long the secret before an endpoint's new one is signed with too.
-    package var rotationOverlap = Duration.seconds(86_400)
     /// Silence on a stream after which the client gets a ping.
     package var pingInterval = Duration.seconds(15)
     /// A client that takes no byte of its answer for this long loses its connection.

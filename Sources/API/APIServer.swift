@@ -32,7 +32,8 @@ package struct APIServer: Service {
         onAdminListening: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         services = APIServices(
-            configuration: configuration, store: store, egress: store, audit: store, gateway: gateway, keyring: keyring,
+            live: LiveConfiguration(configuration), store: store, egress: store, audit: store, gateway: gateway,
+            keyring: keyring,
             tokens: tokens, failures: FailedAttempts(limit: configuration.failedAttempts, clock: clock),
             tokenStore: store, tokenDesk: tokenDesk, webhookSecrets: webhookSecrets,
             tenants: TenantGate(
@@ -42,6 +43,11 @@ package struct APIServer: Service {
                 ? SharedCalls(grace: configuration.retryGrace, clock: clock) : nil)
         self.onListening = onListening
         self.onAdminListening = onAdminListening
+    }
+
+    /// Takes over other limits for the requests that come from now on.
+    package func adopt(_ limits: RequestLimits) {
+        services.live.adopt(limits)
     }
 
     package func run() async throws {

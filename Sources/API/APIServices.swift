@@ -5,7 +5,7 @@ import Upstream
 
 /// What the routes work with.
 struct APIServices: Sendable {
-    let configuration: APIConfiguration
+    let live: LiveConfiguration
     let store: any JobStore
     let egress: any EgressStore
     let audit: any AuditStore
@@ -24,4 +24,7 @@ struct APIServices: Sendable {
     /// nil: every request has a call of its own.
     let sharedCalls: SharedCalls?
     let readiness = Readiness()
+
+    /// As it is now.
+    var configuration: APIConfiguration { live.current }
 }

@@ -143,6 +143,8 @@ package enum JobStoreError: Error, Hashable, Sendable {
     case full(depth: Int, limit: Int)
     /// `waiting` writes, of `bytes` in all, wait for their transaction already.
     case busy(waiting: Int, bytes: Int)
+    /// A secret was sealed by a keyring that is no longer the store's: seal it anew with ``KeyringStore/keyring()``.
+    case keyringChanged
     /// The store cannot be read or written now (disk full, I/O error, busy too long, not a database).
     /// `detail` is for operators: the library's words.
     case unavailable(detail: String)

@@ -3,7 +3,9 @@ package import Domain
 /// Where upstream keys are kept, sealed.
 package protocol KeyStore: Sendable {
     /// Stores `key`, replacing one of the same id.
-    func put(_ key: StoredKey) async throws(JobStoreError)
+    /// - Parameter revision: the revision of the keyring that sealed it.
+    /// - Throws: `keyringChanged` if the store's keyring is another one by now.
+    func put(_ key: StoredKey, sealedUnder revision: Int) async throws(JobStoreError)
     /// By id; at most 10,000.
     func keys() async throws(JobStoreError) -> [StoredKey]
     /// Returns whether there was one.

@@ -5,6 +5,12 @@ package protocol KeyringStore: Sendable {
     /// Stores a keyring in the place of the one of that revision; nil for the first one.
     /// - Returns: whether it did; not if another process was faster.
     func putKeyring(_ sealed: [UInt8], replacing revision: Int?) async throws(JobStoreError) -> Bool
+    /// Stores a keyring that lacks older keys in the place of the one of that revision, in one transaction with the proof that
+    /// no secret needs them.
+    /// - Parameter mark: what every sealed secret must begin with.
+    func retireKeys(
+        leaving sealed: [UInt8], replacing revision: Int, mark: [UInt8]
+    ) async throws(JobStoreError) -> KeyRetirement
     /// Sealed secrets of a kind, by id.
     /// - Parameters:
     ///   - id: those behind it; empty for the first ones.
@@ -21,6 +27,20 @@ package struct StoredKeyring: Hashable, Sendable {
     /// Grows with each change.
     package let revision: Int
     package let sealed: [UInt8]
+
+    package init(revision: Int, sealed: [UInt8]) {
+        self.revision = revision
+        self.sealed = sealed
+    }
+}
+
+/// What became of the attempt to drop older keys.
+package enum KeyRetirement: Hashable, Sendable {
+    case done
+    /// Another process changed the keyring first; nothing was changed.
+    case outrun
+    /// These secrets, ``SealedSecret/namedLimit`` of them at most, do not begin with the mark; nothing was changed.
+    case needed([SealedSecret])
 }
 
 /// One secret at rest, whatever it is for.
@@ -33,6 +53,9 @@ package struct SealedSecret: Hashable, Sendable {
         /// By the tenant's name.
         case tenantDataKey
     }
+
+    /// How many are named where some stand in the way.
+    package static let namedLimit = 20
 
     package let kind: Kind
     package let id: String

@@ -25,8 +25,9 @@ struct RelayCommand: AsyncParsableCommand {
         ]
     )
 
-    /// What a command does is done by the user who gave it.
+    /// What a command does is done by the user who gave it. Any of them may hold secrets.
     static func main() async {
+        ProcessHardening.apply()
         await AuditActor.$current.withValue(AuditActor(.command, UserName.current)) {
             await main(nil)
         }

@@ -3,16 +3,20 @@ package import Domain
 /// The data keys of tenants: each random, and kept as any other secret of the store, wrapped by the keyring.
 package struct DataKeyVault: PayloadSealer {
     private let sealer: SecretSealer
+    private let keyring: SharedKeyring
 
     package init(keyring: SharedKeyring) {
+        self.keyring = keyring
         sealer = SecretSealer(keyring: keyring)
     }
 
-    package func makeKey(for tenant: TenantID) throws(RelayError) -> (key: any PayloadKey, sealed: [UInt8]) {
+    package func makeKey(for tenant: TenantID) throws(RelayError) -> MadePayloadKey {
+        let revision = keyring.revision  // before it seals
         guard let key = SymmetricKey.random(), let dataKey = DataKey(key) else {
             throw RelayError(.internalFault, "The system has no randomness to give.", remedy: "Check /dev/urandom.")
         }
-        return (dataKey, try sealer.seal(Secret(bytes: key.bytes), for: Self.owner(tenant.text)))
+        let sealed = try sealer.seal(Secret(bytes: key.bytes), for: Self.owner(tenant.text))
+        return MadePayloadKey(key: dataKey, sealed: sealed, keyringRevision: revision)
     }
 
     package func openKey(

@@ -53,8 +53,12 @@ package struct SecretSealer: Sendable {
 
     /// Whether `sealed` was wrapped by the key that seals now.
     package func isCurrent(_ sealed: [UInt8]) -> Bool {
-        guard let current = keyring.current else { return false }
-        return Self.parts(of: sealed).name == KeyFingerprint(of: current)
+        sealed.starts(with: mark)
+    }
+
+    /// What all begins with that is sealed now.
+    package var mark: [UInt8] {
+        [Self.version] + (keyring.current.map { KeyFingerprint(of: $0).bytes } ?? [])
     }
 
     /// The name of the wrapping key, nil in version 1, and what follows it, nil in no version that is known.

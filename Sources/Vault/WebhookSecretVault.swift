@@ -6,11 +6,16 @@ import FoundationEssentials
 /// Sealed are `whsec_…` and, after a blank, `whsk_…`; in stores of earlier versions the first alone.
 package struct WebhookSecretVault: WebhookSecrets {
     private static let separator: Character = " "
+    private let keyring: SharedKeyring
     private let sealer: SecretSealer
     private let tenantKey: SymmetricKey
     private let tenantSeed: SymmetricKey
+    private let onStale: @Sendable () async throws -> Void
 
-    package init(keyring: SharedKeyring) {
+    /// - Parameter onStale: renews `keyring` when the store has another one.
+    package init(keyring: SharedKeyring, onStale: @escaping @Sendable () async throws -> Void = {}) {
+        self.keyring = keyring
+        self.onStale = onStale
         sealer = SecretSealer(keyring: keyring)
         tenantKey = keyring.root.derived(for: "tenant-webhook-secrets")
         tenantSeed = keyring.root.derived(for: "tenant-webhook-seeds")
@@ -25,10 +30,15 @@ package struct WebhookSecretVault: WebhookSecrets {
         guard let bytes = SymmetricKey.randomBytes(32), let pair = SigningKey.random() else {
             throw RelayError(.internalFault, "The system has no randomness to give.", remedy: "Check /dev/urandom.")
         }
-        let secret = Self.secret(from: bytes)
+        let (secret, revision) = (Self.secret(from: bytes), keyring.revision)
         let both = Secret("\(secret.reveal())\(Self.separator)\(pair.text.reveal())")
         return IssuedWebhookSecret(
-            secret: secret, publicKey: pair.publicText, sealed: try sealer.seal(both, for: Self.owner(id)))
+            secret: secret, publicKey: pair.publicText, sealed: try sealer.seal(both, for: Self.owner(id)),
+            keyringRevision: revision)
+    }
+
+    package func renewKeys() async throws {
+        try await onStale()
     }
 
     package func open(_ sealed: [UInt8], endpoint id: String) throws(RelayError) -> WebhookKeys {

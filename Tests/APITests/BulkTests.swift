@@ -89,8 +89,8 @@ struct BulkTests {
     @Test
     func `lines past a limit are refused, the others taken`() async throws {
         try await World.run(configure: {
-            $0.bulkLineLimit = 3
-            $0.bodyLimit = 200
+            $0.limits.bulkLineLimit = 3
+            $0.limits.bodyLimit = 200
         }) { world in
             let long =
                 #"{"request":{"model":""# + String(repeating: "m", count: 300) + #"","max_tokens":1,"messages":[]}}"#

@@ -94,7 +94,7 @@ struct MessagesTests {
 
     @Test
     func `overload is tried three times in all and then shown`() async throws {
-        try await World.run(configure: { $0.maxAttempts = 10 }) { world in
+        try await World.run(configure: { $0.limits.maxAttempts = 10 }) { world in
             for _ in 0..<5 { world.gateway.script { _ in .reply(529, Self.overloaded, .overloaded(retryAfter: nil)) } }
             let reply = try await world.advancing { try await world.send("POST", "/v1/messages", World.messageBody) }
             #expect(reply.status == 529 && reply.text == Self.overloaded)
@@ -133,7 +133,7 @@ struct MessagesTests {
         _ last: OpenedExchange, _ status: Int, _ advice: String?
     ) async throws {
         for body in [World.messageBody, World.streamBody] {
-            try await World.run(configure: { $0.maxAttempts = 1 }) { world in
+            try await World.run(configure: { $0.limits.maxAttempts = 1 }) { world in
                 world.gateway.script { _ in last }
                 let reply = try await world.send("POST", "/v1/messages", body)
                 #expect(reply.status == status && reply.headers["x-should-retry"] == advice)

@@ -70,7 +70,7 @@ struct StreamTests {
 
     @Test
     func `the last early error event is shown as it came`() async throws {
-        try await World.run(configure: { $0.maxAttempts = 1 }) { world in
+        try await World.run(configure: { $0.limits.maxAttempts = 1 }) { world in
             world.gateway.script({ _ in .events([Self.start, Self.overloaded]) }) { _ in .events([], then: Self.broken)
             }
             let shown = try await stream(world)

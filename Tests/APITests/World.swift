@@ -187,8 +187,11 @@ final class CountingDesk: TokenDesk {
 
 private struct FixedSecrets: WebhookSecrets {
     func issue(endpoint id: String) throws(RelayError) -> IssuedWebhookSecret {
-        IssuedWebhookSecret(secret: Secret("whsec_\(id)"), publicKey: "whpk_\(id)", sealed: Array(id.utf8))
+        IssuedWebhookSecret(
+            secret: Secret("whsec_\(id)"), publicKey: "whpk_\(id)", sealed: Array(id.utf8), keyringRevision: 1)
     }
+
+    func renewKeys() {}
 
     func open(_ sealed: [UInt8], endpoint id: String) throws(RelayError) -> WebhookKeys {
         WebhookKeys(secret: Secret("whsec_\(id)"), publicKey: "whpk_\(id)")

@@ -1,5 +1,7 @@
 """The audit log: who did what, in lines that nobody changes unnoticed."""
 
+import base64
+import json
 import re
 import sqlite3
 
@@ -30,12 +32,21 @@ def test_commands_and_calls_leave_lines_that_name_who_made_them(world):
     assert lines["key.stored", "command"]["subject"] == "default"
     assert "weight 3" in lines["tenant.share_set", "command"]["detail"]
     assert lines["egress.taken_out", "token"]["subject"] == "direct"
-    assert lines["egress.brought_back", "token"]["actor"].startswith("acme")
+    jti = json.loads(base64.urlsafe_b64decode(client.token.split(".")[1] + "=="))["jti"]
+    for action in ("egress.brought_back", "webhook.added"):
+        assert (lines[action, "token"]["actor"], lines[action, "token"]["credential"]) == ("acme", jti)
+    assert f"jti {jti}," in lines["token.issued", "command"]["detail"]
+    assert lines["token.issued", "command"]["credential"] is None
     assert lines["webhook.added", "token"]["subject"] == endpoint["id"]
     listed = world.cli("audit", "list").stdout
-    assert "key.stored" in listed and "token:acme" in listed
+    assert "key.stored" in listed and f"token:acme {jti}" in listed
     assert "the chain holds" in world.cli("audit", "verify").stdout
-    secrets = endpoint["secret"], client.token
+    made = client.http.post("/admin/v1/tokens", json={"tenant": "acme", "scopes": ["admin"]}).raise_for_status().json()
+    client.http.delete(f"/v1/webhooks/{endpoint['id']}", headers={"x-api-key": made["key"]}).raise_for_status()
+    newest = entries(client)[0]
+    assert (newest["action"], newest["actor"], newest["credential"]) == ("webhook.removed", "acme", made["id"])
+    listed = world.cli("audit", "list").stdout
+    secrets = endpoint["secret"], client.token, made["key"], client.token.split(".")[2]
     assert not any(secret in listed for secret in secrets)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import signal
+import sqlite3
 import threading
 import time
 from contextlib import suppress
@@ -307,3 +308,24 @@ def test_the_search_finds_what_is_there():
     for content in (KEY.encode(), KEY.encode().hex().encode(), base64.b64encode(b"user:" + KEY.encode() + b"@")):
         places.search("here", b"before " + content + b" after", [KEY])
     assert len(places.found) == 3
+
+
+def test_a_leak_on_purpose_is_found_in_each_place(world, scene):
+    """The same search in the same places, for a word that the relay does write there."""
+    word, places = "canary-on-purpose", Places()
+    world.cli("keys", "add", word, stdin=KEY.encode())
+    with sqlite3.connect(world.data / "relay.sqlite") as store:  # a key that does not open is named in the log
+        store.execute("UPDATE keys SET secret = x'0201' WHERE id = ?", [word])
+    relay = start(world, environment={"ANTHROPIC_API_KEY": KEY})
+    client = world.client(relay, tenant=word)
+    client.submit(message_body(word, model=word))
+    httpx.post(client.base + "/v1/messages", content=message_body(), headers={**VERSION, "x-api-key": client.token})
+    places.search("metrics", httpx.get(client.base + "/metrics").content, ["relay_upstream_keys"])
+    places.search("environ", Path(f"/proc/{relay.process.pid}/environ").read_bytes(), [KEY])
+    places.search("cmdline", Path(f"/proc/{relay.process.pid}/cmdline").read_bytes(), [str(world.data)])
+    places.search("answer", client.http.get("/v1/jobs", params={"status": word}).content, [word])
+    relay.kill()
+    for folder, name in ((world.logs, "log"), (world.data, "data")):
+        for _, content in files(folder):
+            places.search(name, content, [word])
+    assert {name for name, _, _ in places.found} == {"metrics", "environ", "cmdline", "answer", "log", "data"}

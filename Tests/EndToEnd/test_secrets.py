@@ -1,8 +1,11 @@
 """Secrets at rest: the master key in a file, in systemd's credentials and in AWS KMS (moto), and what happens without it."""
 
 import json
+import os
 import re
+import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -152,6 +155,42 @@ def test_keys_rotate_while_a_relay_runs_and_tokens_stay_good(world):
     again.stop()
     (world.data / "master.key").write_bytes(old)
     refused(world, "is not the one that this store's secrets are sealed for")
+
+
+def test_a_relay_that_stalls_over_a_rotation_stores_nothing_under_the_old_key(world):
+    world.sim()
+    world.add_key()
+    relay = serve(world)
+    client = world.client(relay)
+    receiver = world.receiver()
+    works(client, "before")
+    os.kill(relay.process.pid, signal.SIGSTOP)
+    try:
+        world.cli("vault", "rotate", "--config", str(world.config))
+    finally:
+        os.kill(relay.process.pid, signal.SIGCONT)
+    made = client.http.post("/v1/webhooks", json={"url": receiver.url, "events": ["job.succeeded"]})
+    made.raise_for_status()
+    assert "Secrets: 2 under the current key, 0 under older ones" in status(world)
+    works(client, "after")
+    eventually("the callback is delivered", lambda: len(receiver.ids()) == 1)
+    relay.stop()
+    works(world.client(serve(world)), "restarted")
+
+
+def test_what_no_key_opens_keeps_the_old_keys_and_is_named(world):
+    world.sim()
+    world.add_key()
+    world.add_key(name="broken")
+    with sqlite3.connect(world.data / "relay.sqlite") as store:
+        store.execute("UPDATE keys SET secret = x'0201' WHERE id = 'broken'")
+    done = world.cli("vault", "rotate", "--config", str(world.config), check=False)
+    assert done.returncode != 0 and "key broken" in done.stderr and "relay keys add" in done.stderr
+    assert not (world.data / "master.key.next").exists()
+    works(world.client(serve(world)), "with both keys")
+    world.cli("keys", "remove", "broken")
+    world.cli("vault", "rotate", "--config", str(world.config))
+    assert "Secrets: 1 under the current key, 0 under older ones" in status(world)
 
 
 def test_a_systemd_credential_holds_the_master_key(world):

@@ -240,3 +240,15 @@ def test_usage_by_command_api_and_csv_and_prices_change_on_sighup(world):
     relay.process.send_signal(signal.SIGHUP)
     eventually("it is refused", lambda: "the old one stays" in relay.output)
     assert world.cli("config", "check", "--config", str(world.config), check=False).returncode != 0
+
+
+def test_the_upstream_keys_behind_usage_are_the_operators_alone(world):
+    sim, relay, client = world.serving()
+    client.ended(client.submit(message_body("used")))
+    operator = world.client(relay, scopes="messages,admin:read")
+    for query in ({"by": "key"}, {"by": "model,key", "format": "csv"}):
+        refused = client.http.get("/v1/usage", params=query)
+        assert (refused.status_code, refused.headers["x-relay-error"]) == (403, "scope_missing"), refused.text
+        assert "default" not in refused.text
+    eventually("the use is known", lambda: "default" in operator.http.get("/v1/usage", params={"by": "key"}).text)
+    assert "default" not in client.http.get("/v1/usage", params={"by": "model,day"}).text

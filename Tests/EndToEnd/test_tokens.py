@@ -90,7 +90,8 @@ def test_a_token_of_each_algorithm_opens_and_each_flaw_closes(world, algorithm):
         public = pem(key)
     place = world.folder / "key"
     place.write_bytes(public)
-    configure(world, algorithm, source, place, tokens="failed_attempts: 1000, ")
+    configure(world, algorithm, source, place, tokens="failed_attempts: 1000, ",
+              more=', allowed_scopes: [messages, jobs, "admin:read"], tenants: [acme, beta]')
     sim = world.sim()
     world.add_key()
     base = world.relay().url()
@@ -108,6 +109,7 @@ def test_a_token_of_each_algorithm_opens_and_each_flaw_closes(world, algorithm):
         "audience": token(key, algorithm, aud="other"), "issuer": token(key, algorithm, iss="other"),
         "no expiry": token(key, algorithm, exp=None), "none": none, "crit": token(key, algorithm, headers={
             "crit": ["x"], "x": 1}),
+        "admin": token(key, algorithm, scope="jobs admin"), "foreign tenant": token(key, algorithm, tenant="gamma"),
         "tenant": token(key, algorithm, tenant="no tenant"), "own": token(key, algorithm, iss="claude-relay"),
         "large": token(key, algorithm, note="x" * 8000), "header": token(key, algorithm, headers={"x": "y" * 1100}),
         "trailing": good + "A", "stranger": token(
@@ -126,6 +128,7 @@ def test_a_token_of_each_algorithm_opens_and_each_flaw_closes(world, algorithm):
     assert len(bodies) == 1, bodies  # no answer says which check failed
     said = world.report()
     assert "a credential does not hold" in said and "not for this audience" in said
+    assert "a scope that its issuer may not give" in said and "a tenant for whom its issuer may not speak" in said
     assert good not in said and "canary" not in said
     assert status(base, token(key, algorithm, scope="messages"), "/v1/jobs") == 403
     listed = token(key, algorithm, scope=None, scopes=["admin:read"], aud=["a", "relay"])

@@ -12,7 +12,7 @@ struct AuditTests {
     func `each change leaves a line that names who made it`(_ backEnd: StoreUnderTest) async throws {
         try await backEnd.run { world in
             try await AuditActor.$current.withValue(AuditActor(.command, "root")) {
-                try await world.store.put(key("k1", at: world.now))
+                try await world.store.put(key("k1", at: world.now), sealedUnder: 1)
                 _ = try await world.store.removeKey("k1")
                 let share = try #require(TenantShare(tenant: .sample(), weight: 3))
                 try await world.store.setShare(share)
@@ -36,7 +36,7 @@ struct AuditTests {
     @Test(arguments: StoreUnderTest.all)
     func `the chain holds, and pages forwards and backwards`(_ backEnd: StoreUnderTest) async throws {
         try await backEnd.run { world in
-            for number in 1...7 { try await world.store.put(key("k\(number)", at: world.now)) }
+            for number in 1...7 { try await world.store.put(key("k\(number)", at: world.now), sealedUnder: 1) }
             var check = AuditCheck()
             while case let page = try await world.store.auditTrail(after: check.count, limit: 3), !page.isEmpty {
                 for entry in page { try check.take(entry, by: PlainSealer()) }
@@ -84,7 +84,9 @@ struct AuditTests {
             let clock = ManualClock()
             let store = try SQLiteJobStore.open(
                 at: folder + "/queue.sqlite", clock: clock, audit: AuditKeeping(sealer: Keyless(), wall: clock.wall))
-            await #expect(throws: JobStoreError.self) { try await store.put(key("k1", at: clock.timestamp)) }
+            await #expect(throws: JobStoreError.self) {
+                try await store.put(key("k1", at: clock.timestamp), sealedUnder: 1)
+            }
             #expect(try await store.keys().isEmpty)
         }
     }

@@ -249,7 +249,7 @@ struct DeliveryLaneTests {
                 let endpoint = WebhookEndpoint(
                     id: "whe_\(index)", tenant: .sample(), url: "https://example.com/\(index)", events: [.jobSucceeded],
                     payload: style, secret: EndpointSecret(sealed: [1], createdAt: world.now), createdAt: world.now)
-                #expect(try await world.store.addEndpoint(endpoint, limit: 9))
+                #expect(try await world.store.addEndpoint(endpoint, sealedUnder: 1, limit: 9))
             }
             let body = JobResult.sample().body
             for (limit, found) in [(body.count, [body, nil]), (body.count - 1, [nil, nil])] {

@@ -11,7 +11,7 @@ struct EndpointTests {
                 id: "whe_1", tenant: .sample(), url: "https://example.com", events: [.batchEnded, .webhookDisabled],
                 description: "billing", payload: .thin, egress: "proxy",
                 secret: EndpointSecret(sealed: [1], createdAt: world.now), createdAt: world.now)
-            #expect(try await world.store.addEndpoint(first, limit: 9))
+            #expect(try await world.store.addEndpoint(first, sealedUnder: 1, limit: 9))
             let other = try await world.addEndpoint("whe_2", tenant: .sample("other"))
             #expect(try await world.store.endpoints(of: nil, after: nil, limit: 1000) == [first, other])
             #expect(try await world.store.endpoints(of: .sample("other"), after: nil, limit: 1000) == [other])
@@ -35,7 +35,7 @@ struct EndpointTests {
                 let endpoint = WebhookEndpoint(
                     id: id, tenant: tenant, url: "https://example.com/\(id)", events: [],
                     secret: EndpointSecret(sealed: [1], createdAt: world.now), createdAt: world.now)
-                return try await world.store.addEndpoint(endpoint, limit: 2)
+                return try await world.store.addEndpoint(endpoint, sealedUnder: 1, limit: 2)
             }
             #expect(try await add("whe_1"))
             #expect(try await add("whe_2"))
@@ -111,7 +111,8 @@ struct EndpointTests {
             world.clock.advance(by: .seconds(5))
             let until = world.now.advanced(by: .seconds(3600))
             try await world.change(
-                "whe_1", EndpointChange(rotation: SecretRotation(sealed: [9], previousExpiresAt: until)))
+                "whe_1", EndpointChange(rotation: SecretRotation(sealed: [9], sealedUnder: 1, previousExpiresAt: until))
+            )
             let previous = EndpointSecret(sealed: [1, 2, 3], createdAt: created, expiresAt: until)
             let current = EndpointSecret(sealed: [9], createdAt: world.now)
             #expect(try await world.endpoint("whe_1").previous == previous)

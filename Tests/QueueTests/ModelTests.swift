@@ -131,7 +131,7 @@ enum Step: Sendable {
             return .pruned(try await store.prune(endedBefore: cutoff, after: 0, limit: 3))
         case .rebase(let step, let now):
             return .count(try await store.rebase(by: step, keeping: .seconds(10), limit: 100, at: now))
-        case .addEndpoint(let endpoint): _ = try await store.addEndpoint(endpoint, limit: 3)
+        case .addEndpoint(let endpoint): _ = try await store.addEndpoint(endpoint, sealedUnder: 1, limit: 3)
         case .changeEndpoint, .postTest, .redeliver, .redeliverFailed, .claimDeliveries, .settleDelivery:
             return try await deliver(store)
         case .removeEndpoint(let id, let tenant): return .existed(try await store.removeEndpoint(id, of: tenant))

@@ -104,7 +104,7 @@ struct RandomScript {
         case 1: EndpointChange(events: Set(WebhookEvent.subscribable), payload: .thin)
         case 2:
             EndpointChange(
-                rotation: SecretRotation(sealed: [2], previousExpiresAt: now.advanced(by: .seconds(5))))
+                rotation: SecretRotation(sealed: [2], sealedUnder: 1, previousExpiresAt: now.advanced(by: .seconds(5))))
         case 3: EndpointChange(status: .disabled)
         case 4: EndpointChange(status: .paused)
         default: EndpointChange(status: .active)

@@ -76,9 +76,9 @@ struct ReadingTests {
                     id: id, organization: "org", workspace: id == "b" ? "w" : nil, sealedSecret: [0, 1],
                     rate: rate.flatMap(PacingRate.init(requestsPerSecond:)), createdAt: world.now)
             }
-            try await world.store.put(key("b", 5))
-            try await world.store.put(key("a", nil))
-            try await world.store.put(key("b", 7.5))
+            try await world.store.put(key("b", 5), sealedUnder: 1)
+            try await world.store.put(key("a", nil), sealedUnder: 1)
+            try await world.store.put(key("b", 7.5), sealedUnder: 1)
             #expect(try await world.store.keys() == [key("a", nil), key("b", 7.5)])
             #expect(try await world.store.removeKey("a"))
             #expect(try await !world.store.removeKey("a"))

@@ -89,7 +89,7 @@ struct World {
         let endpoint = WebhookEndpoint(
             id: id, tenant: tenant, url: "https://example.com/\(id)", events: events,
             secret: EndpointSecret(sealed: [1, 2, 3], createdAt: now), createdAt: now)
-        #expect(try await store.addEndpoint(endpoint, limit: WebhookEndpoint.most))
+        #expect(try await store.addEndpoint(endpoint, sealedUnder: 1, limit: WebhookEndpoint.most))
         return endpoint
     }
 

@@ -27,13 +27,19 @@ struct IssuerListTests {
                   scopes_claim: roles
                   leeway: 5s
                   default_scopes: [messages, "admin:read"]
-                - {issuer: ci, algorithm: HS256, secret_file: /run/ci.secret, kid: k1, default_scopes: "jobs,webhooks"}
+                  allowed_scopes: [messages, "admin:read"]
+                  tenants: [acme, beta]
+                - {issuer: ci, algorithm: HS256, secret_file: /run/ci.secret, kid: k1, tenant_prefix: ci-, default_scopes: "jobs,webhooks"}
             """)
         #expect(issuers.map(\.name) == ["https://idp.example.com", "ci"])
         #expect(issuers[0].source == .jwksURL("https://idp.example.com/keys") && issuers[0].algorithm == .es256)
         #expect(issuers[0].audience == "relay" && issuers[0].leeway == .seconds(5))
         #expect(issuers[0].tenantClaim == "org" && issuers[0].scopesClaim == "roles")
         #expect(issuers[0].defaultScopes == [.messages, .adminRead])
+        #expect(issuers[0].allowedScopes == [.messages, .adminRead])
+        #expect(issuers[0].tenants == .listed([.sample("acme"), .sample("beta")]))
+        #expect(issuers[1].tenants == .beginning("ci-"))
+        #expect(issuers[1].allowedScopes == [.messages, .jobs, .webhooks], "operators' scopes must be allowed by name")
         #expect(issuers[1].source == .secretFile("/run/ci.secret") && issuers[1].keyID == "k1")
         #expect(issuers[1].defaultScopes == [.jobs, .webhooks] && issuers[1].leeway == .seconds(60))
     }
@@ -51,6 +57,10 @@ struct IssuerListTests {
         ("issuer: claude-relay, algorithm: HS256, secret_file: f", "is the relay itself"),
         ("issuer: a, algorithm: HS256, secret_file: f, leeway: 1h", "from 0s to 10m"),
         ("issuer: a, algorithm: HS256, secret_file: f, default_scopes: root", "allowed are messages"),
+        ("issuer: a, algorithm: HS256, secret_file: f, allowed_scopes: root", "allowed are messages"),
+        ("issuer: a, algorithm: HS256, secret_file: f, default_scopes: admin", "which allowed_scopes lacks"),
+        ("issuer: a, algorithm: HS256, secret_file: f, tenants: [a, 'b c']", "allowed are"),
+        ("issuer: a, algorithm: HS256, secret_file: f, tenants: [a], tenant_prefix: b", "allowed is one of them"),
         ("issuer: a, algorithm: HS256, secret_file: f, colour: red", "is unknown"),
     ])
     func `an entry that cannot be right is refused with what is allowed`(_ entry: String, _ words: String) {

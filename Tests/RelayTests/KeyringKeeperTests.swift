@@ -19,10 +19,8 @@ import Vault
     }
 
     private func add(_ id: String, to store: any KeyringStore & KeyStore, _ sealer: SecretSealer) async throws {
-        try await store.put(
-            StoredKey(
-                id: id, organization: id, sealedSecret: sealer.seal(Secret(id), for: KeyDirectory.owner(id)), rate: nil,
-                createdAt: Timestamp(microseconds: 0)))
+        let sealed = try sealer.seal(Secret(id), for: KeyDirectory.owner(id))
+        try await store.put(.sample(id, sealed: sealed), sealedUnder: store.keyring()?.revision ?? 1)
     }
 
     @Test func `a store gets one keyring, and every later opening finds the same`() async throws {
@@ -74,7 +72,9 @@ import Vault
             try await follower.follow()
             #expect(try await keeper.rewrap() == 250)
             #expect(try await keeper.rewrap() == 0)
-            keeper = try await keeper.replace(with: keeper.keyring.withoutRetired, for: [(next, "b")])
+            #expect(try await keeper.retireOldKeys {} == 0)
+            keeper = try await KeyringKeeper.open(store, locker: locker)
+            #expect(keeper.keyring.names.count == 1)
             try await follower.follow()
             #expect(try await keeper.count() == (250, 0))
             for sealer in [
@@ -84,6 +84,70 @@ import Vault
                     #expect(try sealer.open(key.sealedSecret, for: KeyDirectory.owner(key.id)) == Secret(key.id))
                 }
             }
+        }
+    }
+
+    @Test func `a writer that stalls over a rotation is refused, and stores under the new key when it seals anew`()
+        async throws
+    {
+        try await withWorld { store, locker, _ in
+            let keeper = try await KeyringKeeper.open(store, locker: locker)
+            let writer = KeyringFollower(keeper)
+            var stalls = true
+            try await writer.sealing {
+                let revision = writer.shared.revision
+                let sealed = try SecretSealer(keyring: writer.shared).seal(Secret("s"), for: KeyDirectory.owner("late"))
+                if stalls { try await rotate(keeper) }
+                stalls = false
+                try await store.put(.sample("late", sealed: sealed), sealedUnder: revision)
+            }
+            let after = try await KeyringKeeper.open(store, locker: locker)
+            #expect(after.keyring.names != keeper.keyring.names && after.keyring.names.count == 1)
+            let stored = try #require(try await store.keys().first).sealedSecret
+            let opened = try SecretSealer(keyring: SharedKeyring(after.keyring))
+                .open(stored, for: KeyDirectory.owner("late"))
+            #expect(opened == Secret("s"))
+        }
+    }
+
+    /// Gives the store a new sealing key and drops the old one.
+    private func rotate(_ keeper: KeyringKeeper) async throws {
+        let renewed = try await keeper.replace(with: keeper.keyring.renewed(), for: [(keeper.master, "a")])
+        _ = try await renewed.retireOldKeys {}
+    }
+
+    @Test func `what an earlier version stores while keys rotate is found before they are dropped`() async throws {
+        try await withWorld { store, locker, _ in
+            let keeper = try await KeyringKeeper.open(store, locker: locker)
+            let careless = SecretSealer(keyring: SharedKeyring(keeper.keyring))
+            let renewed = try await keeper.replace(with: keeper.keyring.renewed(), for: [(keeper.master, "a")])
+            var pauses = 0
+            let late = LateStore(
+                base: store,
+                coming: try ["late", "later"].map {
+                    .sample($0, sealed: try careless.seal(Secret($0), for: KeyDirectory.owner($0)))
+                })
+            let watched = KeyringKeeper(
+                store: late, locker: locker, master: renewed.master, keyring: renewed.keyring, stored: renewed.stored)
+            #expect(try await watched.retireOldKeys { pauses += 1 } == 2)
+            #expect(pauses == 3)
+            #expect(try await KeyringKeeper.open(store, locker: locker).count() == (2, 0))
+        }
+    }
+
+    @Test func `a secret that no key opens keeps the old keys, by name`() async throws {
+        try await withWorld { store, locker, _ in
+            let keeper = try await KeyringKeeper.open(store, locker: locker)
+            try await add("fine", to: store, SecretSealer(keyring: SharedKeyring(keeper.keyring)))
+            try await store.put(.sample("broken", sealed: [2, 1, 2]), sealedUnder: 1)
+            let renewed = try await keeper.replace(with: keeper.keyring.renewed(), for: [(keeper.master, "a")])
+            var pauses = 0
+            let error = await #expect(throws: RelayError.self) { try await renewed.retireOldKeys { pauses += 1 } }
+            #expect(error?.message.contains(": key broken. ") == true && error?.remedy.contains("keys add") == true)
+            #expect(pauses == 5)
+            #expect(try await KeyringKeeper.open(store, locker: locker).keyring.names.count == 2)
+            _ = try await store.removeKey("broken")
+            #expect(try await renewed.retireOldKeys {} == 0)
         }
     }
 

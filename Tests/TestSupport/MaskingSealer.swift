@@ -13,10 +13,11 @@ package final class MaskingSealer: PayloadSealer {
         isLost.withLock { $0 = true }
     }
 
-    package func makeKey(for tenant: TenantID) throws(RelayError) -> (key: any PayloadKey, sealed: [UInt8]) {
+    package func makeKey(for tenant: TenantID) throws(RelayError) -> MadePayloadKey {
         let bytes = (0..<8).map { _ in UInt8.random(in: 1...255) }
         guard let name = PayloadKeyName(bytes: bytes) else { throw Self.unreadable }
-        return (MaskingKey(name: name), Array(tenant.text.utf8) + bytes)
+        return MadePayloadKey(
+            key: MaskingKey(name: name), sealed: Array(tenant.text.utf8) + bytes, keyringRevision: 1)
     }
 
     package func openKey(

@@ -45,7 +45,7 @@ struct IssuerTests {
         let authority = try authority(issuer())
         for _ in 0..<2 {
             #expect(
-                try await authority.verify(TokenForge.sign(Self.good))
+                try await authority.holder(of: TokenForge.sign(Self.good))
                     == Caller(tenant: .sample("acme"), scopes: [.jobs, .messages]))
         }
     }
@@ -57,14 +57,52 @@ struct IssuerTests {
                 $0.tenantClaim = "org"
                 $0.scopesClaim = "roles"
                 $0.defaultScopes = [.messages]
+                $0.allowedScopes = [.messages, .adminRead]
             })
         let named = #"{"iss":"idp","aud":["x","relay"],"org":"beta","roles":["admin:read"],"exp":1767225660}"#
         #expect(
-            try await authority.verify(TokenForge.sign(named))
+            try await authority.holder(of: TokenForge.sign(named))
                 == Caller(tenant: .sample("beta"), scopes: [.adminRead]))
         let bare = #"{"iss":"idp","aud":"relay","org":"beta","scope":"admin","exp":1767225660}"#
         #expect(
-            try await authority.verify(TokenForge.sign(bare)) == Caller(tenant: .sample("beta"), scopes: [.messages]))
+            try await authority.holder(of: TokenForge.sign(bare))
+                == Caller(tenant: .sample("beta"), scopes: [.messages]))
+    }
+
+    @Test func `a token does not outlive a revocation of its tenant by its issuer's clock going ahead`() async throws {
+        let authority = try authority(issuer { $0.leeway = .seconds(60) })
+        let tenant = TenantID.sample("acme")
+        func token(issuedAfter seconds: Int) -> String {
+            let (issued, end) = (1_767_225_600 + seconds, 1_767_225_600 + 600)
+            return TokenForge.sign(claims(#""iat":\#(issued),"exp":\#(end)"#, without: "exp"))
+        }
+        #expect(await refusal(of: token(issuedAfter: 61), by: authority) == .notYetValid)
+        let ahead = token(issuedAfter: 60)
+        _ = try await authority.verify(ahead)
+        clock.advance(by: .seconds(30))
+        authority.adopt(
+            TokenRegister(keys: [], revocations: [TokenRevocation(.tenant(tenant), since: clock.timestamp)]))
+        clock.advance(by: .seconds(60))
+        #expect(await refusal(of: ahead, by: authority) == .revoked)
+        #expect(await refusal(of: token(issuedAfter: 89), by: authority) == .revoked)
+        _ = try await authority.verify(token(issuedAfter: 90))
+    }
+
+    @Test(arguments: ["admin", "jobs admin:read", "messages jobs webhooks admin"])
+    func `a token that claims more than its issuer may give is refused, not cut`(scope: String) async throws {
+        let token = TokenForge.sign(claims(#""scope":"\#(scope)""#, without: "scope"))
+        #expect(await refusal(of: token, by: try authority(issuer())) == .excessiveScope)
+        let trusted = try authority(issuer { $0.allowedScopes = Set(Caller.Scope.allCases) })
+        _ = try await trusted.verify(token)
+    }
+
+    @Test(arguments: [
+        (TenantClaimRule.all, true), (.listed([.sample("acme")]), true), (.listed([.sample("beta")]), false),
+        (.beginning("ac"), true), (.beginning("acme-"), false),
+    ])
+    func `an issuer speaks for its own tenants alone`(rule: TenantClaimRule, holds: Bool) async throws {
+        let authority = try authority(issuer { $0.tenants = rule })
+        #expect(await refusal(of: TokenForge.sign(Self.good), by: authority) == (holds ? nil : .foreignTenant))
     }
 
     @Test func `every flaw of the claims is refused`() async throws {
@@ -150,7 +188,7 @@ struct IssuerTests {
                 #"{"exp":1767225660,"iat":1767225600,"iss":"claude-relay","jti":"x","scopes":["jobs"],"sub":"acme"}"#
             let token = TokenForge.sign(
                 claims, header: #"{"alg":"HS256","typ":"JWT"}"#, with: master.derived(for: "sign-tokens").bytes)
-            #expect(try await authority.verify(token) == Caller(tenant: .sample("acme"), scopes: [.jobs]))
+            #expect(try await authority.holder(of: token) == Caller(tenant: .sample("acme"), scopes: [.jobs]))
         }
     }
 
@@ -175,7 +213,7 @@ struct IssuerTests {
             let authority = try withTemporaryFolder { folder in
                 TokenAuthority(master: try .load(orCreateAt: folder + "/k"), clock: then.wall, issuers: [joe])
             }
-            #expect(try await authority.verify(token) == Caller(tenant: .sample("joe"), scopes: []))
+            #expect(try await authority.holder(of: token) == Caller(tenant: .sample("joe"), scopes: []))
         }
     }
 

@@ -52,12 +52,12 @@ import Testing
         let old = try sealer.seal(Secret("one"), for: "a")
         #expect(sealer.isCurrent(old))
         let renewed = try shared.keyring.renewed()
-        shared.adopt(renewed)
+        shared.adopt(renewed, revision: 2)
         let new = try sealer.seal(Secret("two"), for: "a")
         #expect(!sealer.isCurrent(old) && sealer.isCurrent(new))
         #expect(try sealer.open(old, for: "a") == Secret("one"))
         #expect(try sealer.open(new, for: "a") == Secret("two"))
-        shared.adopt(renewed.withoutRetired)  // what this process knew it keeps
+        shared.adopt(renewed.withoutRetired, revision: 3)  // what this process knew it keeps
         #expect(try sealer.open(old, for: "a") == Secret("one") && sealer.isCurrent(new))
         let fresh = SecretSealer(keyring: SharedKeyring(renewed.withoutRetired))
         #expect(throws: RelayError.self) { try fresh.open(old, for: "a") }

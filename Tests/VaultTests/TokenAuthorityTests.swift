@@ -30,8 +30,8 @@ import Vault
         try await withAuthority { authority in
             for scopes in [[.jobs, .messages], [.adminRead, .webhooks], Set(Caller.Scope.allCases)] {
                 let token = try authority.issue(for: caller(scopes), lifetime: .seconds(60))
-                #expect(try await authority.verify(token.reveal()) == caller(scopes))
-                #expect(try await authority.verify(token.reveal()) == caller(scopes))  // from the cache
+                #expect(try await authority.holder(of: token.reveal()) == caller(scopes))
+                #expect(try await authority.holder(of: token.reveal()) == caller(scopes))  // from the cache
             }
         }
     }
@@ -83,9 +83,9 @@ import Vault
             let revocation = TokenRevocation(.tenant(.sample("acme")), since: clock.timestamp)
             authority.adopt(TokenRegister(keys: [], revocations: [revocation]))
             for token in [seen, unseen] { #expect(await refusal(of: token, by: authority) == .revoked) }
-            #expect(try await authority.verify(others) == other)
+            #expect(try await authority.holder(of: others) == other)
             let later = try authority.issue(for: caller(), lifetime: .seconds(600)).reveal()
-            #expect(try await authority.verify(later) == caller())
+            #expect(try await authority.holder(of: later) == caller())
         }
     }
 
@@ -97,7 +97,7 @@ import Vault
             authority.adopt(
                 TokenRegister(keys: [], revocations: [TokenRevocation(.token(id), since: clock.timestamp)]))
             #expect(await refusal(of: tokens[0], by: authority) == .revoked)
-            #expect(try await authority.verify(tokens[1]) == caller())
+            #expect(try await authority.holder(of: tokens[1]) == caller())
         }
     }
 
@@ -109,6 +109,17 @@ import Vault
         return try fields.require("jti", "a string", fields.string)
     }
 
+    @Test func `a caller is known by the jti of its token or the id of its API key`() async throws {
+        try await withAuthority { authority in
+            let token = try authority.issue(for: try caller(), lifetime: .seconds(60), id: "token-7").reveal()
+            #expect(try identifier(of: token) == "token-7")
+            for _ in 0..<2 { #expect(try await authority.verify(token).credential == "token-7") }
+            let (secret, key) = authority.makeAPIKey(for: try caller(), name: "", lifetime: nil)
+            authority.adopt(TokenRegister(keys: [key], revocations: []))
+            #expect(try await authority.verify(secret.reveal()).credential == key.id && key.id.hasPrefix("key_"))
+        }
+    }
+
     // MARK: API keys
 
     @Test func `an API key holds from when the store has it until it is revoked or expires`() async throws {
@@ -118,7 +129,7 @@ import Vault
             #expect(text.hasPrefix(key.prefix) && text.hasPrefix("sk-relay-") && text.utf8.count == 57)
             #expect(await refusal(of: text, by: authority) == .unknownAPIKey)
             authority.adopt(TokenRegister(keys: [key], revocations: []))
-            #expect(try await authority.verify(text) == caller())
+            #expect(try await authority.holder(of: text) == caller())
             let revoked = key.with(revokedAt: clock.timestamp, lastUsedAt: nil)
             authority.adopt(TokenRegister(keys: [revoked], revocations: []))
             #expect(await refusal(of: text, by: authority) == .unknownAPIKey)

@@ -58,3 +58,11 @@ struct TokenForge {
         return "\(signed).\(Base64URL.encode(Digest.hmac(Array(signed.utf8), key: secret)))"
     }
 }
+
+extension TokenAuthority {
+    /// Whom `token` stands for, whichever credential it is.
+    func holder(of token: String) async throws -> Caller {
+        let caller = try await verify(token)
+        return Caller(tenant: caller.tenant, scopes: caller.scopes)
+    }
+}

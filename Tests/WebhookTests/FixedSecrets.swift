@@ -9,8 +9,10 @@ struct FixedSecrets: WebhookSecrets {
     var secret = Secret(FixedSecrets.text)
 
     func issue(endpoint id: String) throws(RelayError) -> IssuedWebhookSecret {
-        IssuedWebhookSecret(secret: secret, publicKey: "whpk_", sealed: [1])
+        IssuedWebhookSecret(secret: secret, publicKey: "whpk_", sealed: [1], keyringRevision: 1)
     }
+
+    func renewKeys() {}
 
     func open(_ sealed: [UInt8], endpoint id: String) throws(RelayError) -> WebhookKeys {
         switch sealed.first {

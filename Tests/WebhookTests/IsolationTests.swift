@@ -113,7 +113,7 @@ struct IsolationTests {
             let endpoint = WebhookEndpoint(
                 id: "whe_\(index)_\(number)", tenant: crowd.tenant, url: url, events: [],
                 secret: EndpointSecret(sealed: [1], createdAt: now), createdAt: now)
-            #expect(try await store.addEndpoint(endpoint, limit: WebhookEndpoint.most))
+            #expect(try await store.addEndpoint(endpoint, sealedUnder: 1, limit: WebhookEndpoint.most))
         }
         for _ in 0..<crowd.events {
             _ = try await store.submit(

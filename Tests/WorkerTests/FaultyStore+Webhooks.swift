@@ -4,8 +4,10 @@ import Queue
 // Webhooks pass through: no fault concerns them.
 
 extension FaultyStore {
-    func addEndpoint(_ endpoint: WebhookEndpoint, limit: Int) async throws(JobStoreError) -> Bool {
-        try await base.addEndpoint(endpoint, limit: limit)
+    func addEndpoint(
+        _ endpoint: WebhookEndpoint, sealedUnder revision: Int, limit: Int
+    ) async throws(JobStoreError) -> Bool {
+        try await base.addEndpoint(endpoint, sealedUnder: revision, limit: limit)
     }
 
     func endpoints(

@@ -79,9 +79,10 @@ private struct Attempts {
         let usual = RetryPolicy.interactive
         budget = InteractiveBudget(
             policy: RetryPolicy(
-                maxAttempts: services.configuration.maxAttempts, maxElapsed: usual.maxElapsed, backoff: usual.backoff),
+                maxAttempts: services.configuration.limits.maxAttempts, maxElapsed: usual.maxElapsed,
+                backoff: usual.backoff),
             repeatsMaybeExecuted: repeatsMaybeExecuted)
-        permit = try await Self.permit(services, demand, within: services.configuration.patience)
+        permit = try await Self.permit(services, demand, within: services.configuration.limits.patience)
     }
 
     /// Waits for the next attempt's turn.
@@ -92,7 +93,7 @@ private struct Attempts {
         let decision = budget.decide(after: verdict, egress: egress, elapsed: watch.elapsed, using: &random)
         guard case .retry(let delay) = decision else { return false }
         try await services.clock.sleep(for: delay)
-        let rest = min(services.configuration.patience, budget.policy.maxElapsed - watch.elapsed)
+        let rest = min(services.configuration.limits.patience, budget.policy.maxElapsed - watch.elapsed)
         do {
             permit = try await Self.permit(services, demand, within: max(.zero, rest))
             return true

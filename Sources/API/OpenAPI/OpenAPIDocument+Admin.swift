@@ -18,7 +18,7 @@ extension OpenAPIDocument {
     private static let auditLine = JSONSchema.object([
         .init("sequence", .count), .init("at", .time),
         .init("actor_kind", .oneOf(AuditActor.Kind.allCases.map(\.rawValue))), .init("actor", .text),
-        .init("action", .text), .init("subject", .text), .init("detail", .text),
+        .init("credential", .nullable(.text)), .init("action", .text), .init("subject", .text), .init("detail", .text),
     ])
 
     private static let egressList = JSONSchema.object([

@@ -23,7 +23,7 @@ struct BatchRoutes: Sendable {
     // MARK: Creation
 
     private func create(_ call: Call) async throws -> Answer {
-        let limit = services.configuration.batchBodyLimit
+        let limit = services.configuration.limits.batchBodyLimit
         if let length = call.body.announcedLength, length > limit { throw Self.tooLarge(length, limit) }
         guard call.headers[.contentEncoding] == nil else {
             throw RelayError(
@@ -35,7 +35,7 @@ struct BatchRoutes: Sendable {
         let batch = NewBatch(
             id: .make(at: now, using: &random), tenant: try call.tenant(),
             headers: ForwardedHeaders.ofJob(call.headers),
-            createdAt: now, expiresAt: now.advanced(by: services.configuration.batchLifetime))
+            createdAt: now, expiresAt: now.advanced(by: services.configuration.limits.batchLifetime))
         let key = try IdempotencyHeader.key(call.headers)
         var intake = BatchIntake(
             batch, limits: call.limits, prices: services.tenants.prices.list, isFingerprinted: key != nil,
@@ -60,7 +60,7 @@ struct BatchRoutes: Sendable {
     }
 
     private func read(_ body: RequestBytes, limit: Int, into intake: inout BatchIntake) async throws {
-        var splitter = BatchSplitter(limit: intake.limits.bodyLimit(within: services.configuration.bodyLimit))
+        var splitter = BatchSplitter(limit: intake.limits.bodyLimit(within: services.configuration.limits.bodyLimit))
         var length = 0
         while let chunk = try await body.next() {
             length += chunk.readableBytes

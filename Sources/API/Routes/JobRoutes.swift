@@ -42,7 +42,8 @@ struct JobRoutes: Sendable {
         }
         let id = try jobID(call)
         guard let wait else { return .json(JobText.job(try await job(id, call))) }
-        return .json(JobText.job(try await settledJob(id, call, within: min(wait, services.configuration.longestWait))))
+        return .json(
+            JobText.job(try await settledJob(id, call, within: min(wait, services.configuration.limits.longestWait))))
     }
 
     /// The job once it has ended, or as it stands when `limit` has passed or the relay shuts down.

@@ -115,7 +115,8 @@ struct MessagesRoutes: Sendable {
     private static let unknownModel = "unknown"
 
     private func collect(_ call: Call) async throws -> DigestedBody {
-        try await call.body.collectDigested(limit: call.limits.bodyLimit(within: services.configuration.bodyLimit))
+        try await call.body.collectDigested(
+            limit: call.limits.bodyLimit(within: services.configuration.limits.bodyLimit))
     }
 
     /// Calls that are not to a model count in no organization's limits; they are few.

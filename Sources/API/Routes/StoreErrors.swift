@@ -29,6 +29,10 @@ extension RelayError {
                 remedy: "Retry after the delay, or send less at once.", retryAfter: .seconds(1))
         case .erased: self = .payloadErased
         case .unreadable(let error): self = error
+        case .keyringChanged:
+            self.init(
+                .storeBusy, "The relay's keys are being changed; nothing was stored.", remedy: "Retry after the delay.",
+                retryAfter: .seconds(1))
         case .unavailable, .leaseLost:
             self.init(
                 .storeUnavailable, "The store cannot be read or written now; nothing was changed.",

@@ -21,7 +21,8 @@ struct SubmissionRoute: Sendable {
     // MARK: One
 
     private func submitOne(_ call: Call, _ draft: JobDraft) async throws -> Answer {
-        let body = try await call.body.collect(limit: call.limits.bodyLimit(within: services.configuration.bodyLimit))
+        let body = try await call.body.collect(
+            limit: call.limits.bodyLimit(within: services.configuration.limits.bodyLimit))
         let now = services.wall.now()
         let job = try draft.job(body, at: now, idempotency: try idempotency(call, body, at: now))
         let outcomes = try await services.store.reading { store throws(JobStoreError) in try await store.submit([job]) }
@@ -67,7 +68,7 @@ struct SubmissionRoute: Sendable {
         }
         var intake = BulkIntake(draft: draft, store: services.store, wall: services.wall)
         try await read(
-            call.body, limit: draft.limits.bodyLimit(within: services.configuration.bodyLimit), into: &intake)
+            call.body, limit: draft.limits.bodyLimit(within: services.configuration.limits.bodyLimit), into: &intake)
         let body = await intake.finish()
         guard intake.accepted + intake.refused > 0 else {
             throw RelayError(
@@ -104,7 +105,7 @@ struct SubmissionRoute: Sendable {
 
     /// - Returns: whether more lines are wanted.
     private func take(_ line: LineSplitter.Line, _ number: Int, into intake: inout BulkIntake) async -> Bool {
-        let limit = services.configuration.bulkLineLimit
+        let limit = services.configuration.limits.bulkLineLimit
         guard number <= limit else {
             let error = RelayError(
                 .bulkTooLarge, "The body has more than \(limit) lines; that is the limit of one submission.",
@@ -116,7 +117,7 @@ struct SubmissionRoute: Sendable {
         case .text(let bytes) where bytes.isEmpty: break
         case .text(let bytes): await intake.add(bytes, number: number)
         case .tooLong(let count):
-            let limit = intake.draft.limits.bodyLimit(within: services.configuration.bodyLimit)
+            let limit = intake.draft.limits.bodyLimit(within: services.configuration.limits.bodyLimit)
             intake.refuse(RequestBytes.tooLarge(count, limit), line: number)
         }
         return true

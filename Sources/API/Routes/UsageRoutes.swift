@@ -21,11 +21,17 @@ struct UsageRoutes: Sendable {
     private func usage(
         _ call: Call, of tenant: TenantID?, by usual: Set<UsageQuery.Dimension>
     ) async throws -> Answer {
+        let dimensions = try call.query.value("by", UsageQuery.dimensionRule, UsageQuery.dimensions) ?? usual
+        guard !dimensions.contains(.key) || call.caller?.seesAllTenants(reading: true) == true else {
+            throw RelayError(
+                .scopeMissing, "The usage by key names the upstream keys; required is the scope admin:read.",
+                remedy: "Leave key out of by, or use a token with that scope.")
+        }
         let query = UsageQuery(
             tenant: tenant,
             since: try call.query.value("since", UsageQuery.timeRule, UsageQuery.time),
             until: try call.query.value("until", UsageQuery.timeRule, UsageQuery.time),
-            by: try call.query.value("by", UsageQuery.dimensionRule, UsageQuery.dimensions) ?? usual)
+            by: dimensions)
         let isCSV = try call.query.value("format", "json or csv") { ["json", "csv"].contains($0) ? $0 == "csv" : nil }
         let rows = try await services.tenants.asking { store throws(JobStoreError) in try await store.usage(query) }
         guard isCSV == true else { return .json(UsageText.json(rows, query)) }

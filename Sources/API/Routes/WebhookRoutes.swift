@@ -4,6 +4,8 @@ import Queue
 
 /// The receivers that a tenant registers.
 struct WebhookRoutes: Sendable {
+    /// How often a secret is sealed anew because another process changes the keys meanwhile.
+    private static let sealings = 3
     let services: APIServices
 
     var all: [Route] {
@@ -24,15 +26,16 @@ struct WebhookRoutes: Sendable {
         let draft = try await EndpointDraft(call, services)
         var random = SystemRandomNumberGenerator()
         let id = WebhookEndpoint.makeID(using: &random)
-        let issued = try services.webhookSecrets.issue(endpoint: id)
-        let endpoint = try draft.endpoint(id, of: try call.tenant(), sealed: issued.sealed)
-        let limit = services.configuration.webhookEndpoints
-        let isAdded = try await services.store.reading { store throws(JobStoreError) in
-            try await store.addEndpoint(endpoint, limit: limit)
+        let (tenant, limit) = (try call.tenant(), services.configuration.webhookEndpoints)
+        let (endpoint, secret) = try await sealing(id) { issued in
+            let endpoint = try draft.endpoint(id, of: tenant, sealed: issued.sealed)
+            let isAdded = try await services.store.addEndpoint(
+                endpoint, sealedUnder: issued.keyringRevision, limit: limit)
+            guard isAdded else { throw WebhookEndpoint.limitReached(limit, of: tenant) }
+            return endpoint
         }
-        guard isAdded else { throw WebhookEndpoint.limitReached(limit, of: endpoint.tenant) }
         let headers: HTTPFields = [.location: "/v1/webhooks/\(id)"]
-        return .json(text(endpoint, secret: issued.secret), status: 201, headers: headers)
+        return .json(text(endpoint, secret: secret), status: 201, headers: headers)
     }
 
     private func list(_ call: Call) async throws -> Answer {
@@ -70,25 +73,46 @@ struct WebhookRoutes: Sendable {
     /// A new secret; what the old one signs goes on being sent beside it until `overlap` is over.
     private func rotate(_ call: Call) async throws -> Answer {
         let overlap = try await overlap(call)
-        let id = call.parameters[0]
-        let issued = try services.webhookSecrets.issue(endpoint: id)
-        var change = EndpointChange()
-        change.rotation = SecretRotation(
-            sealed: issued.sealed, previousExpiresAt: services.wall.now().advanced(by: overlap))
-        return .json(text(try await apply(change, call), secret: issued.secret))
+        let (id, tenant, now) = (call.parameters[0], try call.visibleTenant(), services.wall.now())
+        let (endpoint, secret) = try await sealing(id) { issued in
+            let rotation = SecretRotation(
+                sealed: issued.sealed, sealedUnder: issued.keyringRevision,
+                previousExpiresAt: now.advanced(by: overlap))
+            return try await services.store.changeEndpoint(id, of: tenant, EndpointChange(rotation: rotation), at: now)
+        }
+        guard let endpoint else { throw Self.unknown }
+        return .json(text(endpoint, secret: secret))
+    }
+
+    /// Makes a secret for the endpoint `id` and lets `work` store it: again if the keys change in between.
+    private func sealing<Value: Sendable>(
+        _ id: String, _ work: (IssuedWebhookSecret) async throws -> Value
+    ) async throws -> (Value, Secret) {
+        var sealings = 0
+        while true {
+            let issued = try services.webhookSecrets.issue(endpoint: id)
+            do {
+                return (try await work(issued), issued.secret)
+            } catch JobStoreError.keyringChanged where sealings < Self.sealings {
+                sealings += 1
+                try await services.webhookSecrets.renewKeys()
+            } catch let error as JobStoreError {
+                throw RelayError(error)
+            }
+        }
     }
 
     /// - Returns: `overlap_seconds` of the body, if there is one, or else what the configuration says.
     private func overlap(_ call: Call) async throws -> Duration {
         let bytes = try await call.body.collect(limit: EndpointDraft.bodyLimit)
-        guard !bytes.isEmpty else { return services.configuration.rotationOverlap }
+        guard !bytes.isEmpty else { return services.configuration.limits.rotationOverlap }
         let fields = try JSONFields(bytes)
         try fields.allowOnly(["overlap_seconds"])
         let most = 30 * 86_400
         let seconds = try fields.optional("overlap_seconds", "a number of seconds from 0 to \(most)") { member in
             fields.integer(member).flatMap { (0...most).contains($0) ? $0 : nil }
         }
-        return seconds.map { .seconds($0) } ?? services.configuration.rotationOverlap
+        return seconds.map { .seconds($0) } ?? services.configuration.limits.rotationOverlap
     }
 
     /// Sends an event to this endpoint alone, whatever it listens to.

@@ -44,7 +44,7 @@ struct Call: Sendable {
     var isReading: Bool { method == "GET" || method == "HEAD" }
 
     /// Whom the audit log names for what this call does.
-    var actor: AuditActor { AuditActor(.token, caller?.tenant.text ?? "nobody") }
+    var actor: AuditActor { caller.map { AuditActor($0) } ?? AuditActor(.token, "nobody") }
 
     func header(_ name: HTTPField.Name) -> String? { headers[name] }
 }

@@ -78,7 +78,7 @@ struct Responder: Sendable {
             }
         }
         let limits = caller.map { services.tenants.limits(of: $0.tenant) } ?? .none
-        let bodyLimit = limits.bodyLimit(within: services.configuration.bodyLimit)
+        let bodyLimit = limits.bodyLimit(within: services.configuration.limits.bodyLimit)
         try await exchange.inviteBody(limit: match.route.takesParts ? .max : bodyLimit)
         let call = Call(
             id: exchange.id, method: exchange.request.method.rawValue, target: target, parameters: match.parameters,

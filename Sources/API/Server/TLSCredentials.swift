@@ -7,7 +7,7 @@ import Synchronization
 /// The certificate and key that the relay shows its clients. They can be replaced while connections are open: new ones
 /// see the new certificate, open ones keep the old.
 package final class TLSCredentials: Sendable {
-    private struct State {
+    fileprivate struct State {
         var context: NIOSSLContext
         var files: [FileVersion]
     }
@@ -39,8 +39,22 @@ package final class TLSCredentials: Sendable {
     package func reload() throws(RelayError) {
         let files = Self.versions(certificate, key)
         state.withLock { $0.files = files }
-        let context = try Self.context(certificate, key)
-        state.withLock { $0.context = context }
+        adopt(try prepare())
+    }
+
+    /// What the files hold now, checked but not yet in use.
+    package struct Renewal: Sendable {
+        fileprivate let state: State
+    }
+
+    /// - Throws: `configuration_invalid`; nothing is changed.
+    package func prepare() throws(RelayError) -> Renewal {
+        let files = Self.versions(certificate, key)
+        return Renewal(state: State(context: try Self.context(certificate, key), files: files))
+    }
+
+    package func adopt(_ renewal: Renewal) {
+        state.withLock { $0 = renewal.state }
     }
 
     /// For a new connection.

@@ -21,10 +21,13 @@ package struct Caller: Hashable, Sendable {
 
     package let tenant: TenantID
     package let scopes: Set<Scope>
+    /// Which credential says so, for the audit log: an API key's id, or the `jti` of a token that has one. No secret.
+    package let credential: String?
 
-    package init(tenant: TenantID, scopes: Set<Scope>) {
+    package init(tenant: TenantID, scopes: Set<Scope>, credential: String? = nil) {
         self.tenant = tenant
         self.scopes = scopes
+        self.credential = credential
     }
 
     /// Whether it may do what needs `scope`.

@@ -22,6 +22,8 @@ package enum CredentialRefusal: String, Error, Hashable, Sendable, CaseIterable 
     case notYetValid = "not valid yet"
     case wrongAudience = "not for this audience"
     case noTenant = "no claim that names a tenant"
+    case foreignTenant = "a tenant for whom its issuer may not speak (tokens.issuers: tenants, tenant_prefix)"
+    case excessiveScope = "a scope that its issuer may not give (tokens.issuers: allowed_scopes)"
     case revoked = "revoked"
     case unknownAPIKey = "no such API key, or another secret"
 }

@@ -2,6 +2,8 @@
 package protocol WebhookSecrets: Sendable {
     /// New random keys for the endpoint `id`, with their sealed form to store.
     func issue(endpoint id: String) throws(RelayError) -> IssuedWebhookSecret
+    /// Learns the store's present keys, after it has refused what ``issue(endpoint:)`` gave.
+    func renewKeys() async throws
     /// Opens what ``issue(endpoint:)`` sealed.
     func open(_ sealed: [UInt8], endpoint id: String) throws(RelayError) -> WebhookKeys
     /// What signs deliveries to URLs that the tenant's jobs name themselves. Always the same for a tenant.
@@ -15,11 +17,14 @@ package struct IssuedWebhookSecret: Sendable {
     /// `whpk_` and base64: receivers check `v1a` signatures with it. No secret.
     package let publicKey: String
     package let sealed: [UInt8]
+    /// Of the keyring that sealed it.
+    package let keyringRevision: Int
 
-    package init(secret: Secret, publicKey: String, sealed: [UInt8]) {
+    package init(secret: Secret, publicKey: String, sealed: [UInt8], keyringRevision: Int) {
         self.secret = secret
         self.publicKey = publicKey
         self.sealed = sealed
+        self.keyringRevision = keyringRevision
     }
 }
 

@@ -1,13 +1,28 @@
 /// Makes and opens the data keys of tenants, under which what tenants send and get back rests in the store.
 package protocol PayloadSealer: Sendable {
-    /// A new key for `tenant`, and its form at rest.
-    func makeKey(for tenant: TenantID) throws(RelayError) -> (key: any PayloadKey, sealed: [UInt8])
+    /// A new key for `tenant`.
+    func makeKey(for tenant: TenantID) throws(RelayError) -> MadePayloadKey
     /// - Parameters:
     ///   - sealed: as ``makeKey(for:)`` gave it, or wrapped anew since.
     ///   - name: the key's.
     /// - Throws: `sealed_value_unreadable` if it does not open, or is another key or another tenant's.
     func openKey(_ sealed: [UInt8], named name: PayloadKeyName, of tenant: TenantID) throws(RelayError)
         -> any PayloadKey
+}
+
+/// A data key that is not stored yet.
+package struct MadePayloadKey: Sendable {
+    package let key: any PayloadKey
+    /// Its form at rest.
+    package let sealed: [UInt8]
+    /// Of the keyring that sealed it: it may be stored only while the store has that one.
+    package let keyringRevision: Int
+
+    package init(key: any PayloadKey, sealed: [UInt8], keyringRevision: Int) {
+        self.key = key
+        self.sealed = sealed
+        self.keyringRevision = keyringRevision
+    }
 }
 
 /// One tenant's data key. Whoever drops it, and every copy of its sealed form, has erased all that it has sealed.

@@ -1,8 +1,11 @@
 package import Domain
 
 extension MemoryJobStore {
-    package func addEndpoint(_ endpoint: WebhookEndpoint, limit: Int) async throws(JobStoreError) -> Bool {
+    package func addEndpoint(
+        _ endpoint: WebhookEndpoint, sealedUnder revision: Int, limit: Int
+    ) async throws(JobStoreError) -> Bool {
         try change { model throws(JobStoreError) in
+            try model.requireKeyring(revision)
             let count = model.endpoints.count { $0.tenant == endpoint.tenant }
             guard count < min(limit, WebhookEndpoint.most) else { return false }
             try model.addEndpoint(endpoint)
@@ -29,6 +32,9 @@ extension MemoryJobStore {
         _ id: String, of tenant: TenantID?, _ change: EndpointChange, at now: Timestamp
     ) async throws(JobStoreError) -> WebhookEndpoint? {
         try self.change { model throws(JobStoreError) in
+            if let rotation = change.rotation, model.endpointIndex(id, of: tenant) != nil {
+                try model.requireKeyring(rotation.keyringRevision)
+            }
             guard let changed = model.changeEndpoint(id, of: tenant, change, at: now) else { return nil }
             try model.audit(change.action, id, change.words)
             return changed

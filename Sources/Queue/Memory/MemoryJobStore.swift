@@ -174,8 +174,9 @@ package final class MemoryJobStore: JobStore, KeyStore, EgressStore, TokenStore,
         await signal.wait(topic, since: seen, upTo: limit)
     }
 
-    package func put(_ key: StoredKey) async throws(JobStoreError) {
+    package func put(_ key: StoredKey, sealedUnder revision: Int) async throws(JobStoreError) {
         try change { model throws(JobStoreError) in
+            try model.requireKeyring(revision)
             try model.audit(.keyStored, key.id, "organization \(key.organization)")
             model.keys[key.id] = key
         }

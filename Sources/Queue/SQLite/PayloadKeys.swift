@@ -46,8 +46,8 @@ final class PayloadKeys: Sendable {
         }
     }
 
-    /// A new key for `tenant`, and its form at rest.
-    func make(for tenant: TenantID) throws(JobStoreError) -> (key: any PayloadKey, sealed: [UInt8]) {
+    /// A new key for `tenant`.
+    func make(for tenant: TenantID) throws(JobStoreError) -> MadePayloadKey {
         guard let keeping = state.withLock({ $0.keeping }) else { throw .unreadable(.payloadKeyless) }
         do throws(RelayError) {
             let made = try keeping.sealer.makeKey(for: tenant)

@@ -1,8 +1,9 @@
 import Domain
 
 extension SQLiteJobStore {
-    package func put(_ key: StoredKey) async throws(JobStoreError) {
+    package func put(_ key: StoredKey, sealedUnder revision: Int) async throws(JobStoreError) {
         try await writer.perform { context in
+            try context.requireKeyring(revision)
             try context.audit(.keyStored, key.id, "organization \(key.organization)")
             try context.connection.execute(
                 """

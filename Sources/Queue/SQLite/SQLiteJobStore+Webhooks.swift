@@ -1,8 +1,11 @@
 package import Domain
 
 extension SQLiteJobStore {
-    package func addEndpoint(_ endpoint: WebhookEndpoint, limit: Int) async throws(JobStoreError) -> Bool {
+    package func addEndpoint(
+        _ endpoint: WebhookEndpoint, sealedUnder revision: Int, limit: Int
+    ) async throws(JobStoreError) -> Bool {
         try await writer.perform { context in
+            try context.requireKeyring(revision)
             let count = try context.connection.first(
                 "SELECT count(*) FROM endpoints INDEXED BY endpoints_tenant WHERE tenant = ?", endpoint.tenant.text
             ) { $0.int(0) }
@@ -48,6 +51,7 @@ extension SQLiteJobStore {
     ) async throws(JobStoreError) -> WebhookEndpoint? {
         try await writer.perform { context in
             guard let endpoint = try context.connection.endpoint(id, of: tenant) else { return nil }
+            if let rotation = change.rotation { try context.requireKeyring(rotation.keyringRevision) }
             let changed = endpoint.changed(by: change, at: now)
             try context.audit(change.action, id, change.words)
             try context.update(changed)

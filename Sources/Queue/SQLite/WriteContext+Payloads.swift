@@ -42,6 +42,7 @@ extension WriteContext {
     private func makeKey(for tenant: Int64) throws -> any PayloadKey {
         let owner = try name(of: tenant)
         let made = try payloadKeys.make(for: owner)
+        try requireKeyring(made.keyringRevision)
         try connection.execute(
             "INSERT INTO data_keys (tenant, name, sealed) VALUES (?, ?, ?)", owner.text, made.key.name.bytes,
             made.sealed)

@@ -46,10 +46,13 @@ package struct EndpointChange: Hashable, Sendable {
 /// A new signing secret, and how long the one before it is still signed with.
 package struct SecretRotation: Hashable, Sendable {
     package let sealed: [UInt8]
+    /// The revision of the keyring that sealed it.
+    package let keyringRevision: Int
     package let previousExpiresAt: Timestamp
 
-    package init(sealed: [UInt8], previousExpiresAt: Timestamp) {
+    package init(sealed: [UInt8], sealedUnder keyringRevision: Int, previousExpiresAt: Timestamp) {
         self.sealed = sealed
+        self.keyringRevision = keyringRevision
         self.previousExpiresAt = previousExpiresAt
     }
 }

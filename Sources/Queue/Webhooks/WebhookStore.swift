@@ -8,9 +8,14 @@ package import Domain
 package protocol WebhookStore: Sendable {
     // MARK: Endpoints
 
-    /// - Parameter limit: endpoints that its tenant may have, from 1 to ``WebhookEndpoint/most``.
+    /// - Parameters:
+    ///   - revision: the revision of the keyring that sealed its secret.
+    ///   - limit: endpoints that its tenant may have, from 1 to ``WebhookEndpoint/most``.
     /// - Returns: false, and nothing is added, if it has them.
-    func addEndpoint(_ endpoint: WebhookEndpoint, limit: Int) async throws(JobStoreError) -> Bool
+    /// - Throws: `keyringChanged` if the store's keyring is another one by now.
+    func addEndpoint(
+        _ endpoint: WebhookEndpoint, sealedUnder revision: Int, limit: Int
+    ) async throws(JobStoreError) -> Bool
     /// Oldest first. A tenant has ``WebhookEndpoint/most`` of them at most.
     /// - Parameters:
     ///   - tenant: nil for an operator, who sees all.
@@ -21,6 +26,7 @@ package protocol WebhookStore: Sendable {
     ) async throws(JobStoreError) -> [WebhookEndpoint]
     func endpoint(_ id: String, of tenant: TenantID?) async throws(JobStoreError) -> WebhookEndpoint?
     /// - Returns: the endpoint afterwards; nil if `tenant` has no such endpoint.
+    /// - Throws: `keyringChanged` if `change` holds a secret that was sealed under another keyring than the store's.
     func changeEndpoint(
         _ id: String, of tenant: TenantID?, _ change: EndpointChange, at now: Timestamp
     ) async throws(JobStoreError) -> WebhookEndpoint?

@@ -49,7 +49,7 @@ struct AuditCommand: AsyncParsableCommand {
         func run() async throws {
             let known = try head.map(Self.head)
             let (store, keyring) = try await common.openStoreToChange(existing: true)
-            let sealer = AuditChain(root: keyring.root)
+            let sealer = AuditChain(root: keyring.shared.root)
             var check = AuditCheck()
             var knownSeal: String?
             do {

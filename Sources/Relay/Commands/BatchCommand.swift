@@ -65,9 +65,8 @@ struct BatchCommand: AsyncParsableCommand {
             guard let tenant = TenantID(tenant) else {
                 throw ValidationError("'\(tenant)' cannot be a tenant; allowed are \(Identifier.rule).")
             }
-            let keyring = try await common.keyring()
-            let authority = TokenAuthority(master: keyring.root, clock: SystemClock())
-            return try authority.issue(for: Caller(tenant: tenant, scopes: [.jobs]), lifetime: .seconds(86_400))
+            return try await TokensCommand.issue(
+                for: Caller(tenant: tenant, scopes: [.jobs]), lifetime: .seconds(86_400), common.openStoreToChange())
         }
     }
 }

@@ -37,12 +37,14 @@ struct KeysCommand: AsyncParsableCommand {
             let rate = try rps.map(rate)
             let secret = try SecretInput.read(prompt: "Paste the key for '\(name)', then Enter: ")
             let (store, keyring) = try await common.openStoreToChange()
-            let sealer = SecretSealer(keyring: SharedKeyring(keyring))
-            let key = StoredKey(
-                id: identifier, organization: organization, workspace: workspace,
-                sealedSecret: try sealer.seal(secret, for: KeyDirectory.owner(identifier)), rate: rate,
-                createdAt: SystemClock().now())
-            try await store.put(key)
+            try await keyring.sealing {
+                let revision = keyring.shared.revision
+                let sealed = try SecretSealer(keyring: keyring.shared).seal(secret, for: KeyDirectory.owner(identifier))
+                let key = StoredKey(
+                    id: identifier, organization: organization, workspace: workspace, sealedSecret: sealed, rate: rate,
+                    createdAt: SystemClock().now())
+                try await store.put(key, sealedUnder: revision)
+            }
             print("Key '\(identifier)' stored\(rps.map { ", at most \($0) requests/s" } ?? "").")
         }
 

@@ -42,13 +42,8 @@ struct TokensCommand: AsyncParsableCommand {
 
         func run() async throws {
             let (caller, lifetime) = (try grant.caller(), try TokensCommand.lifetime(ttl))
-            let (store, keyring) = try await common.openStoreToChange()
-            let authority = TokenAuthority(master: keyring.root, clock: SystemClock())
-            let token = try authority.issue(for: caller, lifetime: lifetime)
-            let scopes = caller.scopes.map(\.rawValue).sorted().joined(separator: " ")
-            try await store.record(
-                .tokenIssued, caller.tenant.text, "scopes \(scopes), for \(DurationText.print(lifetime))")
-            print(token.reveal())
+            let opened = try await common.openStoreToChange()
+            print(try await TokensCommand.issue(for: caller, lifetime: lifetime, opened).reveal())
         }
     }
 
@@ -75,11 +70,24 @@ struct TokensCommand: AsyncParsableCommand {
                 throw ValidationError("--name has \(name.count) characters; allowed are \(APIKey.nameLimit).")
             }
             let (store, keyring) = try await common.openStoreToChange()
-            let authority = TokenAuthority(master: keyring.root, clock: SystemClock())
+            let authority = TokenAuthority(master: keyring.shared.root, clock: SystemClock())
             let (secret, key) = authority.makeAPIKey(for: caller, name: name, lifetime: lifetime)
             try await store.addAPIKey(key)
             print(secret.reveal())
         }
+    }
+
+    /// Issues a token that the audit log knows by its `jti`.
+    static func issue(
+        for caller: Caller, lifetime: Duration, _ opened: (store: SQLiteJobStore, keyring: KeyringFollower)
+    ) async throws -> Secret {
+        let authority = TokenAuthority(master: opened.keyring.shared.root, clock: SystemClock())
+        let id = TokenAuthority.makeTokenID()
+        let token = try authority.issue(for: caller, lifetime: lifetime, id: id)
+        let scopes = caller.scopes.map(\.rawValue).sorted().joined(separator: " ")
+        try await opened.store.record(
+            .tokenIssued, caller.tenant.text, "jti \(id), scopes \(scopes), for \(DurationText.print(lifetime))")
+        return token
     }
 
     static func tenant(_ text: String) throws -> TenantID {

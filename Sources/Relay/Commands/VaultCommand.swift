@@ -35,7 +35,7 @@ struct VaultCommand: AsyncParsableCommand {
                 master key of their time. A rotation that was broken off is ended by the next one.
                 """
         )
-        /// For running relays to learn new keys, and to end what they seal with old ones. They look once a second.
+        /// For running relays to learn new keys, so that they open what is wrapped by them. They look once a second.
         private static let pause = Duration.seconds(3)
 
         @OptionGroup var common: CommonOptions
@@ -50,12 +50,7 @@ struct VaultCommand: AsyncParsableCommand {
                 with: keeper.keyring.renewed(), for: [(old, locker.source.text), (next, locker.source.text)],
                 master: next)
             try locker.publishNext()
-            var count = 0
-            for _ in 0..<2 {  // what a relay sealed while it learnt of the key is found the second time
-                try await Task.sleep(for: Self.pause)
-                count += try await keeper.rewrap()
-            }
-            keeper = try await keeper.replace(with: keeper.keyring.withoutRetired, for: [(next, locker.source.text)])
+            let count = try await keeper.retireOldKeys { try await Task.sleep(for: Self.pause) }
             try locker.retireOthers(than: next)
             print("\(count) secrets wrapped anew. Master key: \(locker.source.text), \(next.fingerprint).")
         }

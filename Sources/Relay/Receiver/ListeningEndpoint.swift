@@ -5,6 +5,8 @@ import ServiceLifecycle
 /// A webhook endpoint that exists while somebody listens: registered once the receiver has its port, removed at the end.
 struct ListeningEndpoint: Service {
     let store: SQLiteJobStore
+    /// Of the keyring that sealed its secret.
+    let revision: Int
     /// Endpoints that the tenant may have.
     let limit: Int
     /// The receiver's port, once.
@@ -16,7 +18,7 @@ struct ListeningEndpoint: Service {
         var endpoint: WebhookEndpoint?
         for await port in ports.cancelOnGracefulShutdown() where endpoint == nil {
             let new = makeEndpoint(port)
-            try await WebhooksCommand.add(new, to: store, limit: limit)
+            try await WebhooksCommand.add(new, sealedUnder: revision, to: store, limit: limit)
             onRegistered(new)
             endpoint = new
         }

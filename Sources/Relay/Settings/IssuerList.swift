@@ -22,7 +22,11 @@ struct IssuerList {
     private static let places = ["secret_file", "public_key_file", "jwks_file", "jwks_url"]
     private static let allowed =
         ["issuer", "audience", "algorithm"] + places
-        + ["kid", "tenant_claim", "scopes_claim", "leeway", "default_scopes"]
+        + [
+            "kid", "tenant_claim", "scopes_claim", "leeway", "default_scopes", "allowed_scopes", "tenants",
+            "tenant_prefix",
+        ]
+    private static let lists: Set<String> = ["default_scopes", "allowed_scopes", "tenants"]
 
     private func issuer(in node: Node) throws(RelayError) -> IssuerSettings {
         var words: [String: String] = [:]
@@ -32,7 +36,7 @@ struct IssuerList {
                 throw file.invalid("tokens.issuers.\(name) is unknown; allowed are \(list)", at: value)
             }
             let listed = value.sequence?.compactMap(\.scalar?.string).joined(separator: ",")
-            guard let text = value.scalar?.string ?? (name == "default_scopes" ? listed : nil), !text.isEmpty else {
+            guard let text = value.scalar?.string ?? (Self.lists.contains(name) ? listed : nil), !text.isEmpty else {
                 throw file.invalid("tokens.issuers.\(name) takes a word", at: value)
             }
             words[name] = text
@@ -63,14 +67,49 @@ struct IssuerList {
             }
             issuer.leeway = leeway
         }
-        if let text = words["default_scopes"] {
-            guard let scopes = Caller.Scope.list(text) else {
-                throw file.invalid(
-                    "tokens.issuers.default_scopes is '\(text)'; allowed are \(Caller.Scope.rule)", at: node)
-            }
-            issuer.defaultScopes = scopes
+        issuer.allowedScopes = try scopes("allowed_scopes", words, at: node) ?? issuer.allowedScopes
+        issuer.defaultScopes = try scopes("default_scopes", words, at: node) ?? []
+        let excess = issuer.defaultScopes.subtracting(issuer.allowedScopes)
+        guard excess.isEmpty else {
+            throw file.invalid(
+                "tokens.issuers.default_scopes has \(excess.text), which allowed_scopes lacks; without it, all but admin and "
+                    + "admin:read are allowed", at: node)
         }
+        issuer.tenants = try tenants(words, of: name, at: node)
         return issuer
+    }
+
+    private func scopes(
+        _ name: String, _ words: [String: String], at node: Node
+    ) throws(RelayError) -> Set<Caller.Scope>? {
+        guard let text = words[name] else { return nil }
+        guard let scopes = Caller.Scope.list(text) else {
+            throw file.invalid("tokens.issuers.\(name) is '\(text)'; allowed are \(Caller.Scope.rule)", at: node)
+        }
+        return scopes
+    }
+
+    private func tenants(
+        _ words: [String: String], of name: String, at node: Node
+    ) throws(RelayError) -> TenantClaimRule {
+        switch (words["tenants"], words["tenant_prefix"]) {
+        case (nil, nil): return .all
+        case (let list?, nil):
+            let names = list.split(separator: ",").map { $0.drop { $0 == " " } }
+            let tenants = names.compactMap { TenantID(String($0)) }
+            guard tenants.count == names.count, !tenants.isEmpty else {
+                throw file.invalid("tokens.issuers.tenants is '\(list)'; allowed are \(Identifier.rule)", at: node)
+            }
+            return .listed(Set(tenants))
+        case (nil, let prefix?):
+            guard Identifier.isValid(prefix) else {
+                throw file.invalid(
+                    "tokens.issuers.tenant_prefix is '\(prefix)'; allowed is the beginning of a name", at: node)
+            }
+            return .beginning(prefix)
+        default:
+            throw file.invalid("The issuer '\(name)' has tenants and tenant_prefix; allowed is one of them", at: node)
+        }
     }
 
     /// A shared secret is for HS256 alone, and HS256 for it alone.

@@ -20,6 +20,8 @@ struct IssuerSettings: Hashable, Sendable {
     var scopesClaim: String?
     var leeway = Duration.seconds(60)
     var defaultScopes: Set<Caller.Scope> = []
+    var allowedScopes = TokenIssuer.usualScopes
+    var tenants = TenantClaimRule.all
 
     /// The keys that `bytes`, which the source holds, stand for.
     /// - Throws: `configuration_invalid` with what they should be.
@@ -62,6 +64,23 @@ struct IssuerSettings: Hashable, Sendable {
         return RelayError(
             .configurationInvalid, "\(place) of the issuer '\(name)' in tokens.issuers must hold \(needed).",
             remedy: "Correct it and start again.")
+    }
+
+    /// As the authority takes it.
+    func issuer(with keys: any VerificationKeySource) -> TokenIssuer {
+        var issuer = TokenIssuer(name: name, audience: audience, algorithm: algorithm, keys: keys)
+        issuer.tenantClaim = tenantClaim
+        issuer.scopesClaim = scopesClaim
+        issuer.leeway = leeway
+        issuer.defaultScopes = defaultScopes
+        issuer.allowedScopes = allowedScopes
+        issuer.tenants = tenants
+        return issuer
+    }
+
+    /// Whether what is read for one of the two is right for the other.
+    func hasKeysOf(_ other: IssuerSettings) -> Bool {
+        (name, algorithm, source, keyID) == (other.name, other.algorithm, other.source, other.keyID)
     }
 
     /// For people.

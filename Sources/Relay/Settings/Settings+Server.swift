@@ -27,6 +27,20 @@ extension Settings {
         return try TLSCredentials(certificate: tlsCertificate, key: tlsKey)
     }
 
+    /// What one request may ask for.
+    var requestLimits: RequestLimits {
+        var limits = RequestLimits()
+        limits.bodyLimit = bodyLimit
+        limits.batchBodyLimit = batchBodyLimit
+        limits.batchLifetime = batchLifetime
+        limits.bulkLineLimit = bulkLines
+        limits.longestWait = longestWait
+        limits.patience = syncPatience
+        limits.maxAttempts = syncAttempts
+        limits.rotationOverlap = webhookRotationOverlap
+        return limits
+    }
+
     /// `http` or `https`, as clients write it.
     var scheme: String { tlsCertificate.isEmpty ? "http" : "https" }
 }

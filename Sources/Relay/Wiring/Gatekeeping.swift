@@ -9,7 +9,7 @@ import Vault
 struct Gatekeeping {
     let authority: TokenAuthority
     let directory: TokenDirectory
-    private let issuers: IssuerKeys
+    let issuers: IssuerKeys
 
     /// Knows what has been revoked when it returns.
     init(_ settings: Settings, master: MasterKey, store: SQLiteJobStore, logger: Logger) async throws {
@@ -19,6 +19,12 @@ struct Gatekeeping {
         try await directory.load()
     }
 
+    /// Believes these from now on.
+    func adopt(_ draft: IssuerKeys.Draft) {
+        issuers.adopt(draft)
+        authority.adopt(draft.issuers)
+    }
+
     /// To be stopped after what asks the authority.
-    var services: [any Service] { [directory] + issuers.services }
+    var services: [any Service] { [directory, issuers] }
 }

@@ -17,7 +17,10 @@ final class KeyDirectory: UpstreamKeyring, Service {
 
     private struct State {
         var keys: [UpstreamKey] = []
-        var stored: [StoredKey] = []
+        /// What the store held when all of it opened; nil to try again.
+        var stored: [StoredKey]?
+        /// What did not open and has been said to the log.
+        var closed: Set<StoredKey> = []
     }
 
     /// - Parameter environmentKey: what `ANTHROPIC_API_KEY` holds; a stored key of the same id goes before it.
@@ -47,7 +50,7 @@ final class KeyDirectory: UpstreamKeyring, Service {
         }
     }
 
-    /// Reads the store once. A key that does not open is left out and logged.
+    /// Reads the store once. A key that does not open is logged, stays in use as it was before, if it was, and is tried again.
     func refresh() async throws {
         let stored = try await store.keys()
         // After the keys: what they are sealed with is then known.
@@ -57,17 +60,23 @@ final class KeyDirectory: UpstreamKeyring, Service {
             logger.error(
                 "the store's new keyring does not open; the known one stays in use", metadata: ["error": "\(error)"])
         }
-        guard state.withLock({ $0.stored != stored || $0.keys.isEmpty }) else { return }
-        var keys: [UpstreamKey] = []
+        let known = state.withLock { $0 }
+        guard known.stored != stored || known.keys.isEmpty else { return }
+        var (keys, closed) = ([UpstreamKey](), Set<StoredKey>())
         for key in stored {
             do {
                 keys.append(try open(key))
             } catch {
+                closed.insert(key)
+                if let last = known.keys.first(where: { $0.id == key.id }) { keys.append(last) }
+                guard !known.closed.contains(key) else { continue }
                 logger.error("an upstream key does not open", metadata: ["key": "\(key.id)", "error": "\(error)"])
             }
         }
         if let environmentKey, !keys.contains(where: { $0.id == environmentKey.id }) { keys.append(environmentKey) }
-        state.withLock { $0 = State(keys: keys, stored: stored) }
+        state.withLock { [keys, closed] in
+            $0 = State(keys: keys, stored: closed.isEmpty ? stored : nil, closed: closed)
+        }
     }
 
     private func open(_ key: StoredKey) throws(RelayError) -> UpstreamKey {

@@ -3,7 +3,7 @@ import Glibc
 
 /// Keeps what a process holds in memory, keys and bodies among it, out of files and other programs.
 enum ProcessHardening {
-    /// For processes that serve: no core file, no debugger and no reading of `/proc/PID/mem` by the same user, and no
+    /// No core file, no debugger and no reading of `/proc/PID/mem` by the same user, and no
     /// backtrace, which would print memory around the fault. A crash then says its signal and no more.
     static func apply() {
         var none = rlimit(rlim_cur: 0, rlim_max: 0)

@@ -79,13 +79,7 @@ struct RelayNode {
         api.headTimeout = settings.headerTimeout
         api.bodyTimeout = settings.bodyIdleTimeout
         api.idleTimeout = settings.serverIdleTimeout
-        api.bodyLimit = settings.bodyLimit
-        api.batchBodyLimit = settings.batchBodyLimit
-        api.batchLifetime = settings.batchLifetime
-        api.bulkLineLimit = settings.bulkLines
-        api.longestWait = settings.longestWait
-        api.patience = settings.syncPatience
-        api.maxAttempts = settings.syncAttempts
+        api.limits = settings.requestLimits
         api.forwardsOtherPaths = settings.forwardOtherPaths
         api.writeTimeout = settings.syncWriteTimeout
         api.sharesRetries = settings.shareRetries
@@ -94,7 +88,6 @@ struct RelayNode {
         api.webhookAddress = rules.urls
         api.webhookEndpoints = settings.webhookEndpoints
         api.webhookEgress = rules.egress.map(\.id)
-        api.rotationOverlap = settings.webhookRotationOverlap
         return APIServer(
             configuration: api, store: store, gateway: gateway, keyring: keys, tokens: gate.authority,
             tokenDesk: gate.directory, webhookSecrets: secrets, tenants: tenants, ledger: ledger, prices: prices,

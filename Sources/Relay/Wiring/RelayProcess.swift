@@ -37,7 +37,6 @@ struct RelayProcess {
     }
 
     func run() async throws {
-        ProcessHardening.apply()
         signal(SIGPIPE, SIG_IGN)  // a log's reader or a connection that is gone must not end the process
         let address = try ListenAddress(settings.listen)
         let policy = try WebhookRules(settings)
@@ -69,12 +68,14 @@ struct RelayProcess {
         let gateway = self.gateway(transport: transport, ledger: ledger, keys: keys, store: store, logger: logger)
         let node = RelayNode(
             settings: settings, store: store, gateway: gateway, ledger: ledger, prices: prices,
-            deliveryTransport: deliveryTransport, secrets: WebhookSecretVault(keyring: keyring.shared), rules: policy,
-            holder: holder, logger: logger)
+            deliveryTransport: deliveryTransport,
+            secrets: WebhookSecretVault(keyring: keyring.shared) { try await keyring.follow() },
+            rules: policy, holder: holder, logger: logger)
 
         let tls = duties.contains(.api) ? try settings.tlsCredentials() : nil
         var services: [any Service] = [keys, PayloadKeyUpkeep(store: store, logger: logger)]
-        services += await upkeep(of: gateway, prices: prices, store: store, tls: tls, logger: logger)
+        services += await upkeep(of: gateway, store: store, tls: tls, logger: logger)
+        var (keepers, api): (Gatekeeping?, APIServer?) = (nil, nil)
         if duties.contains(.work) { services += node.workers() }
         if duties.contains(.api) {
             let tenants = TenantDirectory(store: store)
@@ -83,13 +84,17 @@ struct RelayProcess {
             let gate = try await Gatekeeping(settings, master: keyring.shared.root, store: store, logger: logger)
             services += gate.services
             let greeting = Greeting(settings: settings, hasKey: !keys.keys().isEmpty)
-            services.append(
-                try node.server(
-                    at: address, tls: tls, keys: keys, gate: gate, tenants: tenants, metrics: metrics,
-                    greeting: greeting))
+            let server = try node.server(
+                at: address, tls: tls, keys: keys, gate: gate, tenants: tenants, metrics: metrics, greeting: greeting)
+            services.append(server)
+            (keepers, api) = (gate, server)
         } else {
             StandardOutput.line("relay worker draining \(settings.data)")
         }
+        services.append(
+            ConfigurationReload(
+                started: settings, gateway: gateway, prices: prices, tls: tls, gate: keepers, server: api,
+                reread: reread, logger: logger))
         try await runUntilSignalled(services, logger: logger)
     }
 
@@ -118,8 +123,7 @@ struct RelayProcess {
 
     /// What keeps the Gateway in step: with other processes, with operators, with its paths.
     private func upkeep(
-        of gateway: Gateway<ContinuousClock>, prices: PriceBook, store: SQLiteJobStore, tls: TLSCredentials?,
-        logger: Logger
+        of gateway: Gateway<ContinuousClock>, store: SQLiteJobStore, tls: TLSCredentials?, logger: Logger
     ) async -> [any Service] {
         let directory = EgressDirectory(store: store, gateway: gateway, logger: logger)
         await directory.refresh()
@@ -128,10 +132,8 @@ struct RelayProcess {
             keepWarm: settings.keepWarm)
         let isProbing = settings.probeInterval > .zero || settings.keepWarm > .zero
         let probing: [any Service] = isProbing ? [EgressProbing(prober: prober)] : []
-        return [
-            GatewayUpkeep(gateway: gateway), directory,
-            ConfigurationReload(gateway: gateway, prices: prices, tls: tls, reread: reread, logger: logger),
-        ] + probing + (tls.map { [CertificateWatch(credentials: $0, logger: logger)] } ?? [])
+        return [GatewayUpkeep(gateway: gateway), directory] + probing
+            + (tls.map { [CertificateWatch(credentials: $0, logger: logger)] } ?? [])
     }
 
     /// Runs `services`; SIGTERM and SIGINT stop them from the last to the first, each draining before the next. What

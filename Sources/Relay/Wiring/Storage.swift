@@ -56,10 +56,10 @@ extension CommonOptions {
 
     /// The same, to change what the audit log names, with its keys.
     /// - Parameter existing: whether there must be one; otherwise it is made.
-    func openStoreToChange(existing: Bool = false) async throws -> (store: SQLiteJobStore, keyring: Keyring) {
+    func openStoreToChange(existing: Bool = false) async throws -> (store: SQLiteJobStore, keyring: KeyringFollower) {
         let settings = try settings()
         let folder = try existing ? DataFolder(existing: settings.data) : DataFolder(preparing: settings.data)
         let store = try folder.openStore(settings)
-        return (store, try await folder.openKeyring(of: store, settings).keyring)
+        return (store, KeyringFollower(try await folder.openKeyring(of: store, settings)))
     }
 }

@@ -34,7 +34,9 @@ package enum PrivateFile {
         guard fstat(descriptor, &status) == 0 else {
             throw Trouble("cannot be examined: \(reason())", remedy: "Check the file system.")
         }
-        guard status.st_mode & 0o077 == 0 else {
+        // Where there is an access list, the mode shows its mask in the place of the group's rights.
+        let isListed = status.st_mode & 0o037 == 0 && AccessList(of: descriptor)?.isFor(geteuid()) == true
+        guard status.st_mode & 0o077 == 0 || isListed else {
             let mode = String(status.st_mode & 0o777, radix: 8)
             throw Trouble("has mode \(mode); others may use it", remedy: "Run: chmod 600 '\(path)'.")
         }
@@ -61,9 +63,9 @@ package enum PrivateFile {
         }
     }
 
-    /// Puts a file with mode 600 at `path`, whole or not at all, in the place of what is there.
+    /// Puts a file with mode 600 at `path`, whole or not at all, in the place of what is there, whose owner it gets.
     package static func replace(_ path: String, with content: [UInt8]) throws(Trouble) {
-        try withDraft(of: path, content) { draft in rename(draft, path) == 0 }
+        try withDraft(of: path, content, ownedLike: path) { draft in rename(draft, path) == 0 }
     }
 
     /// The same unless there is something at `path` already.
@@ -77,9 +79,42 @@ package enum PrivateFile {
         return isNew
     }
 
+    /// Gives the file `draft` the name `path` and, if there is a file of that name, its owner and mode; both survive a power
+    /// cut. What fails leaves `path` as it is.
+    package static func publish(_ draft: String, as path: String) throws(Trouble) {
+        let descriptor = open(draft, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw Trouble("cannot be read: \(reason())", remedy: "Let the relay's user read it.")
+        }
+        defer { close(descriptor) }
+        try keepOwner(of: path, for: descriptor, mode: true)
+        guard fsync(descriptor) == 0, rename(draft, path) == 0 else {
+            throw Trouble(
+                "cannot be put in the place of \(path): \(reason())",
+                remedy: "Check space and permissions of its folder.")
+        }
+        syncFolder(of: path)
+    }
+
+    /// Gives an open file the owner and group of the one at `path`, if there is one: who runs a command need not be whom the
+    /// relay runs as.
+    /// - Parameter mode: whether it gets its mode, too.
+    private static func keepOwner(of path: String, for descriptor: Int32, mode: Bool) throws(Trouble) {
+        var (old, new) = (stat(), stat())
+        guard stat(path, &old) == 0 else { return }
+        guard fstat(descriptor, &new) == 0,
+            (old.st_uid, old.st_gid) == (new.st_uid, new.st_gid) || fchown(descriptor, old.st_uid, old.st_gid) == 0,
+            !mode || fchmod(descriptor, old.st_mode & 0o7777) == 0
+        else {
+            throw Trouble(
+                "cannot get the owner and mode of \(path): \(reason())", remedy: "Run the command as that file's owner."
+            )
+        }
+    }
+
     /// Writes and syncs a file beside `path` and lets `publish` give it that name.
     private static func withDraft(
-        of path: String, _ content: [UInt8], publish: (String) -> Bool
+        of path: String, _ content: [UInt8], ownedLike old: String? = nil, publish: (String) -> Bool
     ) throws(Trouble) {
         // A name that no other process has, whatever its pid: two containers may share a folder.
         let draft = "\(path).\(String(UInt64.random(in: 0...UInt64.max), radix: 16)).new"
@@ -88,9 +123,9 @@ package enum PrivateFile {
             throw Trouble("cannot be made: \(reason())", remedy: "Let the relay's user write to its folder.")
         }
         defer { unlink(draft) }
-        let isWritten = write(content, to: descriptor) && fsync(descriptor) == 0
-        close(descriptor)
-        guard isWritten, publish(draft) else {
+        defer { close(descriptor) }
+        if let old { try keepOwner(of: old, for: descriptor, mode: false) }
+        guard write(content, to: descriptor), fsync(descriptor) == 0, publish(draft) else {
             throw Trouble("cannot be written: \(reason())", remedy: "Check space and permissions of its folder.")
         }
         syncFolder(of: path)

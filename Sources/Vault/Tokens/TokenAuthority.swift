@@ -13,14 +13,19 @@ package final class TokenAuthority: TokenVerifier {
 
     private let ownKey: SymmetricKey
     private let clock: any WallClock
-    private let issuers: [TokenIssuer]
-    private let state = Mutex(VerifiedTokens())
+    private let state: Mutex<VerifiedTokens>
 
     /// - Parameter issuers: whose tokens are accepted beside the relay's own; each name once.
     package init(master: MasterKey, clock: any WallClock, issuers: [TokenIssuer] = []) {
         self.clock = clock
         ownKey = master.derived(for: "sign-tokens")
-        self.issuers = issuers + [Self.own(ownKey)].compactMap(\.self)
+        state = Mutex(VerifiedTokens(issuers: issuers + [Self.own(ownKey)].compactMap(\.self)))
+    }
+
+    /// Accepts the tokens of these beside the relay's own from now on, and of no others.
+    package func adopt(_ issuers: [TokenIssuer]) {
+        let all = issuers + [Self.own(ownKey)].compactMap(\.self)
+        state.withLock { $0.adopt(all) }
     }
 
     private static func own(_ key: SymmetricKey) -> TokenIssuer? {
@@ -29,13 +34,23 @@ package final class TokenAuthority: TokenVerifier {
             name: ownIssuer, audience: nil, algorithm: .hs256, keys: FixedKeys(VerificationKeys([key])))
         issuer.tenantClaim = "sub"
         issuer.scopesClaim = "scopes"
+        issuer.allowedScopes = Set(Caller.Scope.allCases)
         return issuer
     }
 
     // MARK: Issuing
 
-    /// - Parameter lifetime: from now; more than 0.
-    package func issue(for caller: Caller, lifetime: Duration) throws(RelayError) -> Secret {
+    /// A new `jti`.
+    package static func makeTokenID() -> String {
+        UUID().uuidString.lowercased()
+    }
+
+    /// - Parameters:
+    ///   - lifetime: from now; more than 0.
+    ///   - id: its `jti`, by which it is revoked and found in the audit log.
+    package func issue(
+        for caller: Caller, lifetime: Duration, id: String = makeTokenID()
+    ) throws(RelayError) -> Secret {
         let now = clock.now()
         var claims = JSONObject()
         claims.set("iss", Self.ownIssuer)
@@ -44,7 +59,7 @@ package final class TokenAuthority: TokenVerifier {
         // To the microsecond: a token that is issued right after a revocation of its tenant must not be taken for older.
         claims.setRaw("iat", Array(Self.decimal(now).utf8))
         claims.set("exp", Int(now.advanced(by: lifetime).microseconds / 1_000_000))
-        claims.set("jti", UUID().uuidString.lowercased())
+        claims.set("jti", id)
         let signed = [Self.header, Base64URL.encode(claims.closed())].joined(separator: ".")
         let signature = Digest.hmac(Array(signed.utf8), key: ownKey.bytes)
         return Secret("\(signed).\(Base64URL.encode(signature))")
@@ -91,16 +106,15 @@ package final class TokenAuthority: TokenVerifier {
         let hash = Digest.sha256(Array(token.utf8))
         let now = clock.now()
         if let prefix = APIKeyText.prefix(of: token) { return try verify(hash, ofKey: prefix, at: now) }
-        if let known = state.withLock({ $0.entry(hash) }),
-            issuers[known.issuer].keys.current().generation == known.generation
-        {
+        let (issuers, known) = state.withLock { ($0.issuers, $0.entry(hash)) }
+        if let known, issuers.list[known.issuer].keys.current().generation == known.generation {
             guard now < known.grant.expiresAt else {
                 state.withLock { $0.forget(hash) }
                 throw .expired
             }
             return known.grant.caller
         }
-        let entry = try await examine(CompactToken(token), at: now)
+        let entry = try await examine(CompactToken(token), by: issuers, at: now)
         guard state.withLock({ $0.remember(entry, under: hash, at: now) }) else { throw .revoked }
         return entry.grant.caller
     }
@@ -120,11 +134,11 @@ package final class TokenAuthority: TokenVerifier {
     private static let noHash = [UInt8](repeating: 0, count: Digest.byteCount)
 
     private func examine(
-        _ token: CompactToken, at now: Timestamp
+        _ token: CompactToken, by issuers: VerifiedTokens.IssuerSet, at now: Timestamp
     ) async throws(CredentialRefusal) -> VerifiedTokens.Entry {
         let name = try token.claimedIssuer()
-        guard let index = issuers.firstIndex(where: { $0.name == name }) else { throw .unknownIssuer }
-        let issuer = issuers[index]
+        guard let index = issuers.list.firstIndex(where: { $0.name == name }) else { throw .unknownIssuer }
+        let issuer = issuers.list[index]
         // Before anybody is asked for keys on the say-so of a token that cannot hold anyway.
         guard token.algorithm == issuer.algorithm.rawValue else { throw .wrongAlgorithm }
         var (keys, generation) = issuer.keys.current()
@@ -134,6 +148,6 @@ package final class TokenAuthority: TokenVerifier {
         }
         guard let key = keys.key(token.keyID) else { throw keys.isEmpty ? .noKeys : .unknownKey }
         let grant = try issuer.grant(try token.claims(signedBy: key), at: now)
-        return VerifiedTokens.Entry(grant: grant, issuer: index, generation: generation)
+        return VerifiedTokens.Entry(grant: grant, issuers: issuers, issuer: index, generation: generation)
     }
 }

@@ -13,9 +13,16 @@ package struct TokenIssuer: Sendable {
     package var scopesClaim: String?
     /// What a token without such a claim may do.
     package var defaultScopes: Set<Caller.Scope> = []
+    /// What its tokens may do at most. One that claims more is refused as a whole.
+    package var allowedScopes: Set<Caller.Scope> = Self.usualScopes
+    /// For whom it may speak.
+    package var tenants = TenantClaimRule.all
     /// How far the issuer's clock may differ.
     package var leeway = Duration.seconds(60)
     let keys: any VerificationKeySource
+
+    /// All but those of operators.
+    package static let usualScopes = Set(Caller.Scope.allCases).subtracting([.admin, .adminRead])
 
     package init(name: String, audience: String?, algorithm: TokenAlgorithm, keys: any VerificationKeySource) {
         self.name = name
@@ -30,10 +37,17 @@ package struct TokenIssuer: Sendable {
         guard try isAudience(claims) else { throw .wrongAudience }
         let times = try times(claims, at: now)
         guard claims.member("jti") == nil || claims.string("jti") != nil else { throw .badClaims }
+        let (id, tenant, scopes) = (claims.string("jti"), try tenant(claims), try scopes(claims))
+        guard tenants.allows(tenant) else { throw .foreignTenant }
+        guard scopes.isSubset(of: allowedScopes) else { throw .excessiveScope }
         return TokenGrant(
-            caller: Caller(tenant: try tenant(claims), scopes: try scopes(claims)), id: claims.string("jti"),
-            issuedAt: times.issued, expiresAt: times.expires)
+            caller: Caller(tenant: tenant, scopes: scopes, credential: id), id: id,
+            issuedAt: times.issued?.advanced(by: .zero - clockDoubt), expiresAt: times.expires)
     }
+
+    /// How much earlier a token may have been issued than it says: by a clock that goes ahead, it would outlive a revocation of
+    /// its tenant. The relay's own clock is the one that revocations are dated by.
+    private var clockDoubt: Duration { name == TokenAuthority.ownIssuer ? .zero : leeway }
 
     /// - Returns: the end with the leeway.
     private func times(
@@ -46,7 +60,6 @@ package struct TokenIssuer: Sendable {
         }
         guard let end = expiry?.advanced(by: leeway) else { throw .noExpiry }
         guard now < end else { throw .expired }
-        // One that says it comes from the future would outlive a revocation of its tenant.
         for time in [issued, start].compactMap(\.self) where now.advanced(by: leeway) < time { throw .notYetValid }
         return (issued, end)
     }

@@ -5,20 +5,38 @@ import Domain
 struct VerifiedTokens: Sendable {
     struct Entry: Sendable {
         let grant: TokenGrant
-        /// Its index in the authority's list.
+        let issuers: IssuerSet
+        /// Its index in them.
         let issuer: Int
         /// Of the issuer's keys when it was verified.
         let generation: Int
+    }
+
+    /// Who is believed, from one change of the configuration to the next.
+    struct IssuerSet: Sendable {
+        let number: Int
+        let list: [TokenIssuer]
     }
 
     private static let limit = 10_000
     /// How exact the last use of an API key is known.
     private static let useInterval = Duration.seconds(60)
 
+    private(set) var issuers: IssuerSet
     private var entries: [[UInt8]: Entry] = [:]
     private(set) var register = TokenRegister()
     private var uses: [String: Timestamp] = [:]
     private var unsaved: [String: Timestamp] = [:]
+
+    init(issuers: [TokenIssuer]) {
+        self.issuers = IssuerSet(number: 0, list: issuers)
+    }
+
+    /// Forgets what has been verified: those who signed it may not be believed any more, or less.
+    mutating func adopt(_ list: [TokenIssuer]) {
+        issuers = IssuerSet(number: issuers.number + 1, list: list)
+        entries = [:]
+    }
 
     func entry(_ hash: [UInt8]) -> Entry? { entries[hash] }
 
@@ -29,6 +47,7 @@ struct VerifiedTokens: Sendable {
     /// - Returns: false, and nothing is remembered, if the token has been revoked.
     mutating func remember(_ entry: Entry, under hash: [UInt8], at now: Timestamp) -> Bool {
         guard holds(entry.grant) else { return false }
+        guard entry.issuers.number == issuers.number else { return true }
         if entries.count >= Self.limit { entries = entries.filter { now < $0.value.grant.expiresAt } }
         if entries.count >= Self.limit { entries.removeAll() }
         entries[hash] = entry

@@ -67,12 +67,17 @@ extension WebhooksCommand {
             let (store, keyring) = try await common.openStoreToChange()
             var random = SystemRandomNumberGenerator()
             let id = WebhookEndpoint.makeID(using: &random)
-            let issued = try WebhookSecretVault(keyring: SharedKeyring(keyring)).issue(endpoint: id)
-            let endpoint = WebhookEndpoint(
-                id: id, tenant: tenant, url: url, events: change.events ?? EndpointOptions.allEvents,
-                description: change.description ?? "", payload: change.payload ?? .full, egress: change.egress ?? nil,
-                secret: EndpointSecret(sealed: issued.sealed, createdAt: now), createdAt: now)
-            try await WebhooksCommand.add(endpoint, to: store, limit: settings.webhookEndpoints)
+            let issued = try await keyring.sealing {
+                let issued = try WebhookSecretVault(keyring: keyring.shared).issue(endpoint: id)
+                let endpoint = WebhookEndpoint(
+                    id: id, tenant: tenant, url: url, events: change.events ?? EndpointOptions.allEvents,
+                    description: change.description ?? "", payload: change.payload ?? .full,
+                    egress: change.egress ?? nil, secret: EndpointSecret(sealed: issued.sealed, createdAt: now),
+                    createdAt: now)
+                try await WebhooksCommand.add(
+                    endpoint, sealedUnder: issued.keyringRevision, to: store, limit: settings.webhookEndpoints)
+                return issued
+            }
             print("Endpoint  \(id)\nSecret    \(issued.secret.reveal())\nKey v1a   \(issued.publicKey)")
         }
     }
@@ -142,12 +147,18 @@ extension WebhooksCommand {
             let settings = try common.settings()
             let overlap = try overlap.map { try JobFilter.parsed($0, as: DurationText.parse, what: "duration") }
             let (store, keyring) = try await common.openStoreToChange(existing: true)
-            _ = try await WebhooksCommand.found(id, in: store)
-            let issued = try WebhookSecretVault(keyring: SharedKeyring(keyring)).issue(endpoint: id)
-            let end = SystemClock().now().advanced(by: overlap ?? settings.webhookRotationOverlap)
-            var change = EndpointChange()
-            change.rotation = SecretRotation(sealed: issued.sealed, previousExpiresAt: end)
-            _ = try await WebhooksCommand.apply(change, to: id, for: common)
+            let now = SystemClock().now()
+            let end = now.advanced(by: overlap ?? settings.webhookRotationOverlap)
+            let issued = try await keyring.sealing {
+                let issued = try WebhookSecretVault(keyring: keyring.shared).issue(endpoint: id)
+                let rotation = SecretRotation(
+                    sealed: issued.sealed, sealedUnder: issued.keyringRevision, previousExpiresAt: end)
+                let change = EndpointChange(rotation: rotation)
+                guard try await store.changeEndpoint(id, of: nil, change, at: now) != nil else {
+                    throw WebhooksCommand.unknown(id)
+                }
+                return issued
+            }
             print("Secret    \(issued.secret.reveal())\nKey v1a   \(issued.publicKey)")
             StandardError.line("The old secret signs too until \(end.rfc3339).")
         }

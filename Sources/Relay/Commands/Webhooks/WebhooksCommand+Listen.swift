@@ -49,13 +49,15 @@ extension WebhooksCommand {
                 return try await serve([secret]) { _, _ in [] }
             }
             let (store, keyring) = try await common.openStoreToChange(existing: true)
-            let vault = WebhookSecretVault(keyring: SharedKeyring(keyring))
+            let vault = WebhookSecretVault(keyring: keyring.shared)
             var random = SystemRandomNumberGenerator()
             let (owner, id) = (try WebhooksCommand.tenant(tenant), WebhookEndpoint.makeID(using: &random))
             let issued = try vault.issue(endpoint: id)
             let (wanted, limit) = (try EndpointOptions.events(events), try common.settings().webhookEndpoints)
             try await serve([issued.secret, vault.shared(by: owner).secret]) { ports, show in
-                let endpoint = ListeningEndpoint(store: store, limit: limit, ports: ports) { port in
+                let endpoint = ListeningEndpoint(
+                    store: store, revision: issued.keyringRevision, limit: limit, ports: ports
+                ) { port in
                     let now = SystemClock().now()
                     return WebhookEndpoint(
                         id: id, tenant: owner, url: url ?? "http://127.0.0.1:\(port)/", events: wanted,

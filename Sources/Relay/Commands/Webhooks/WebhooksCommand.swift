@@ -58,7 +58,7 @@ struct WebhooksCommand: AsyncParsableCommand {
 
         func run() async throws {
             let endpoint = try await WebhooksCommand.found(id, in: common.openStore())
-            let vault = WebhookSecretVault(keyring: SharedKeyring(try await common.keyring()))
+            let vault = WebhookSecretVault(keyring: try await common.keyring())
             let keys = try vault.open(endpoint.secret.sealed, endpoint: id)
             print(EndpointDescription(endpoint: endpoint, publicKey: keys.publicKey).text)
         }
@@ -78,7 +78,7 @@ struct WebhooksCommand: AsyncParsableCommand {
         func run() async throws {
             let tenant = try WebhooksCommand.tenant(tenant)
             let keyring = try await common.keyring()
-            let keys = WebhookSecretVault(keyring: SharedKeyring(keyring)).shared(by: tenant)
+            let keys = WebhookSecretVault(keyring: keyring).shared(by: tenant)
             print(keys.secret.reveal())
             if let publicKey = keys.publicKey { StandardError.line("The key of v1a signatures is \(publicKey)") }
         }
@@ -97,8 +97,10 @@ struct WebhooksCommand: AsyncParsableCommand {
     }
 
     /// Adds it unless its tenant has as many as the configuration allows.
-    static func add(_ endpoint: WebhookEndpoint, to store: SQLiteJobStore, limit: Int) async throws {
-        guard try await store.addEndpoint(endpoint, limit: limit) else {
+    static func add(
+        _ endpoint: WebhookEndpoint, sealedUnder revision: Int, to store: SQLiteJobStore, limit: Int
+    ) async throws {
+        guard try await store.addEndpoint(endpoint, sealedUnder: revision, limit: limit) else {
             throw WebhookEndpoint.limitReached(limit, of: endpoint.tenant)
         }
     }

@@ -58,25 +58,26 @@ struct KeyringKeeper {
         let sealed = try SealedKeyring(keyring, for: masters)
         guard try await store.putKeyring(sealed.bytes, replacing: stored.revision),
             let stored = try await store.keyring()
-        else {
-            throw RelayError(
-                .argumentInvalid, "Another process changes the keys of this store at the same time.",
-                remedy: "Wait for it to end, then repeat the command.")
-        }
+        else { throw Self.outrun }
         return KeyringKeeper(
             store: store, locker: locker, master: master ?? self.master, keyring: keyring, stored: stored)
     }
 
-    /// Wraps anew, a page a transaction, what other keys than the current one have wrapped.
+    static let outrun = RelayError(
+        .argumentInvalid, "Another process changes the keys of this store at the same time.",
+        remedy: "Wait for it to end, then repeat the command.")
+
+    /// Wraps anew, a page a transaction, what other keys than the current one have wrapped. What does not open stays.
     /// - Returns: how many there were.
     func rewrap() async throws -> Int {
         let sealer = SecretSealer(keyring: SharedKeyring(keyring))
         var count = 0
         try await pages { page in
-            let changes = try page.filter { !sealer.isCurrent($0.sealed) }.map { secret in
-                let plain = try sealer.open(secret.sealed, for: secret.owner)
-                return (old: secret, new: try sealer.seal(plain, for: secret.owner))
-            }
+            let changes =
+                try page.filter { !sealer.isCurrent($0.sealed) }.compactMap { secret in
+                    guard let plain = try? sealer.open(secret.sealed, for: secret.owner) else { return nil }
+                    return (old: secret, new: try sealer.seal(plain, for: secret.owner))
+                } as [(old: SealedSecret, new: [UInt8])]
             if !changes.isEmpty { try await store.reseal(changes) }
             count += changes.count
         }
@@ -126,8 +127,8 @@ extension Settings {
 
 extension CommonOptions {
     /// The keys of the data folder's store, which is made if there is none.
-    func keyring() async throws -> Keyring {
-        try await openStoreToChange().keyring
+    func keyring() async throws -> SharedKeyring {
+        try await openStoreToChange().keyring.shared
     }
 }
 

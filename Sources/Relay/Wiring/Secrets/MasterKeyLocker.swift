@@ -49,10 +49,12 @@ struct MasterKeyLocker {
     /// Puts the prepared key into its place, once the store's keyring opens with both.
     func publishNext() throws(RelayError) {
         guard case .file(let path) = source else { return }
-        guard rename(path + ".next", path) == 0 else {
+        do throws(PrivateFile.Trouble) {
+            try PrivateFile.publish(path + ".next", as: path)
+        } catch {
             throw RelayError(
-                .masterKeyUnusable, "\(path).next could not be renamed to \(path).",
-                remedy: "Mend the folder's permissions and repeat the command; both keys are good until then.")
+                .masterKeyUnusable, "\(path).next \(error.what).",
+                remedy: "\(error.remedy) Then repeat the command; both keys are good until then.")
         }
     }
 
