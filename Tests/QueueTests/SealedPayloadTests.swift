@@ -1,4 +1,5 @@
 import Domain
+import FoundationEssentials
 @testable import Queue
 import TestSupport
 import Testing
@@ -146,6 +147,53 @@ struct SealedPayloadTests {
             #expect(claim.body == NewJob.sampleBody && claim.digest == BodyDigest(NewJob.sampleBody))
             #expect(try await world.record(replay.newID).metadata == Array(#"{"a":1}"#.utf8))
         }
+    }
+
+    @Test func `what a key was used for is not told by its hash, and a switch makes no conflict of it`() async throws {
+        try await withFile { path in
+            func submission(_ fingerprint: UInt8) -> NewJob {
+                let end = clock.timestamp.advanced(by: .seconds(60))
+                let key = IdempotencyKey(
+                    key: "k", fingerprint: [UInt8](repeating: fingerprint, count: 32), expiresAt: end)
+                return .sample(at: clock.timestamp, idempotency: key)
+            }
+            let first = submission(7)
+            let sealing = try open(path)
+            #expect(try await sealing.store.submit([first]) == [.accepted(first.id)])
+            let opening = try await sealing.opening("b", fingerprint: 7)
+            let stored = try SQLiteConnection(path: path).all(
+                "SELECT fingerprint FROM idempotency UNION ALL SELECT fingerprint FROM batches"
+            ) { $0.bytes(0) }
+            #expect(stored.count == 2 && stored.allSatisfy { $0.count == 32 && !$0.contains(7) })
+            for seals in [true, false] {
+                let world = try open(path, seals: seals)
+                #expect(try await world.store.submit([submission(7)]) == [.existing(first.id)])
+                #expect(try await world.store.submit([submission(8)]) == [.idempotencyConflict(first.id)])
+                guard case .opened(let batch) = opening else { throw Unexpected(what: "\(opening)") }
+                #expect(try await world.opening("b", fingerprint: 7) == .existing(batch))
+                #expect(try await world.opening("b", fingerprint: 8) == .idempotencyConflict(batch.id))
+            }
+        }
+    }
+
+    @Test func `a dropped key stands in the file and its log no more`() async throws {
+        try await withFile { path in
+            let world = try open(path)
+            _ = try await finishOne(world, answer: "a")
+            let key = try #require(
+                try SQLiteConnection(path: path).first("SELECT sealed FROM data_keys") { $0.bytes(0) })
+            func holders() throws -> [String] {
+                try ["", "-wal"].filter { try bytes(of: path + $0).firstRange(of: key) != nil }
+            }
+            #expect(try holders() == ["-wal"])
+            _ = try await world.erase()
+            #expect(try holders() == [])
+            #expect(try await world.record(world.submit()).state == .queued)
+        }
+    }
+
+    private func bytes(of path: String) throws -> [UInt8] {
+        Array(try Data(contentsOf: URL(filePath: path)))
     }
 
     @Test func `sizes are those of what was sent, not of what is stored`() async throws {

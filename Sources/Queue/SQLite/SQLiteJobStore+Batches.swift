@@ -52,7 +52,8 @@ extension SQLiteJobStore: BatchStore {
             }
             try context.connection.execute(
                 "UPDATE batches SET phase = 1, key = ?, key_expires_at = ?, fingerprint = ? WHERE number = ?",
-                idempotency?.key, idempotency?.expiresAt, idempotency?.fingerprint, batch.number)
+                idempotency?.key, idempotency?.expiresAt,
+                idempotency.map { try context.storedFingerprint($0.fingerprint, of: batch.tenant) }, batch.number)
             context.countStaged(of: batch.tenant, by: batch.total)
             context.note(.batches)
             guard let record = try context.connection.batch(id) else { return .gone }
@@ -187,7 +188,8 @@ extension WriteContext {
             """, tenant, idempotency.key, now
         ) { (try BatchID(stored: $0.text(0)), $0.bytes(1)) }
         guard let (id, fingerprint) = first, let record = try connection.batch(id) else { return nil }
-        return fingerprint == idempotency.fingerprint ? .existing(record) : .idempotencyConflict(id)
+        let isSame = try isFingerprint(fingerprint, of: idempotency.fingerprint, by: tenant)
+        return isSame ? .existing(record) : .idempotencyConflict(id)
     }
 }
 
