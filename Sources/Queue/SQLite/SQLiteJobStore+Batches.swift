@@ -164,20 +164,6 @@ extension WriteContext {
         }?.customID
     }
 
-    fileprivate func stage(_ item: BatchItem, of tenant: Int64, at row: Int64) throws {
-        let request = try StoredRequest(
-            item.body, item.digest, headers: [], of: item.job, under: payloadKey(of: tenant))
-        // It will be the result.
-        let place = PayloadPlace(.result, of: item.job.text)
-        let refusal = try item.refusal.map { try stored($0, as: place, of: tenant).bytes }
-        try connection.execute(
-            """
-            INSERT INTO staged (row, custom_id, job, model, digest, refusal, body, sealed)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-            """, row, item.customID.text, item.job.text, item.model, request.headers, refusal, request.body,
-            request.form.rawValue)
-    }
-
     fileprivate func firstUse(
         of idempotency: IdempotencyKey, by tenant: Int64, at now: Timestamp
     ) throws -> BatchOpening? {
