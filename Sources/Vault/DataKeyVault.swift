@@ -41,11 +41,17 @@ package struct DataKeyVault: PayloadSealer {
 private struct DataKey: PayloadKey {
     let name: PayloadKeyName
     private let cipher: AuthenticatedCipher
+    private let markKey: SymmetricKey
 
     init?(_ key: SymmetricKey) {
         guard let name = PayloadKeyName(bytes: KeyFingerprint(of: key).bytes) else { return nil }
         self.name = name
         cipher = AuthenticatedCipher(key: key)
+        markKey = key.derived(for: "payload-mark")
+    }
+
+    func mark(_ value: [UInt8]) -> [UInt8] {
+        Digest.hmac(value, key: markKey.bytes)
     }
 
     func seal(_ plain: [UInt8], as place: PayloadPlace) throws(RelayError) -> [UInt8] {

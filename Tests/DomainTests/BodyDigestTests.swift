@@ -25,6 +25,16 @@ struct BodyDigestTests {
         }
     }
 
+    @Test(arguments: UInt64(0)..<50)
+    func `a digest survives being stored, as text and as bytes`(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        let digest = BodyDigest((0..<Int(seed)).map { _ in UInt8.random(in: .min ... .max, using: &random) })
+        #expect(BodyDigest(text: digest.text) == digest)
+        #expect(digest.bytes.count == BodyDigest.byteCount && BodyDigest(bytes: digest.bytes) == digest)
+        #expect(BodyDigest(bytes: digest.bytes.dropLast()) == nil)
+        #expect(BodyDigest(bytes: [UInt8](repeating: 0xFF, count: BodyDigest.byteCount)) == nil)
+    }
+
     @Test
     func `zeros at the end count`() {
         let digests = Set((0..<64).map { BodyDigest([UInt8](repeating: 0, count: $0)) })

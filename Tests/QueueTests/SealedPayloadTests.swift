@@ -1,4 +1,5 @@
 import Domain
+import FoundationEssentials
 @testable import Queue
 import TestSupport
 import Testing
@@ -148,6 +149,53 @@ struct SealedPayloadTests {
         }
     }
 
+    @Test func `what a key was used for is not told by its hash, and a switch makes no conflict of it`() async throws {
+        try await withFile { path in
+            func submission(_ fingerprint: UInt8) -> NewJob {
+                let end = clock.timestamp.advanced(by: .seconds(60))
+                let key = IdempotencyKey(
+                    key: "k", fingerprint: [UInt8](repeating: fingerprint, count: 32), expiresAt: end)
+                return .sample(at: clock.timestamp, idempotency: key)
+            }
+            let first = submission(7)
+            let sealing = try open(path)
+            #expect(try await sealing.store.submit([first]) == [.accepted(first.id)])
+            let opening = try await sealing.opening("b", fingerprint: 7)
+            let stored = try SQLiteConnection(path: path).all(
+                "SELECT fingerprint FROM idempotency UNION ALL SELECT fingerprint FROM batches"
+            ) { $0.bytes(0) }
+            #expect(stored.count == 2 && stored.allSatisfy { $0.count == 32 && !$0.contains(7) })
+            for seals in [true, false] {
+                let world = try open(path, seals: seals)
+                #expect(try await world.store.submit([submission(7)]) == [.existing(first.id)])
+                #expect(try await world.store.submit([submission(8)]) == [.idempotencyConflict(first.id)])
+                guard case .opened(let batch) = opening else { throw Unexpected(what: "\(opening)") }
+                #expect(try await world.opening("b", fingerprint: 7) == .existing(batch))
+                #expect(try await world.opening("b", fingerprint: 8) == .idempotencyConflict(batch.id))
+            }
+        }
+    }
+
+    @Test func `a dropped key stands in the file and its log no more`() async throws {
+        try await withFile { path in
+            let world = try open(path)
+            _ = try await finishOne(world, answer: "a")
+            let key = try #require(
+                try SQLiteConnection(path: path).first("SELECT sealed FROM data_keys") { $0.bytes(0) })
+            func holders() throws -> [String] {
+                try ["", "-wal"].filter { try bytes(of: path + $0).firstRange(of: key) != nil }
+            }
+            #expect(try holders() == ["-wal"])
+            _ = try await world.erase()
+            #expect(try holders() == [])
+            #expect(try await world.record(world.submit()).state == .queued)
+        }
+    }
+
+    private func bytes(of path: String) throws -> [UInt8] {
+        Array(try Data(contentsOf: URL(filePath: path)))
+    }
+
     @Test func `sizes are those of what was sent, not of what is stored`() async throws {
         try await withFile { path in
             let world = try open(path)
@@ -213,67 +261,5 @@ struct SealedPayloadTests {
             #expect(try await result(try await finishOne(world, answer: "new"), world) == "new")
             #expect(try await world.problems() == [])
         }
-    }
-
-    /// Two processes take jobs in and work them while a third erases: what was acknowledged is erased, or is what it was.
-    @Test(arguments: UInt64(0)..<12)
-    func `no acknowledged job is lost or sealed under a dropped key, whoever erases meanwhile`(seed: UInt64)
-        async throws
-    {
-        try await withFile { path in
-            let (first, second, eraser) = (try open(path), try open(path), try open(path))
-            let accepted = try await withThrowingTaskGroup(of: [JobID: [UInt8]].self) { group in
-                for (number, world) in [first, second].enumerated() {
-                    group.addTask { try await submitSome(world, seed: seed * 2 + UInt64(number)) }
-                }
-                group.addTask {
-                    var random = SeededGenerator(seed: seed + 1000)
-                    for _ in 0..<6 {
-                        _ = try await eraser.store.erase(.sample(), at: eraser.now)
-                        for _ in 0..<Int.random(in: 0...3, using: &random) {
-                            _ = try await eraser.store.advanceErasures(limit: 5, at: eraser.now)
-                        }
-                    }
-                    return [:]
-                }
-                return try await group.reduce(into: [:]) { $0.merge($1) { first, _ in first } }
-            }
-            try await eraser.finishErasures()
-            try await check(accepted, in: first)
-        }
-    }
-
-    private func submitSome(_ world: World, seed: UInt64) async throws -> [JobID: [UInt8]] {
-        var random = SeededGenerator(seed: seed)
-        var accepted: [JobID: [UInt8]] = [:]
-        for _ in 0..<25 {
-            let body = (0..<Int.random(in: 1...60, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random)
-            }
-            accepted[try await world.submit(.sample(at: world.now, body: body))] = body
-            guard Bool.random(using: &random) else { continue }
-            for claim in try await world.claim(2, by: "w\(seed)") {
-                try await world.settle(
-                    claim.lease, .ended(.succeeded, .sample(body: "\(claim.damage == nil ? claim.body.count : -1)")))
-            }
-        }
-        return accepted
-    }
-
-    private func check(_ accepted: [JobID: [UInt8]], in world: World) async throws {
-        for claim in try await world.claim(1000) {
-            #expect(claim.damage == nil && claim.body == accepted[claim.lease.job])
-            try await world.settle(claim.lease, .ended(.succeeded, .sample(body: "\(claim.body.count)")))
-        }
-        for (id, body) in accepted {
-            let record = try await world.record(id)
-            #expect(record.state.isTerminal)
-            if record.isErased {
-                await #expect(throws: JobStoreError.erased) { try await result(id, world) }
-            } else {
-                #expect(record.state == .succeeded)
-                #expect(try await result(id, world) == "\(body.count)")
-            }
-        }
-        #expect(try await world.problems() == [])
     }
 }

@@ -37,6 +37,10 @@ private struct MaskingKey: PayloadKey {
         tag(plain, place) + plain.map { $0 ^ name.bytes[0] }
     }
 
+    func mark(_ value: [UInt8]) -> [UInt8] {
+        BodyDigest(name.bytes + value).bytes + name.bytes
+    }
+
     func open(_ box: [UInt8], as place: PayloadPlace) -> [UInt8]? {
         guard box.count >= PayloadKeeping.boxOverhead else { return nil }
         let plain = box.dropFirst(PayloadKeeping.boxOverhead).map { $0 ^ name.bytes[0] }

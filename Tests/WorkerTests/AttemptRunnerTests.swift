@@ -46,6 +46,22 @@ struct AttemptRunnerTests {
         #expect(try await world.journal(id).map(\.verdict) == ["client_fault"])
     }
 
+    @Test func `A job whose request does not open is not sent, and says why`() async throws {
+        let world = WorkerWorld()
+        let id = try await world.submit()[0]
+        let claim = try await world.claim()
+        let damage = RelayError.payloadUnreadable(PayloadPlace(.request, of: id.text))
+        let damaged = Claim(
+            lease: claim.lease, tenant: claim.tenant, body: [], headers: [], model: claim.model,
+            createdAt: claim.createdAt, deadline: nil, firstClaimedAt: claim.firstClaimedAt, damage: damage)
+        await AttemptRunner(services: world.services, registry: world.registry).run(
+            damaged, with: world.gateway.permit(start: nil))
+        #expect(world.gateway.calls.isEmpty)
+        #expect(try await world.job(id).state == .errored)
+        #expect(try await world.memory.result(of: id, tenant: nil) == JobResult(damage))
+        #expect(try await world.journal(id).map(\.verdict) == ["sealed_value_unreadable"])
+    }
+
     @Test func `Refusals for want of permission are counted apart from a job's other attempts`() async throws {
         let world = WorkerWorld(answer: .init(verdict: .permissionRefused, reply: .sample(403)))
         let id = try await world.submit()[0]

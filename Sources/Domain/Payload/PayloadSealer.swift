@@ -30,6 +30,8 @@ package protocol PayloadKey: Sendable {
     var name: PayloadKeyName { get }
     /// - Throws: only if the system has no randomness or memory to give.
     func seal(_ plain: [UInt8], as place: PayloadPlace) throws(RelayError) -> [UInt8]
+    /// Tells whoever has the key whether two values are equal, and nobody else anything. 32 bytes, always the same of a value.
+    func mark(_ value: [UInt8]) -> [UInt8]
     /// nil if `box` was sealed under another key or for another place, or has been changed.
     func open(_ box: [UInt8], as place: PayloadPlace) -> [UInt8]?
 }

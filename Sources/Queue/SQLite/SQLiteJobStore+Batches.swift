@@ -52,7 +52,8 @@ extension SQLiteJobStore: BatchStore {
             }
             try context.connection.execute(
                 "UPDATE batches SET phase = 1, key = ?, key_expires_at = ?, fingerprint = ? WHERE number = ?",
-                idempotency?.key, idempotency?.expiresAt, idempotency?.fingerprint, batch.number)
+                idempotency?.key, idempotency?.expiresAt,
+                idempotency.map { try context.storedFingerprint($0.fingerprint, of: batch.tenant) }, batch.number)
             context.countStaged(of: batch.tenant, by: batch.total)
             context.note(.batches)
             guard let record = try context.connection.batch(id) else { return .gone }
@@ -163,20 +164,6 @@ extension WriteContext {
         }?.customID
     }
 
-    fileprivate func stage(_ item: BatchItem, of tenant: Int64, at row: Int64) throws {
-        let request = try StoredRequest(
-            item.body, item.digest, headers: [], of: item.job, under: payloadKey(of: tenant))
-        // It will be the result.
-        let place = PayloadPlace(.result, of: item.job.text)
-        let refusal = try item.refusal.map { try stored($0, as: place, of: tenant).bytes }
-        try connection.execute(
-            """
-            INSERT INTO staged (row, custom_id, job, model, digest, refusal, body, sealed)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-            """, row, item.customID.text, item.job.text, item.model, request.headers, refusal, request.body,
-            request.form.rawValue)
-    }
-
     fileprivate func firstUse(
         of idempotency: IdempotencyKey, by tenant: Int64, at now: Timestamp
     ) throws -> BatchOpening? {
@@ -187,7 +174,8 @@ extension WriteContext {
             """, tenant, idempotency.key, now
         ) { (try BatchID(stored: $0.text(0)), $0.bytes(1)) }
         guard let (id, fingerprint) = first, let record = try connection.batch(id) else { return nil }
-        return fingerprint == idempotency.fingerprint ? .existing(record) : .idempotencyConflict(id)
+        let isSame = try isFingerprint(fingerprint, of: idempotency.fingerprint, by: tenant)
+        return isSame ? .existing(record) : .idempotencyConflict(id)
     }
 }
 

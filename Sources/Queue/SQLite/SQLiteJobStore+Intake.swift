@@ -54,7 +54,8 @@ extension WriteContext {
             if let key = job.idempotency {
                 let inUse = KeyInUse(tenant: job.tenant, key: key.key)
                 if let (fingerprint, id) = try used[inUse] ?? storedUse(of: inUse, at: job.createdAt) {
-                    return fingerprint == key.fingerprint ? .existing(id) : .idempotencyConflict(id)
+                    let isSame = try isFingerprint(fingerprint, of: key.fingerprint, by: number(of: job.tenant.text))
+                    return isSame ? .existing(id) : .idempotencyConflict(id)
                 }
                 let outcome = try admit(job, &admission)
                 if outcome == .accepted(job.id) { used[inUse] = (key.fingerprint, job.id) }
@@ -92,7 +93,7 @@ extension WriteContext {
         if let key = job.idempotency {
             try connection.execute(
                 "INSERT OR REPLACE INTO idempotency (tenant, key, fingerprint, job, expires_at) VALUES (?, ?, ?, ?, ?)",
-                tenant, key.key, key.fingerprint, row, key.expiresAt)
+                tenant, key.key, storedFingerprint(key.fingerprint, of: tenant), row, key.expiresAt)
         }
     }
 

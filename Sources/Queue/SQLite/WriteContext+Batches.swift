@@ -61,6 +61,23 @@ extension WriteContext {
         return try connection.first("SELECT batch FROM batch_jobs WHERE job = ? LIMIT 1", row) { $0.int64(0) }
     }
 
+    // MARK: Creation
+
+    /// Keeps a request of a batch that is being received.
+    func stage(_ item: BatchItem, of tenant: Int64, at row: Int64) throws {
+        let request = try StoredRequest(
+            item.body, item.digest, headers: [], of: item.job, under: payloadKey(of: tenant))
+        // It will be the result.
+        let place = PayloadPlace(.result, of: item.job.text)
+        let refusal = try item.refusal.map { try stored($0, as: place, of: tenant).bytes }
+        try connection.execute(
+            """
+            INSERT INTO staged (row, custom_id, job, model, digest, refusal, body, sealed)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            """, row, item.customID.text, item.job.text, item.model, request.headers, refusal, request.body,
+            request.form.rawValue)
+    }
+
     // MARK: Endings
 
     /// Counts a job that has just ended for its batch, if it is one of a batch.

@@ -57,6 +57,21 @@ extension WriteContext {
         return (try SealedPayload.seal(plain, as: place, under: key), .sealed)
     }
 
+    // MARK: Fingerprints
+
+    /// What of a submission's fingerprint is stored: its mark under the tenant's key, if its payloads are sealed. By the bare
+    /// hash somebody who guesses a prompt could confirm it.
+    func storedFingerprint(_ fingerprint: [UInt8], of tenant: Int64) throws -> [UInt8] {
+        try payloadKey(of: tenant)?.mark(fingerprint) ?? fingerprint
+    }
+
+    /// Whether `stored` is of that submission, in whichever form.
+    func isFingerprint(_ stored: [UInt8], of submission: [UInt8], by tenant: Int64?) throws -> Bool {
+        guard stored != submission, let tenant else { return stored == submission }
+        let key = try payloads.keys[tenant] ?? storedKey(of: tenant)
+        return key.map { $0.mark(submission) == stored } ?? false
+    }
+
     // MARK: Erasures
 
     /// nil if nothing of it was ever erased.

@@ -46,14 +46,7 @@ struct RelayProcess {
 
         let folder = try DataFolder(preparing: settings.data)
         let store = try folder.openStore(settings, logger: logger)
-        let keeper = try await folder.openKeyring(of: store, settings)
-        if settings.encryptPayloads, keeper.isFirstMaster {
-            logger.warning(
-                "payloads are sealed under the store's first master key, which cannot be destroyed: rotate once before backups"
-            )
-        }
-        let keyring = KeyringFollower(keeper)
-        store.keepPayloads(with: settings.payloadKeeping(keyring.shared))  // which follows rotations
+        let keyring = try await openKeyring(of: store, in: folder, logger: logger)
         let keys = KeyDirectory(
             store: store, keyring: keyring, environmentKey: EnvironmentKey.secret, logger: logger)
         try await keys.refresh()
@@ -96,6 +89,21 @@ struct RelayProcess {
                 started: settings, gateway: gateway, prices: prices, tls: tls, gate: keepers, server: api,
                 reread: reread, logger: logger))
         try await runUntilSignalled(services, logger: logger)
+    }
+
+    /// The keyring, which follows rotations; payloads are sealed and opened by it.
+    private func openKeyring(
+        of store: SQLiteJobStore, in folder: DataFolder, logger: Logger
+    ) async throws -> KeyringFollower {
+        let keeper = try await folder.openKeyring(of: store, settings)
+        if settings.encryptPayloads, keeper.isFirstMaster {
+            logger.warning(
+                "payloads are sealed under the store's first master key, which cannot be destroyed: rotate before backups"
+            )
+        }
+        let keyring = KeyringFollower(keeper)
+        store.keepPayloads(with: settings.payloadKeeping(keyring.shared))
+        return keyring
     }
 
     private func logger() throws -> Logger {
