@@ -164,7 +164,7 @@ struct SealedPayloadTests {
             let stored = try SQLiteConnection(path: path).all(
                 "SELECT fingerprint FROM idempotency UNION ALL SELECT fingerprint FROM batches"
             ) { $0.bytes(0) }
-            #expect(stored.count == 2 && stored.allSatisfy { $0.count == 32 && !$0.contains(7) })
+            #expect(stored.count == 2 && stored.allSatisfy { $0.count == 32 && $0 != [UInt8](repeating: 7, count: 32) })
             for seals in [true, false] {
                 let world = try open(path, seals: seals)
                 #expect(try await world.store.submit([submission(7)]) == [.existing(first.id)])

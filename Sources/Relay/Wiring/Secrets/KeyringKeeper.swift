@@ -138,7 +138,9 @@ extension DataFolder {
     func openKeyring(of store: SQLiteJobStore, _ settings: Settings) async throws -> KeyringKeeper {
         let keeper = try await KeyringKeeper.open(store, locker: locker(settings.masterKey, settings))
         store.keepAudit(with: AuditKeeping(sealer: AuditChain(root: keeper.keyring.root), wall: SystemClock()))
-        store.keepPayloads(with: settings.payloadKeeping(SharedKeyring(keeper.keyring)))
+        store.keepPayloads(
+            with: settings.payloadKeeping(
+                SharedKeyring(keeper.keyring, revision: keeper.stored.revision)))
         return keeper
     }
 
