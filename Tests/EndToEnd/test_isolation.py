@@ -46,7 +46,7 @@ TABLE = {
     "POST /v1/webhooks/{id}/test": FOREIGN,
     "POST /v1/webhooks/{id}/pause": FOREIGN,
     "POST /v1/webhooks/{id}/resume": FOREIGN,
-    "GET /v1/webhooks/{id}/deliveries": LISTS,
+    "GET /v1/webhooks/{id}/deliveries": FOREIGN,
     "POST /v1/webhooks/{id}/redeliver": OWN,
     "GET /v1/deliveries": LISTS,
     "GET /v1/deliveries/{id}": FOREIGN,
