@@ -14,11 +14,18 @@ package protocol TokenStore: Sendable {
     func noteUses(_ uses: [String: Timestamp]) async throws(JobStoreError)
 
     /// Of one subject the latest revocation counts.
-    /// - Throws: `.full` when there are ``TokenRevocation/limit`` others.
-    func revoke(_ revocation: TokenRevocation) async throws(JobStoreError)
-    /// Latest first; at most ``TokenRevocation/limit``.
+    /// - Parameter tokenLimit: revocations of single tokens that are kept; those of tenants are always taken.
+    /// - Throws: `.full` when there are so many of other tokens.
+    func revoke(_ revocation: TokenRevocation, tokenLimit: Int) async throws(JobStoreError)
+    /// Latest first.
     func revocations() async throws(JobStoreError) -> [TokenRevocation]
 
     /// Another number after each change but that of a use. Costs little to ask for.
     func tokenRevision() async throws(JobStoreError) -> Int
+}
+
+extension TokenStore {
+    package func revoke(_ revocation: TokenRevocation) async throws(JobStoreError) {
+        try await revoke(revocation, tokenLimit: TokenRevocation.tokenLimit)
+    }
 }

@@ -34,6 +34,27 @@ struct AuditTests {
     }
 
     @Test(arguments: StoreUnderTest.all)
+    func `a change of an endpoint that changes nothing leaves no line and no trace`(
+        _ backEnd: StoreUnderTest
+    ) async throws {
+        try await backEnd.run { world in
+            let added = try await world.addEndpoint("whe_1")
+            world.clock.advance(by: .seconds(1))
+            let same = EndpointChange(
+                url: added.url, events: added.events, description: added.description, payload: added.payload,
+                egress: .some(added.egress), status: .active)
+            for change in [same, EndpointChange(status: .active), EndpointChange()] {
+                try await world.change("whe_1", change)
+            }
+            #expect(try await world.endpoint("whe_1") == added)
+            for _ in 0..<3 { try await world.change("whe_1", EndpointChange(status: .paused)) }
+            #expect(try await world.endpoint("whe_1").status == .paused)
+            let trail = try await world.store.auditTrail(after: 0, limit: 100)
+            #expect(trail.map(\.action) == ["webhook.added", "webhook.changed"])
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
     func `the chain holds, and pages forwards and backwards`(_ backEnd: StoreUnderTest) async throws {
         try await backEnd.run { world in
             for number in 1...7 { try await world.store.put(key("k\(number)", at: world.now), sealedUnder: 1) }

@@ -173,6 +173,22 @@ struct TenantBudgetTests {
         }
     }
 
+    @Test(arguments: [StoreUnderTest.sqlite])
+    func `the limits of all tenants are told, however many there are`(_ backEnd: StoreUnderTest) async throws {
+        try await backEnd.run { world in
+            let count = 10_001
+            for slice in stride(from: 0, to: count, by: 1000) {
+                try await withThrowingTaskGroup { group in
+                    for number in slice..<min(slice + 1000, count) {
+                        group.addTask { try await world.setBudget(queued: 1, of: .sample("t\(number)")) }
+                    }
+                    try await group.waitForAll()
+                }
+            }
+            #expect(try await world.store.limits().count == count)
+        }
+    }
+
     @Test(arguments: StoreUnderTest.all)
     func `a new budget counts what was used before, and limits are kept, listed and removed`(
         _ backEnd: StoreUnderTest

@@ -44,6 +44,61 @@ struct TenantCallTests {
         }
     }
 
+    /// A call that came in without a budget reserves nothing; it may end under one.
+    @Test(arguments: StoreUnderTest.all)
+    func `a budget counts what was let in before it and ends after it, once`(_ backEnd: StoreUnderTest) async throws {
+        try await backEnd.run { world in
+            try await world.addUsage(costing: 100)
+            #expect(try await world.store.budget(of: .sample(), at: world.now).entries.isEmpty)
+            try await world.setBudget(money: 1300)
+            #expect(try await world.standing() == [100, 0])
+            try await world.addUsage(costing: 40)
+            #expect(try await world.standing() == [140, 0])
+            #expect(try await world.month().spent == BudgetAmount(tokens: 10, money: Money(microdollars: 140)))
+            #expect(try await world.store.reserveCall(world.call("a"), at: world.now) == nil)
+            #expect(try await world.standing() == [140, 1000])
+            try await world.addUsage(costing: 200)
+            try await world.endCall("a", costing: 1)
+            #expect(try await world.standing() == [341, 0])
+            guard case .budget = try await world.store.reserveCall(world.call("b"), at: world.now) else {
+                throw Unexpected(what: "let in")
+            }
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `a budget that is taken away and set anew counts what was used meanwhile, once`(
+        _ backEnd: StoreUnderTest
+    ) async throws {
+        try await backEnd.run { world in
+            try await world.setBudget(money: 5000)
+            try await world.addUsage(costing: 10)
+            #expect(try await world.store.reserveCall(world.call("a"), at: world.now) == nil)
+            try await world.setBudget()
+            try await world.addUsage(costing: 20)
+            try await world.setBudget(money: 5000)
+            #expect(try await world.standing() == [30, 1000])
+            try await world.endCall("a", costing: 300)
+            #expect(try await world.standing() == [330, 0])
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `usage counts in the day in which it came up, and in no budget of another tenant`(
+        _ backEnd: StoreUnderTest
+    ) async throws {
+        try await backEnd.run { world in
+            try await world.setBudget(money: 5000)
+            let before = world.now
+            world.clock.advance(by: .seconds(86_400))
+            try await world.addUsage(costing: 70, at: before)
+            try await world.addUsage(costing: 900, of: .sample("other"))
+            #expect(try await world.standing() == [0, 0])
+            let yesterday = try await world.store.budget(of: .sample(), at: before)
+            #expect(yesterday[BudgetPeriod(.day, containing: before)].spent.money.microdollars == 70)
+        }
+    }
+
     @Test(arguments: StoreUnderTest.all)
     func `usage is summed up by tenant, day, key and model`(_ backEnd: StoreUnderTest) async throws {
         try await backEnd.run { world in

@@ -50,6 +50,19 @@ extension World {
         try await store.settle(Settlement(lease: lease, outcome: outcome, attempt: record, bill: bill))
     }
 
+    func month(_ tenant: TenantID = .sample()) async throws -> BudgetBook.Entry {
+        try await store.budget(of: tenant, at: now)[BudgetPeriod(.month, containing: now)]
+    }
+
+    /// Books a call for which nothing was reserved.
+    func addUsage(costing money: Int, at time: Timestamp? = nil, of tenant: TenantID = .sample()) async throws {
+        let bill = Bill(
+            model: "claude-test", usage: TokenUsage(input: 5, output: 0), cost: Money(microdollars: money),
+            isPriced: true)
+        let key = UsageKey(tenant: tenant, at: time ?? now, key: "k1", model: "claude-test")
+        try await store.addUsage([key: UsageCounts(bill, isError: false, isMaybeBilled: false)])
+    }
+
     func call(_ id: String, _ demand: BudgetAmount = World.demand, holder: String = "p1") -> NewCall {
         NewCall(
             id: id, tenant: .sample(), model: "claude-test", demand: demand, holder: holder, life: .seconds(60))

@@ -79,6 +79,22 @@ struct TokenStoreTests {
     }
 
     @Test(arguments: StoreUnderTest.all)
+    func `a tenant can be locked out however many tokens are revoked`(_ kind: StoreUnderTest) async throws {
+        try await kind.run { world in
+            func revoke(_ subject: TokenRevocation.Subject) async throws {
+                try await world.store.revoke(TokenRevocation(subject, since: world.now), tokenLimit: 2)
+            }
+            try await revoke(.tenant(.sample("first")))
+            for token in ["a", "b", "a"] { try await revoke(.token(token)) }
+            await #expect(throws: JobStoreError.full(depth: 2, limit: 2)) { try await revoke(.token("c")) }
+            for name in ["one", "two", "three"] { try await revoke(.tenant(.sample(name))) }
+            #expect(
+                try await world.store.revocations().map(\.subject.name).sorted()
+                    == ["a", "b", "first", "one", "three", "two"])
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
     func `each change moves the revision and wakes who waits for it`(_ kind: StoreUnderTest) async throws {
         try await kind.run { world in
             let store = world.store

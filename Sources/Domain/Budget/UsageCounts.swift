@@ -43,6 +43,8 @@ package struct UsageCounts: Hashable, Sendable {
     }
 
     package var tokens: Int { input + output + cacheCreation + cacheRead }
+    /// What they count for in a budget.
+    package var amount: BudgetAmount { BudgetAmount(tokens: tokens, money: cost) }
 }
 
 /// What usage is counted by.

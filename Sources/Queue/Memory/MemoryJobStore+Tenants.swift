@@ -39,7 +39,10 @@ extension MemoryJobStore: TenantStore {
 
     package func addUsage(_ usage: [UsageKey: UsageCounts]) async throws(JobStoreError) {
         try change { model in
-            for (key, counts) in usage { model.addUsage(counts, at: key) }
+            for (key, counts) in usage {
+                model.addUsage(counts, at: key)
+                model.spend(counts.amount, of: key.tenant, at: key.day)
+            }
         }
     }
 

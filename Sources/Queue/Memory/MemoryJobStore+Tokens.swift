@@ -44,10 +44,13 @@ extension MemoryJobStore {
         }
     }
 
-    package func revoke(_ revocation: TokenRevocation) async throws(JobStoreError) {
+    package func revoke(_ revocation: TokenRevocation, tokenLimit: Int) async throws(JobStoreError) {
         try change { model throws(JobStoreError) in
-            let (subject, others) = (revocation.subject, model.revocations.count { $0.key != revocation.subject })
-            guard others < TokenRevocation.limit else { throw .full(depth: others, limit: TokenRevocation.limit) }
+            let subject = revocation.subject
+            if subject.isToken {
+                let others = model.revocations.keys.count { $0.isToken && $0 != subject }
+                guard others < tokenLimit else { throw .full(depth: others, limit: tokenLimit) }
+            }
             try model.audit(.tokenRevoked, subject.name, subject.words)
             model.revocations[subject] = max(revocation.since, model.revocations[subject] ?? revocation.since)
             model.noteTokens()
@@ -70,6 +73,12 @@ extension MemoryModel {
     fileprivate mutating func noteTokens() {
         tokenRevision += 1
         topics.insert(.tokens)
+    }
+}
+
+extension TokenRevocation.Subject {
+    fileprivate var isToken: Bool {
+        if case .token = self { true } else { false }
     }
 }
 

@@ -35,6 +35,9 @@ extension MemoryJobStore {
             if let rotation = change.rotation, model.endpointIndex(id, of: tenant) != nil {
                 try model.requireKeyring(rotation.keyringRevision)
             }
+            guard let index = model.endpointIndex(id, of: tenant) else { return nil }
+            let endpoint = model.shown(model.endpoints[index])
+            guard endpoint.isChanged(by: change) else { return endpoint }
             guard let changed = model.changeEndpoint(id, of: tenant, change, at: now) else { return nil }
             try model.audit(change.action, id, change.words)
             return changed

@@ -22,7 +22,7 @@ extension SQLiteJobStore: TenantStore {
                 """
                 SELECT requests_per_second, concurrency, queued_jobs, body_bytes, models, tokens_per_day,
                     tokens_per_month, money_per_day, money_per_month, name
-                FROM tenant_limits l JOIN tenants t ON t.number = l.tenant LIMIT 10000
+                FROM tenant_limits l JOIN tenants t ON t.number = l.tenant
                 """
             ) { (try TenantID(stored: $0.text(9)), try TenantLimits(stored: $0)) }
             return Dictionary(found.filter { !$0.1.isNone }) { first, _ in first }
@@ -91,7 +91,9 @@ extension SQLiteJobStore: TenantStore {
         guard !usage.isEmpty else { return }
         try await writer.perform(isVital: true) { context in
             for (key, counts) in usage {
-                context.addUsage(counts, at: key, of: try context.numberMakingTenant(key.tenant.text))
+                let tenant = try context.numberMakingTenant(key.tenant.text)
+                context.addUsage(counts, at: key, of: tenant)
+                try context.spend(counts.amount, of: tenant, at: key.day)
             }
         }
     }

@@ -60,15 +60,10 @@ extension SQLiteJobStore {
         }
     }
 
-    package func revoke(_ revocation: TokenRevocation) async throws(JobStoreError) {
+    package func revoke(_ revocation: TokenRevocation, tokenLimit: Int) async throws(JobStoreError) {
         try await writer.perform { context in
             let (kind, subject) = revocation.subject.stored
-            let others = try context.connection.first(
-                "SELECT count(*) FROM revocations WHERE kind != ? OR subject != ?", kind, subject
-            ) { $0.int(0) }
-            guard let others, others < TokenRevocation.limit else {
-                throw JobStoreError.full(depth: others ?? 0, limit: TokenRevocation.limit)
-            }
+            if case .token(let id) = revocation.subject { try context.requireRoom(forToken: id, limit: tokenLimit) }
             try context.connection.execute(
                 """
                 INSERT INTO revocations (kind, subject, since) VALUES (?, ?, ?)
@@ -82,8 +77,7 @@ extension SQLiteJobStore {
     package func revocations() async throws(JobStoreError) -> [TokenRevocation] {
         try await read { connection in
             try connection.all(
-                "SELECT kind, subject, since FROM revocations ORDER BY since DESC, kind, subject LIMIT ?",
-                TokenRevocation.limit
+                "SELECT kind, subject, since FROM revocations ORDER BY since DESC, kind, subject"
             ) { row in
                 guard row.int(0) == 1 else { return TokenRevocation(.token(row.text(1)), since: row.time(2)) }
                 return TokenRevocation(.tenant(try TenantID(stored: row.text(1))), since: row.time(2))
@@ -99,6 +93,13 @@ extension SQLiteJobStore {
 }
 
 extension WriteContext {
+    fileprivate func requireRoom(forToken id: String, limit: Int) throws {
+        let others = try connection.first(
+            "SELECT count(*) FROM revocations WHERE kind = 0 AND subject != ?", id
+        ) { $0.int(0) }
+        guard let others, others < limit else { throw JobStoreError.full(depth: others ?? 0, limit: limit) }
+    }
+
     /// What other processes know of credentials is no longer true.
     fileprivate func noteTokens() throws {
         try connection.execute(

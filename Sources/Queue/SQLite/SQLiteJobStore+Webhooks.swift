@@ -52,6 +52,7 @@ extension SQLiteJobStore {
         try await writer.perform { context in
             guard let endpoint = try context.connection.endpoint(id, of: tenant) else { return nil }
             if let rotation = change.rotation { try context.requireKeyring(rotation.keyringRevision) }
+            guard endpoint.isChanged(by: change) else { return endpoint }
             let changed = endpoint.changed(by: change, at: now)
             try context.audit(change.action, id, change.words)
             try context.update(changed)

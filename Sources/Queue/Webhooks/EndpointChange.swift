@@ -72,6 +72,9 @@ extension WebhookEndpoint {
             createdAt: createdAt, changedAt: now, health: health)
     }
 
+    /// Whether `change` asks for anything but what is.
+    func isChanged(by change: EndpointChange) -> Bool { changed(by: change, at: changedAt) != self }
+
     func changed(by change: EndpointChange, at now: Timestamp) -> WebhookEndpoint {
         let reason: String? =
             switch change.status {

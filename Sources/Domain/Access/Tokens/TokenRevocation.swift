@@ -31,8 +31,9 @@ package struct TokenRevocation: Hashable, Sendable {
         self.since = since
     }
 
-    /// Revocations that a store keeps at most.
-    package static let limit = 100_000
+    /// Revocations of single tokens that a store keeps at most. Those of tenants are not counted: a tenant can always be
+    /// locked out.
+    package static let tokenLimit = 100_000
     /// Bytes of a `jti` that can be revoked.
     package static let tokenIDLimit = 256
 }
