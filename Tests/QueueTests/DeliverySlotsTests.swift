@@ -34,6 +34,23 @@ struct DeliverySlotsTests {
         #expect(slots.free >= 512 / (greedy + 1) / 2)
     }
 
+    @Test(arguments: 1...20)
+    func `however many tenants have greedy suspects, there is room for another's`(_ greedy: Int) {
+        var slots = DeliverySlots(512)
+        for _ in 0..<50 {
+            for number in 0..<greedy { _ = fill(&slots, .sample("t\(number)"), areSuspect: true) }
+            for number in 0..<greedy { slots.give(back: 1, of: .sample("t\(number)"), wereSuspect: true) }
+        }
+        #expect(slots.room(for: .sample("next"), areSuspect: true) > 0)
+        #expect(slots.freeForSuspects >= 256 / (2 * greedy + 1) / 2)
+    }
+
+    @Test func `who has but suspects under way has room for one that is trusted`() {
+        var slots = DeliverySlots(2)
+        #expect(fill(&slots, .sample(), areSuspect: true) == 1)
+        #expect(slots.room(for: .sample(), areSuspect: false) == 1)
+    }
+
     @Test func `suspects of any number of tenants leave half of the places to others`() {
         var slots = DeliverySlots(512)
         var count = 0

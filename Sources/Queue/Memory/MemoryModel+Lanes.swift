@@ -50,6 +50,7 @@ extension MemoryModel {
             let open = deliveryLanes.filter { $0.isSuspect == areSuspect && $0.openAt.map { $0 <= now } ?? false }
                 .sorted { ($0.openAt ?? now, $0.number) < ($1.openAt ?? now, $1.number) }
             var found: [Int64] = []
+            guard slots.free > 0 else { return found }
             for lane in open where found.count < demand.limit {
                 if lane.mode == .open {
                     guard slots.room(for: lane.tenant, areSuspect: areSuspect) > 0 else { continue }

@@ -50,6 +50,7 @@ extension MemoryModel {
         endpoints[index] = changed
         guard let lane = laneIndex(named: id) else { return changed }
         deliveryLanes[lane].health = changed.health
+        deliveryLanes[lane].waitsUntil = nil
         deliveryLanes[lane].mode = DeliveryLane.Mode(changed.status)
         reopen(lane, at: now)
         topics.insert(.deliveries)

@@ -58,6 +58,7 @@ extension SQLiteJobStore {
             try context.update(changed)
             guard var lane = try context.lane(named: id) else { return changed }
             lane.health = changed.health
+            lane.waitsUntil = nil
             lane.mode = DeliveryLane.Mode(changed.status)
             try context.reopen(lane, at: now)
             context.note(.deliveries)

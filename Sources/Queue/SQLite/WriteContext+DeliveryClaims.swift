@@ -70,7 +70,7 @@ extension SQLiteConnection {
     ) throws -> [Int64] {
         var found: [Int64] = []
         var last = (openAt: Timestamp(microseconds: .min), number: Int64.min)
-        while found.count < limit {
+        while found.count < limit, slots.free > 0 {
             let page = try all(
                 """
                 SELECT number, open_at, tenant, mode FROM lanes INDEXED BY lanes_open

@@ -25,11 +25,14 @@ package struct DeliverySlots: Hashable, Sendable {
     /// How many more attempts `tenant` may have under way. Its suspects leave its others a third of its part at least.
     package func room(for tenant: TenantID, areSuspect: Bool) -> Int {
         let mine = held[tenant] ?? Held()
-        // k more are too many once mine + k > free - k; whoever has none has one while there is one.
-        let all = max((free - mine.all) / 2, mine.all == 0 ? min(free, 1) : 0)
+        // k more are too many once mine + k > free - k; whoever has none has one while there is one, and so has whoever
+        // has but suspects.
+        let isFirst = areSuspect ? mine.all == 0 : mine.all == mine.suspects
+        let all = max((free - mine.all) / 2, isFirst ? min(free, 1) : 0)
         guard areSuspect else { return max(all, 0) }
-        let suspects = max((free - 2 * mine.suspects) / 3, mine.suspects == 0 ? 1 : 0)
-        return max(min(all, suspects, freeForSuspects), 0)
+        // The same in what is theirs alone: as many as would stay free there twice, for a single tenant's sake.
+        let part = min((free - 2 * mine.suspects) / 3, (2 * freeForSuspects - mine.suspects) / 3)
+        return max(min(all, max(part, mine.suspects == 0 ? 1 : 0), freeForSuspects), 0)
     }
 
     /// The tenants that have no room, of those that hold places.
