@@ -150,6 +150,24 @@ struct ErasureTests {
     }
 
     @Test(arguments: StoreUnderTest.all)
+    func `a batch that comes after the erased newest one was deleted is not taken for it`(_ kind: StoreUnderTest)
+        async throws
+    {
+        try await kind.run { world in
+            let old = try await world.accept("a")
+            _ = try await world.erase()
+            _ = try await world.advanceAll()
+            #expect(try await world.store.deleteBatch(old, of: .sample()) == true)
+            _ = try await world.advanceAll()
+            let next = try await world.accept("b")
+            _ = try await world.advanceAll()
+            #expect(try await world.claim(9).map(\.body) == [Array("body b".utf8)])
+            #expect(try await world.batch(next).isErased == false)
+            #expect(try await world.problems() == [])
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
     func `retention deletes what was erased`(_ kind: StoreUnderTest) async throws {
         try await kind.run { world in
             for _ in 0..<3 { _ = try await world.submit() }
