@@ -97,13 +97,35 @@ struct SealedPayloadTests {
             let world = try open(path)
             await #expect(throws: JobStoreError.self) { try await result(id, world) }
             await #expect(throws: JobStoreError.self) { try await world.store.submit([.sample(at: world.now)]) }
-            #expect(try await world.claim(9).isEmpty, "it is claimed and comes back")
+            await #expect(throws: JobStoreError.self) { try await world.claim(9) }
             #expect(try await world.store.list(JobQuery(tenant: .sample())).jobs.map(\.id) == [waiting, id])
-            world.clock.advance(by: .seconds(31))
-            #expect(try await world.reap() == 1)
             let found = try World(store: reopened(path), clock: clock)
-            #expect(try await found.claim(9).map(\.lease.job) == [waiting])
+            let claim = try #require(try await found.claim(9).first)
+            #expect(claim.lease.job == waiting && claim.lease.attempt == 1 && claim.chargedAttempts == 0)
             #expect(try await result(id, found) == "kept")
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `a worker without a tenant's key leaves its jobs to others, and goes on with other tenants'`(seals: Bool)
+        async throws
+    {
+        try await withFile { path in
+            let sealed = try await open(path).submit()
+            sealer.lose()
+            let world = try open(path, seals: seals)
+            let plain = try await open(path, seals: false).submit(.sample(tenant: .sample("other"), at: world.now))
+            let claims = try await world.claim(9)
+            #expect(claims.map(\.lease.job) == [plain])
+            for claim in claims { try await world.finish(claim.lease) }
+            for _ in 0..<30 {
+                await #expect(throws: JobStoreError.self) { try await world.claim(9) }
+                world.clock.advance(by: .seconds(31))
+                #expect(try await world.reap() == 0)
+            }
+            #expect(try await world.state(sealed) == .queued)
+            #expect(try await World(store: reopened(path), clock: clock).claimOne().attempt == 1)
+            #expect(try await world.problems() == [])
         }
     }
 
