@@ -214,6 +214,52 @@ struct SealedPayloadTests {
         }
     }
 
+    /// With a store that would wait for an hour, and does not.
+    @Test(.timeLimit(.minutes(1)), arguments: [true, false])
+    func `a log that somebody reads is emptied later, and nobody waits for it`(seals: Bool) async throws {
+        try await withFile { path in
+            var configuration = JobStoreConfiguration()
+            configuration.busyTimeout = .seconds(3600)
+            let store = try SQLiteJobStore.open(at: path, configuration: configuration, clock: clock)
+            store.keepPayloads(with: PayloadKeeping(sealer: sealer, isOn: seals))
+            let world = World(store: store, clock: clock)
+            _ = try await finishOne(world, answer: "a canary")
+            let reader = try SQLiteConnection(path: path)
+            let key = try reader.first("SELECT sealed FROM data_keys") { $0.bytes(0) }
+            let mark = key ?? Array("a canary".utf8)
+            func holders() throws -> [String] {
+                try ["", "-wal"].filter { try bytes(of: path + $0).firstRange(of: mark) != nil }
+            }
+            try reader.script("BEGIN; SELECT count(*) FROM jobs")
+            _ = try await world.erase()
+            #expect(try holders().contains("-wal"))
+            #expect((key != nil) == seals)
+            try reader.script("ROLLBACK")
+            #expect(try await world.store.advanceErasures(limit: 9, at: world.now) == 0)
+            #expect(try holders() == [])
+            _ = try await world.submit()
+            let length = try bytes(of: path + "-wal").count
+            #expect(try await world.store.advanceErasures(limit: 9, at: world.now) == 0)
+            let later = try bytes(of: path + "-wal").count
+            #expect(length > 0 && later == length, "it is emptied once")
+        }
+    }
+
+    @Test func `a step of an erasure empties no more bytes than others can wait for`() async throws {
+        try await withFile { path in
+            let world = try open(path, seals: false)
+            for size in [3, 3, 1, 9, 1] {
+                _ = try await world.submit(.sample(at: world.now, body: [UInt8](repeating: 7, count: size << 20)))
+            }
+            _ = try await world.store.erase(.sample(), at: world.now)
+            var steps: [Int] = []
+            for _ in 0..<4 { steps.append(try await world.store.advanceErasures(limit: 500, at: world.now)) }
+            #expect(steps == [1, 2, 1, 1])
+            try await world.finishErasures()
+            #expect(try await world.problems() == [])
+        }
+    }
+
     private func bytes(of path: String) throws -> [UInt8] {
         Array(try Data(contentsOf: URL(filePath: path)))
     }

@@ -230,7 +230,7 @@ extension WriteContext {
     }
 
     /// Bodies that one step moves, at most, unless one is larger.
-    private static let bytesOfStep = 4 << 20
+    static let bytesOfStep = 4 << 20
 }
 
 /// A request of an accepted batch that is no job yet.
