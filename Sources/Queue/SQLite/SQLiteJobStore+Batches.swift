@@ -10,8 +10,8 @@ extension SQLiteJobStore: BatchStore {
                 """
                 INSERT INTO batches (number, id, tenant, phase, busy, created_at, expires_at, touched_at, headers)
                 VALUES (?, ?, ?, 0, 1, ?, ?, ?, ?)
-                """, context.nextBatchNumber(), batch.id.text, tenant, batch.createdAt, batch.expiresAt, batch.createdAt,
-                FieldCodec.encode(batch.headers))
+                """, context.nextBatchNumber(), batch.id.text, tenant, batch.createdAt, batch.expiresAt,
+                batch.createdAt, FieldCodec.encode(batch.headers))
         }
     }
 
