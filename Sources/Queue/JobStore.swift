@@ -22,6 +22,8 @@ package protocol JobStore: BatchStore, WebhookStore, ErasureStore {
     ///   - bytes: bodies that the claims hold at most; one job is claimed whatever its size.
     ///   - models: only jobs of this class; nil for any.
     /// - Returns: the claims, perhaps none. Never waits for work to arrive.
+    /// - Throws: `.unreadable` if there are only jobs that cannot be worked here, for their tenant's data key does not open.
+    ///   They stay queued, uncharged, for a process that can open it.
     func claim(
         limit: Int, bytes: Int, of models: ModelClass?, by worker: String, at now: Timestamp, for duration: Duration
     ) async throws(JobStoreError) -> [Claim]

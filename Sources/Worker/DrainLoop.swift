@@ -18,11 +18,14 @@ struct DrainLoop: Service {
     private let services: WorkerServices
     private let registry: AttemptRegistry
     private let trouble: TroubleLog
+    /// With jobs whose tenant's data key does not open here.
+    private let keyTrouble: TroubleLog
 
     init(services: WorkerServices, registry: AttemptRegistry) {
         self.services = services
         self.registry = registry
         self.trouble = TroubleLog(logger: services.logger)
+        self.keyTrouble = TroubleLog(logger: services.logger)
     }
 
     func run() async throws {
@@ -64,7 +67,10 @@ struct DrainLoop: Service {
         do {
             // A permit that turns out to be for nothing is time of its key lost.
             let (due, seen) = try await dueClasses(after: last)
-            guard !due.isEmpty else { return .nothing(services.configuration.idle) }
+            guard !due.isEmpty else {
+                keyTrouble.over()
+                return .nothing(services.configuration.idle)
+            }
             guard let (models, permits) = try await permits(upTo: limit, among: due, &turns) else {
                 return .nothing(turns.rest(of: due, at: services.wall.now()))
             }
@@ -135,6 +141,9 @@ struct DrainLoop: Service {
             return try await services.store.claim(
                 limit: count, bytes: max(0, services.configuration.bytesInFlight - registry.bytes), of: models,
                 by: services.configuration.name, at: services.wall.now(), for: services.configuration.lease)
+        } catch JobStoreError.unreadable(let error) {
+            keyTrouble.met(error)  // and it is as if they were not due: others' jobs go on
+            return []
         } catch {
             await services.gateway.giveBack(permits)
             throw error

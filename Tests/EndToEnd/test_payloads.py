@@ -149,6 +149,23 @@ def test_running_and_waiting_work_of_an_erased_tenant_ends_as_canceled(world):
     assert relay.running
 
 
+def test_plain_data_that_is_erased_stands_in_no_file(world):
+    seals(world, on=False)
+    _, relay, client = world.serving()
+    other = world.client(relay, tenant="other")
+    body, others = message_body(CANARY), message_body("somebody else's")
+    identifier, kept = client.submit(body, metadata={"x": METADATA}), other.submit(others)
+    assert client.ended(identifier)["status"] == other.ended(kept)["status"] == "succeeded"
+    marks = (CANARY.encode(), METADATA.encode(), answer_mark(body))
+    for mark in marks:
+        assert holders(world, mark), mark
+    admin(world, relay).http.delete("/admin/v1/tenants/acme/data").raise_for_status()
+    eventually("no file holds it", lambda: holders(world, *marks) == set(), seconds=60)
+    assert other.result_matches(kept, others)
+    assert relay.stop() == 0
+    assert holders(world, *marks) == set()
+
+
 def test_the_command_asks_first_and_reaches_processes_that_run(world):
     """The API and its worker are processes of their own; the command is a third."""
     seals(world)

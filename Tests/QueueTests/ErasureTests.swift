@@ -126,6 +126,37 @@ struct ErasureTests {
     }
 
     @Test(arguments: StoreUnderTest.all)
+    func `the answer to a callback that was under way is not kept, later ones are`(_ kind: StoreUnderTest) async throws
+    {
+        try await kind.run { world in
+            _ = try await world.addEndpoint("whe_1")
+            _ = try await world.submit()
+            try await world.finish(try await world.claimOne())
+            let early = try #require(try await world.claimDeliveries().first)
+            _ = try await world.erase()
+            #expect(try await world.answers(to: early) == [[]])
+            _ = try await world.submit()
+            try await world.finish(try await world.claimOne())
+            #expect(try await world.answers(to: #require(try await world.claimDeliveries().first)) == [[7, 7]])
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `no answer is shown from the moment of the erasure, whatever is left to empty`(_ kind: StoreUnderTest)
+        async throws
+    {
+        try await kind.run { world in
+            _ = try await world.addEndpoint("whe_1")
+            _ = try await world.submit()
+            try await world.finish(try await world.claimOne())
+            let delivery = try #require(try await world.claimDeliveries().first)
+            #expect(try await world.answers(to: delivery) == [[7, 7]])
+            _ = try await world.store.erase(.sample(), at: world.now)
+            #expect(try await world.store.delivery(delivery.id, of: nil)?.attempts.map(\.answer) == [[]])
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
     func `batches end as canceled, and one that is being received is given up`(_ kind: StoreUnderTest) async throws {
         try await kind.run { world in
             let open = try await world.accept("a", "b", "c")
@@ -145,6 +176,24 @@ struct ErasureTests {
             #expect(try await world.store.batch(other, of: .sample("other"))?.isErased == false)
             let claim = try #require(try await world.claim(9).first)
             #expect(claim.body == Array("body y".utf8))
+            #expect(try await world.problems() == [])
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `a batch that comes after the erased newest one was deleted is not taken for it`(_ kind: StoreUnderTest)
+        async throws
+    {
+        try await kind.run { world in
+            let old = try await world.accept("a")
+            _ = try await world.erase()
+            _ = try await world.advanceAll()
+            #expect(try await world.store.deleteBatch(old, of: .sample()) == true)
+            _ = try await world.advanceAll()
+            let next = try await world.accept("b")
+            _ = try await world.advanceAll()
+            #expect(try await world.claim(9).map(\.body) == [Array("body b".utf8)])
+            #expect(try await world.batch(next).isErased == false)
             #expect(try await world.problems() == [])
         }
     }
@@ -182,6 +231,15 @@ extension World {
         let scope = try await store.erase(.sample(), at: now)
         try await finishErasures()
         return scope
+    }
+
+    /// Lets the receiver answer. - Returns: its answers that are shown.
+    fileprivate func answers(to delivery: Delivery) async throws -> [[UInt8]]? {
+        let log = DeliveryAttempt(
+            attempt: delivery.attempt, startedAt: now, endedAt: now, status: 200, error: nil, answer: [7, 7])
+        _ = try await store.settleDelivery(
+            delivery, as: .delivered(at: now, status: 200), log: log, rules: EndpointRules())
+        return try await store.delivery(delivery.id, of: nil)?.attempts.map(\.answer)
     }
 
     func finishErasures() async throws {

@@ -97,13 +97,35 @@ struct SealedPayloadTests {
             let world = try open(path)
             await #expect(throws: JobStoreError.self) { try await result(id, world) }
             await #expect(throws: JobStoreError.self) { try await world.store.submit([.sample(at: world.now)]) }
-            #expect(try await world.claim(9).isEmpty, "it is claimed and comes back")
+            await #expect(throws: JobStoreError.self) { try await world.claim(9) }
             #expect(try await world.store.list(JobQuery(tenant: .sample())).jobs.map(\.id) == [waiting, id])
-            world.clock.advance(by: .seconds(31))
-            #expect(try await world.reap() == 1)
             let found = try World(store: reopened(path), clock: clock)
-            #expect(try await found.claim(9).map(\.lease.job) == [waiting])
+            let claim = try #require(try await found.claim(9).first)
+            #expect(claim.lease.job == waiting && claim.lease.attempt == 1 && claim.chargedAttempts == 0)
             #expect(try await result(id, found) == "kept")
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `a worker without a tenant's key leaves its jobs to others, and goes on with other tenants'`(seals: Bool)
+        async throws
+    {
+        try await withFile { path in
+            let sealed = try await open(path).submit()
+            sealer.lose()
+            let world = try open(path, seals: seals)
+            let plain = try await open(path, seals: false).submit(.sample(tenant: .sample("other"), at: world.now))
+            let claims = try await world.claim(9)
+            #expect(claims.map(\.lease.job) == [plain])
+            for claim in claims { try await world.finish(claim.lease) }
+            for _ in 0..<30 {
+                await #expect(throws: JobStoreError.self) { try await world.claim(9) }
+                world.clock.advance(by: .seconds(31))
+                #expect(try await world.reap() == 0)
+            }
+            #expect(try await world.state(sealed) == .queued)
+            #expect(try await World(store: reopened(path), clock: clock).claimOne().attempt == 1)
+            #expect(try await world.problems() == [])
         }
     }
 
@@ -189,6 +211,52 @@ struct SealedPayloadTests {
             _ = try await world.erase()
             #expect(try holders() == [])
             #expect(try await world.record(world.submit()).state == .queued)
+        }
+    }
+
+    /// With a store that would wait for an hour, and does not.
+    @Test(.timeLimit(.minutes(1)), arguments: [true, false])
+    func `a log that somebody reads is emptied later, and nobody waits for it`(seals: Bool) async throws {
+        try await withFile { path in
+            var configuration = JobStoreConfiguration()
+            configuration.busyTimeout = .seconds(3600)
+            let store = try SQLiteJobStore.open(at: path, configuration: configuration, clock: clock)
+            store.keepPayloads(with: PayloadKeeping(sealer: sealer, isOn: seals))
+            let world = World(store: store, clock: clock)
+            _ = try await finishOne(world, answer: "a canary")
+            let reader = try SQLiteConnection(path: path)
+            let key = try reader.first("SELECT sealed FROM data_keys") { $0.bytes(0) }
+            let mark = key ?? Array("a canary".utf8)
+            func holders() throws -> [String] {
+                try ["", "-wal"].filter { try bytes(of: path + $0).firstRange(of: mark) != nil }
+            }
+            try reader.script("BEGIN; SELECT count(*) FROM jobs")
+            _ = try await world.erase()
+            #expect(try holders().contains("-wal"))
+            #expect((key != nil) == seals)
+            try reader.script("ROLLBACK")
+            #expect(try await world.store.advanceErasures(limit: 9, at: world.now) == 0)
+            #expect(try holders() == [])
+            _ = try await world.submit()
+            let length = try bytes(of: path + "-wal").count
+            #expect(try await world.store.advanceErasures(limit: 9, at: world.now) == 0)
+            let later = try bytes(of: path + "-wal").count
+            #expect(length > 0 && later == length, "it is emptied once")
+        }
+    }
+
+    @Test func `a step of an erasure empties no more bytes than others can wait for`() async throws {
+        try await withFile { path in
+            let world = try open(path, seals: false)
+            for size in [3, 3, 1, 9, 1] {
+                _ = try await world.submit(.sample(at: world.now, body: [UInt8](repeating: 7, count: size << 20)))
+            }
+            _ = try await world.store.erase(.sample(), at: world.now)
+            var steps: [Int] = []
+            for _ in 0..<4 { steps.append(try await world.store.advanceErasures(limit: 500, at: world.now)) }
+            #expect(steps == [1, 2, 1, 1])
+            try await world.finishErasures()
+            #expect(try await world.problems() == [])
         }
     }
 

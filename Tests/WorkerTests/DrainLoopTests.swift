@@ -52,6 +52,22 @@ struct DrainLoopTests {
         try await stop(group, run)
     }
 
+    @Test func `Jobs that cannot be opened here wait for those who can, and their permits go back`() async throws {
+        let world = WorkerWorld(concurrency: 4)
+        world.store.lockClaims(3)
+        try await world.submit()
+        let group = world.pool
+        let run = start(group)
+        while world.store.lockedClaims > 0 {
+            await world.clock.waitForSleepers(5)
+            #expect(world.gateway.outstanding == 0)
+            world.clock.advance(by: .milliseconds(250))
+        }
+        try await world.until { try await world.count(.succeeded) == 1 }
+        try await stop(group, run)
+        #expect(world.gateway.outstanding == 0)
+    }
+
     @Test func `Permits that find no job go back`() async throws {
         let world = WorkerWorld(concurrency: 4)
         try await world.submit()

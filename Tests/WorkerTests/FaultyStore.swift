@@ -7,6 +7,7 @@ final class FaultyStore: JobStore {
     private struct State {
         var settleFaults = 0
         var claimFaults = 0
+        var lockedClaims = 0
         var renewalFaults = 0
         var rebaseFaults = 0
         var renewals = 0
@@ -38,6 +39,14 @@ final class FaultyStore: JobStore {
         }
     }
 
+    /// The next `count` claims find only jobs that cannot be opened here.
+    func lockClaims(_ count: Int) {
+        state.withLock { $0.lockedClaims = count }
+    }
+
+    /// How many of them are left.
+    var lockedClaims: Int { state.withLock { $0.lockedClaims } }
+
     /// Refuses if `faults` are left.
     private static func meet(_ faults: inout Int) throws(JobStoreError) {
         guard faults > 0 else { return }
@@ -56,7 +65,12 @@ final class FaultyStore: JobStore {
     func claim(
         limit: Int, bytes: Int, of models: ModelClass?, by worker: String, at now: Timestamp, for duration: Duration
     ) async throws(JobStoreError) -> [Claim] {
-        try state.withLock { state throws(JobStoreError) in try Self.meet(&state.claimFaults) }
+        try state.withLock { state throws(JobStoreError) in
+            try Self.meet(&state.claimFaults)
+            guard state.lockedClaims > 0 else { return }
+            state.lockedClaims -= 1
+            throw .unreadable(.payloadKeyless)
+        }
         return try await base.claim(limit: limit, bytes: bytes, of: models, by: worker, at: now, for: duration)
     }
 

@@ -41,7 +41,7 @@ extension MemoryModel {
 }
 
 extension DeliveryAttempt {
-    fileprivate var withoutAnswer: DeliveryAttempt {
+    var withoutAnswer: DeliveryAttempt {
         DeliveryAttempt(attempt: attempt, startedAt: startedAt, endedAt: endedAt, status: status, error: error)
     }
 }

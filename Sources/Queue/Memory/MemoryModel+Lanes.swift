@@ -156,7 +156,8 @@ extension MemoryModel {
         deliveries[row].endedAt = ending.endedAt
         deliveries[row].status = ending.status
         deliveries[row].error = ending.error
-        deliveries[row].log = (deliveries[row].log + [log]).suffix(DeliveryAttempt.kept)
+        let isErased = jobs.first { $0.new.id == deliveries[row].job }?.isErased ?? false
+        deliveries[row].log = (deliveries[row].log + [isErased ? log.withoutAnswer : log]).suffix(DeliveryAttempt.kept)
     }
 
     private mutating func disable(

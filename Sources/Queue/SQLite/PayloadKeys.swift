@@ -9,8 +9,9 @@ final class PayloadKeys: Sendable {
     private struct State {
         var keeping: PayloadKeeping?
         var opened: [PayloadKeyName: any PayloadKey] = [:]
-        /// Whether one was added since the last ``forget(allBut:)``: perhaps one that had been dropped meanwhile.
-        var hasNew = false
+        /// How many were ever added, and how many of them the file was asked about: what came since may have been dropped.
+        var added = 0
+        var checked = 0
         /// Of the file, when it was last asked which keys there are.
         var revision: Int64 = 0
     }
@@ -58,20 +59,28 @@ final class PayloadKeys: Sendable {
         }
     }
 
+    /// Keys that may have been dropped.
+    struct Suspects {
+        let names: [PayloadKeyName]
+        fileprivate let added: Int
+        fileprivate let revision: Int64
+    }
+
     /// Those that may have been dropped since the file was last asked; nil if none can have been.
     /// - Parameter revision: the file's.
-    func suspects(at revision: Int64) -> [PayloadKeyName]? {
+    func suspects(at revision: Int64) -> Suspects? {
         state.withLock { state in
-            guard state.hasNew || state.revision != revision else { return nil }
-            state.hasNew = false
-            state.revision = revision
-            return Array(state.opened.keys)
+            guard state.added != state.checked || state.revision != revision else { return nil }
+            return Suspects(names: Array(state.opened.keys), added: state.added, revision: revision)
         }
     }
 
-    func forget(_ dropped: [PayloadKeyName]) {
+    /// - Parameter suspects: all of which the file has been asked about: if that fails, they stay under suspicion.
+    func forget(_ dropped: [PayloadKeyName], of suspects: Suspects) {
         state.withLock { state in
             for name in dropped { state.opened[name] = nil }
+            state.checked = suspects.added
+            state.revision = suspects.revision
         }
     }
 
@@ -79,7 +88,7 @@ final class PayloadKeys: Sendable {
         state.withLock { state in
             if state.opened.count >= Self.limit { state.opened = [:] }
             state.opened[key.name] = key
-            state.hasNew = true
+            state.added += 1
         }
     }
 }

@@ -8,10 +8,10 @@ extension SQLiteJobStore: BatchStore {
             let tenant = try context.numberMakingTenant(batch.tenant.text)
             try context.connection.execute(
                 """
-                INSERT INTO batches (id, tenant, phase, busy, created_at, expires_at, touched_at, headers)
-                VALUES (?, ?, 0, 1, ?, ?, ?, ?)
-                """, batch.id.text, tenant, batch.createdAt, batch.expiresAt, batch.createdAt,
-                FieldCodec.encode(batch.headers))
+                INSERT INTO batches (number, id, tenant, phase, busy, created_at, expires_at, touched_at, headers)
+                VALUES (?, ?, ?, 0, 1, ?, ?, ?, ?)
+                """, context.nextBatchNumber(), batch.id.text, tenant, batch.createdAt, batch.expiresAt,
+                batch.createdAt, FieldCodec.encode(batch.headers))
         }
     }
 

@@ -8,7 +8,9 @@ extension SQLiteJobStore {
         let (end, keys) = (now.advanced(by: duration), payloadKeys)
         let (taken, claims) = try await writer.perform { context in
             try context.claim(limit: min(limit, 1000), bytes: bytes, of: models, by: worker, at: now, until: end)
-        } afterwards: { connection, taken -> ([TakenJob], [Claim]?) in
+        } afterwards: { connection, round -> ([TakenJob], [Claim]?) in
+            let taken = round.taken
+            if taken.isEmpty, let closed = round.closed { throw closed }
             guard taken.reduce(0, { $0 + $1.bytes }) <= Self.bytesReadAtOnce else { return (taken, nil) }
             return (taken, try connection.claims(of: taken, by: worker, keys))
         }
@@ -86,7 +88,7 @@ extension SQLiteConnection {
             } catch is DamagedValue {
                 return nil
             } catch is JobStoreError {
-                return nil  // its data key does not open now
+                return nil  // the keyring was changed since the claim, when its data key opened
             }
         }
     }
@@ -125,7 +127,7 @@ extension WriteContext {
 
     fileprivate func claim(
         limit: Int, bytes: Int, of models: ModelClass?, by worker: String, at now: Timestamp, until end: Timestamp
-    ) throws -> [TakenJob] {
+    ) throws -> (taken: [TakenJob], closed: JobStoreError?) {
         try flush()
         let models = try models.map { try number(ofClass: $0.name) ?? -1 }
         var round = try beginRound(limit: limit, of: models, at: now)
@@ -133,6 +135,7 @@ extension WriteContext {
         var ahead = [[OpenJob]](repeating: [], count: round.entrants.count)  // read, in reverse
         var taken: [TakenJob] = []
         var (size, expired) = (0, 0)
+        var closed: JobStoreError?
         while let index = round.next {
             if ahead[index].isEmpty {
                 ahead[index] = try dueJobs(
@@ -152,13 +155,19 @@ extension WriteContext {
                 expired += 1
                 continue
             }
+            if let failure = try keyFailure(of: job) {
+                // Left as it is, for those who can open it; its tenant stays awake.
+                closed = failure
+                round.ranDry(index)
+                continue
+            }
             guard taken.isEmpty || size + job.bytes <= bytes else { break }
             size += job.bytes
             taken.append(try start(job, by: worker, at: now, until: end))
             round.took(index)
         }
         try record(round, since: before)
-        return taken
+        return (taken, closed)
     }
 
     /// Wakes the tenants that have become due, and lets in those who are served least.

@@ -56,6 +56,23 @@ extension SQLiteJobStore {
     }
 }
 
+/// A delivery of which an attempt has just ended.
+private struct SettledDelivery {
+    let row: Int64
+    let lane: Int64
+    let tenant: Int64
+    /// Its row; 0 if it is of no job.
+    let job: Int64
+
+    /// Reads `row, lane, tenant, job`.
+    init(stored row: SQLiteRow) {
+        self.row = row.int64(0)
+        lane = row.int64(1)
+        tenant = row.int64(2)
+        job = row.int64(3)
+    }
+}
+
 extension WriteContext {
     /// Whether its endpoint has got another URL since it was claimed.
     fileprivate func isFormer(_ delivery: Delivery) throws -> Bool {
@@ -67,29 +84,30 @@ extension WriteContext {
     /// nil, and nothing changed, if the attempt is not the delivery's current one.
     fileprivate func settle(
         _ delivery: Delivery, as ending: DeliveryEnding
-    ) throws -> (row: Int64, lane: Int64, tenant: Int64)? {
+    ) throws -> SettledDelivery? {
         guard ending.isCounted else {
             return try connection.first(
                 """
                 UPDATE deliveries SET in_flight = 0, attempt = attempt - 1, due_at = ?
-                WHERE id = ? AND attempt = ? AND state = 0 AND in_flight = 1 RETURNING row, lane, tenant
-                """, ending.dueAt, delivery.id, delivery.attempt
-            ) { ($0.int64(0), $0.int64(1), $0.int64(2)) }
+                WHERE id = ? AND attempt = ? AND state = 0 AND in_flight = 1 RETURNING row, lane, tenant, job
+                """, ending.dueAt, delivery.id, delivery.attempt, read: SettledDelivery.init(stored:))
         }
         return try connection.first(
             """
             UPDATE deliveries SET in_flight = 0, state = ?, due_at = coalesce(?, due_at), ended_at = ?, status = ?,
                 error = ?
-            WHERE id = ? AND attempt = ? AND state = 0 AND in_flight = 1 RETURNING row, lane, tenant
+            WHERE id = ? AND attempt = ? AND state = 0 AND in_flight = 1 RETURNING row, lane, tenant, job
             """, ending.state.code, ending.dueAt, ending.endedAt, ending.status, ending.error, delivery.id,
-            delivery.attempt
-        ) { ($0.int64(0), $0.int64(1), $0.int64(2)) }
+            delivery.attempt, read: SettledDelivery.init(stored:))
     }
 
     fileprivate func write(
-        _ log: DeliveryAttempt, of id: String, _ delivery: (row: Int64, lane: Int64, tenant: Int64)
+        _ log: DeliveryAttempt, of id: String, _ delivery: SettledDelivery
     ) throws {
-        let (answer, form) = try stored(log.answer, as: .answer(of: id, attempt: log.attempt), of: delivery.tenant)
+        let isErased = try erasure(of: delivery.tenant).map { (1...max($0.jobs, 1)).contains(delivery.job) } ?? false
+        let (answer, form) =
+            isErased
+            ? ([], .erased) : try stored(log.answer, as: .answer(of: id, attempt: log.attempt), of: delivery.tenant)
         try connection.execute(
             """
             INSERT INTO delivery_attempts (delivery, attempt, started_at, ended_at, status, error, answer, sealed)

@@ -21,8 +21,11 @@ extension SQLiteJobStore {
             guard let (row, record) = try connection.delivery(id, of: tenant) else { return nil }
             let attempts = try connection.all(
                 """
-                SELECT attempt, started_at, ended_at, status, error, answer, sealed FROM delivery_attempts
-                WHERE delivery = ? ORDER BY attempt LIMIT 1000
+                SELECT a.attempt, a.started_at, a.ended_at, a.status, a.error, a.answer,
+                    CASE WHEN d.job > 0 AND d.job <= x.jobs_through THEN 2 ELSE a.sealed END
+                FROM delivery_attempts a JOIN deliveries d ON d.row = a.delivery
+                LEFT JOIN erasures x ON x.tenant = d.tenant
+                WHERE a.delivery = ? ORDER BY a.attempt LIMIT 1000
                 """, row
             ) { row in
                 DeliveryAttempt(

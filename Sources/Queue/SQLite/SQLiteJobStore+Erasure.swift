@@ -22,8 +22,7 @@ extension SQLiteJobStore: ErasureStore {
             return scope
         }
         guard scope != nil else { return nil }
-        // The log, too, holds the row of the key until it is begun anew: if a reader is in the way, a later commit does it.
-        _ = try? await writer.aloneWithLog { try $0.emptyLog(after: $1.moveAll(by: $0)) }
+        try? await emptyLogIfWanted()  // or the mover, once nobody is in the way
         try? await forgetDroppedKeys()  // or a second later
         return scope
     }
@@ -35,8 +34,28 @@ extension SQLiteJobStore: ErasureStore {
                 $0.int64(0)
             }
         }
-        guard let busy else { return 0 }
+        guard let busy else {
+            try await emptyLogIfWanted()
+            return 0
+        }
         return try await writer.perform { try $0.advanceErasure(of: busy, limit: max(limit, 1), at: now) }
+    }
+
+    /// The log, too, holds the row of a dropped key, and what was emptied: its file is made empty, if an erasure still wants it
+    /// and nobody reads from it. Nobody is waited for: writers wait meanwhile.
+    private func emptyLogIfWanted() async throws(JobStoreError) {
+        guard let wanted = try await read({ try $0.logWish() }) else { return }
+        let isEmpty = try await writer.aloneWithLog { connection, log in
+            try log.moveAll(by: connection) == 0 && connection.emptyLog()
+        }
+        guard isEmpty else { return }
+        try await writer.perform { context in
+            _ = try context.connection.execute(
+                """
+                INSERT INTO counters (name, count) VALUES (?, ?)
+                ON CONFLICT (name) DO UPDATE SET count = max(count, excluded.count)
+                """, Schema.logEmptyings, wanted)
+        }
     }
 
     package func forgetDroppedKeys() async throws(JobStoreError) {
@@ -46,11 +65,10 @@ extension SQLiteJobStore: ErasureStore {
                 $0.int64(0)
             }
             guard let suspects = keys.suspects(at: revision ?? 0) else { return }
-            keys.forget(
-                try suspects.filter { name in
-                    try connection.first("SELECT 1 FROM data_keys WHERE name = ? LIMIT 1", name.bytes) { _ in true }
-                        == nil
-                })
+            let dropped = try suspects.names.filter { name in
+                try connection.first("SELECT 1 FROM data_keys WHERE name = ? LIMIT 1", name.bytes) { _ in true } == nil
+            }
+            keys.forget(dropped, of: suspects)
         }
     }
 
@@ -61,6 +79,10 @@ extension SQLiteJobStore: ErasureStore {
 extension Schema {
     /// Counts the data keys that were dropped.
     static let keyDrops = "payloads.drops"
+    /// Counts how often an erasure has written something after which the log is to be emptied.
+    static let logWishes = "payloads.log_wishes"
+    /// Up to which of these it has been.
+    static let logEmptyings = "payloads.log_emptyings"
 }
 
 extension SQLiteConnection {
@@ -79,26 +101,20 @@ extension SQLiteConnection {
         return ErasureScope(jobs: found.jobs, batches: batches ?? 0, staged: found.staged, hasDataKey: hasKey)
     }
 
-    /// Makes the log's file empty, if all of it has been moved.
-    fileprivate func emptyLog(after left: Int?) throws {
-        guard left == 0 else { return }
-        try script("PRAGMA wal_checkpoint(TRUNCATE)")
-    }
-
-    /// What `body` deletes is overwritten, not only unlinked.
-    fileprivate func overwriting<Value>(_ body: () throws -> Value) throws -> Value {
-        let before = try number("PRAGMA secure_delete")
-        try script("PRAGMA secure_delete = ON")
-        defer { try? script("PRAGMA secure_delete = \(before)") }
-        return try body()
+    /// The last wish that the log be emptied; nil if it has been since.
+    fileprivate func logWish() throws -> Int64? {
+        try first(
+            """
+            SELECT count FROM counters WHERE name = ?1
+                AND count > coalesce((SELECT e.count FROM counters e WHERE e.name = ?2), 0) LIMIT 1
+            """, Schema.logWishes, Schema.logEmptyings
+        ) { $0.int64(0) }
     }
 }
 
 extension WriteContext {
     fileprivate func erase(_ tenant: Int64, _ name: TenantID, at now: Timestamp) throws {
-        try connection.overwriting {
-            _ = try connection.execute("DELETE FROM data_keys WHERE tenant = ?", name.text)
-        }
+        try connection.execute("DELETE FROM data_keys WHERE tenant = ?", name.text)
         try connection.execute(
             """
             INSERT INTO erasures (tenant, jobs_through, batches_through, erased_at)
@@ -116,14 +132,19 @@ extension WriteContext {
             """, now, tenant)
         try connection.execute(
             "UPDATE batches SET key = NULL, fingerprint = NULL WHERE tenant = ? AND key IS NOT NULL", tenant)
-        try connection.execute(
-            """
-            INSERT INTO counters (name, count) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET count = count + 1
-            """, Schema.keyDrops)
+        try count(Schema.keyDrops)
+        try count(Schema.logWishes)
         payloads = PayloadChanges()
         note(.cancels)
         note(.batches)
         note(.results)
+    }
+
+    private func count(_ name: String) throws {
+        try connection.execute(
+            """
+            INSERT INTO counters (name, count) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET count = count + 1
+            """, name)
     }
 
     fileprivate func advanceErasure(of tenant: Int64, limit: Int, at now: Timestamp) throws -> Int {
@@ -131,20 +152,31 @@ extension WriteContext {
             "SELECT jobs_through, cursor FROM erasures WHERE tenant = ? AND busy = 1 LIMIT 1", tenant
         ) { (through: $0.int64(0), cursor: $0.int64(1)) }
         guard let (through, cursor) = found else { return 1 }  // another process has done it
-        let rows = try connection.all(
-            """
-            SELECT row FROM jobs INDEXED BY jobs_tenant WHERE tenant = ? AND row > ? AND row <= ? ORDER BY row LIMIT ?
-            """, tenant, cursor, through, limit
-        ) { $0.int64(0) }
-        try connection.overwriting {
-            for row in rows { try empty(row, at: now) }
-            if let last = rows.last {
-                try connection.execute("UPDATE erasures SET cursor = ? WHERE tenant = ?", last, tenant)
-            } else if try forgetKeys(of: tenant, through: through, limit: 20 * limit) == 0 {
-                try connection.execute("UPDATE erasures SET busy = 0 WHERE tenant = ?", tenant)
-            }
+        let rows = try nextRows(of: tenant, after: cursor, through: through, limit: limit)
+        for row in rows { try empty(row, at: now) }
+        if let last = rows.last {
+            try connection.execute("UPDATE erasures SET cursor = ? WHERE tenant = ?", last, tenant)
+        } else if try forgetKeys(of: tenant, through: through, limit: 20 * limit) == 0 {
+            try connection.execute("UPDATE erasures SET busy = 0 WHERE tenant = ?", tenant)
+            try count(Schema.logWishes)  // it holds what the steps have emptied
         }
         return max(rows.count, 1)
+    }
+
+    /// Jobs of one step: no more plain bytes than others can wait for, unless one job has more.
+    private func nextRows(of tenant: Int64, after cursor: Int64, through: Int64, limit: Int) throws -> [Int64] {
+        let found = try connection.all(
+            """
+            SELECT j.row, CASE j.sealed WHEN 0 THEN length(j.body) ELSE 0 END
+                + coalesce((SELECT length(e.body) FROM ended e WHERE e.job = j.row AND e.sealed = 0), 0)
+            FROM jobs j INDEXED BY jobs_tenant WHERE j.tenant = ? AND j.row > ? AND j.row <= ? ORDER BY j.row LIMIT ?
+            """, tenant, cursor, through, limit
+        ) { (row: $0.int64(0), bytes: $0.int(1)) }
+        var bytes = 0
+        return found.prefix { job in
+            defer { bytes += job.bytes }
+            return bytes == 0 || bytes + job.bytes <= Self.bytesOfStep
+        }.map(\.row)
     }
 
     /// Ends the job if it waits, and empties what of it is not sealed.

@@ -28,6 +28,8 @@ extension Schema {
             busy INTEGER NOT NULL DEFAULT 1
         ) STRICT
         """,
+        // Numbers of batches that are never given again.
+        "CREATE INDEX erasures_batches ON erasures(batches_through)",
         // The mover.
         "CREATE INDEX erasures_busy ON erasures(tenant) WHERE busy = 1",
         "DROP VIEW IF EXISTS job_records",

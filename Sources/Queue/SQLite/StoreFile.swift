@@ -31,12 +31,13 @@ struct StoreFile {
                 guard !connection.isReadOnly else {
                     throw JobStoreError.unavailable(detail: "\(path) is read-only; let the relay's user write it")
                 }
+                // What is deleted is overwritten, also where SQLite was built without that.
                 // On a file that has tables they would change nothing but write a page, at each command.
                 let isNew = try connection.number("SELECT count(*) FROM sqlite_schema") == 0
                 try connection.script(
                     """
                     \(isNew ? pragmas : ""); PRAGMA journal_mode = WAL; PRAGMA synchronous = \(synchronous.rawValue);
-                    PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -32768; PRAGMA foreign_keys = OFF
+                    PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -32768; PRAGMA foreign_keys = OFF
                     """)
                 try connection.transaction { try bringUpToDate(connection) }
                 return connection

@@ -36,7 +36,11 @@ extension SQLiteConnection {
         _ body: [UInt8], headers: [UInt8], _ form: PayloadForm, of id: JobID, by keys: PayloadKeys
     ) throws -> (body: [UInt8], digest: BodyDigest?, headers: [HeaderField]) {
         let (fields, digest) = try [HeaderField].withDigest(stored: headers)
-        guard form == .sealed else { return (body, digest, fields) }
+        switch form {
+        case .plain: return (body, digest, fields)
+        case .erased: throw JobStoreError.erased
+        case .sealed: break
+        }
         let place = PayloadPlace(.request, of: id.text)
         let plain = try open(body, .sealed, as: place, by: keys)
         guard let digest = BodyDigest(bytes: plain.prefix(BodyDigest.byteCount)) else {

@@ -63,6 +63,17 @@ extension WriteContext {
 
     // MARK: Creation
 
+    /// Above all numbers that an erasure reaches, also those of batches that were deleted since.
+    func nextBatchNumber() throws -> Int64 {
+        let last = try connection.first(
+            """
+            SELECT max(coalesce((SELECT max(number) FROM batches), 0),
+                coalesce((SELECT max(batches_through) FROM erasures), 0))
+            """
+        ) { $0.int64(0) }
+        return (last ?? 0) + 1
+    }
+
     /// Keeps a request of a batch that is being received.
     func stage(_ item: BatchItem, of tenant: Int64, at row: Int64) throws {
         let request = try StoredRequest(
@@ -219,7 +230,7 @@ extension WriteContext {
     }
 
     /// Bodies that one step moves, at most, unless one is larger.
-    private static let bytesOfStep = 4 << 20
+    static let bytesOfStep = 4 << 20
 }
 
 /// A request of an accepted batch that is no job yet.

@@ -12,6 +12,8 @@ struct StoredErasure {
 struct PayloadChanges {
     /// By number of the tenant.
     var keys: [Int64: any PayloadKey] = [:]
+    /// Why the tenant's data key does not open here; nil if it does, or if there is none.
+    var keyFailures: [Int64: JobStoreError?] = [:]
     /// nil until somebody asks.
     var erasuresExist: Bool?
     var erasures: [Int64: StoredErasure?] = [:]
@@ -37,6 +39,28 @@ extension WriteContext {
             }
             return try payloadKeys.key(name, row.bytes(1), of: owner)
         }
+    }
+
+    /// Why a claim of the job would be for nothing here: its tenant's data key does not open, so that it cannot be read, or
+    /// its result not be sealed. nil if it can be worked.
+    func keyFailure(of job: OpenJob) throws -> JobStoreError? {
+        guard let failure = try keyFailure(of: job.tenant) else { return nil }
+        if sealsPayloads { return failure }
+        let form = try connection.first("SELECT sealed FROM jobs WHERE row = ? LIMIT 1", job.row) { $0.int(0) }
+        return form == PayloadForm.sealed.rawValue ? failure : nil
+    }
+
+    private func keyFailure(of tenant: Int64) throws -> JobStoreError? {
+        if payloads.keys[tenant] != nil { return nil }
+        if let known = payloads.keyFailures[tenant] { return known }
+        var failure: JobStoreError?
+        do {
+            _ = try storedKey(of: tenant)
+        } catch let error as JobStoreError {
+            failure = error
+        }
+        payloads.keyFailures[tenant] = .some(failure)
+        return failure
     }
 
     private func makeKey(for tenant: Int64) throws -> any PayloadKey {

@@ -6,6 +6,7 @@ import Glibc
 /// SQL stands at the call as a literal; the literal's address names the prepared statement.
 final class SQLiteConnection {
     private let database: OpaquePointer
+    private let busyTries: Int
     private let logLength = LogLength()
     private var statements: [UnsafePointer<UInt8>: OpaquePointer] = [:]
 
@@ -20,19 +21,24 @@ final class SQLiteConnection {
             throw SQLiteFailure(of: opened, code: code)
         }
         database = opened
-        // SQLite's own handler waits up to 100 ms between looks, so that a busy process would starve the others.
-        sqlite3_busy_handler(
-            opened,
-            { tries, count in
-                usleep(500)
-                return Int(count) < Int(bitPattern: tries) ? 1 : 0
-            }, UnsafeMutableRawPointer(bitPattern: busyTries))
+        self.busyTries = busyTries
+        waitWhenBusy()
         sqlite3_wal_hook(  // in place of the automatic checkpoint
             opened,
             { length, _, _, pages in
                 length.map { Unmanaged<LogLength>.fromOpaque($0).takeUnretainedValue().committed(Int(pages)) }
                 return SQLITE_OK
             }, Unmanaged.passUnretained(logLength).toOpaque())
+    }
+
+    private func waitWhenBusy() {
+        // SQLite's own handler waits up to 100 ms between looks, so that a busy process would starve the others.
+        sqlite3_busy_handler(
+            database,
+            { tries, count in
+                usleep(500)
+                return Int(count) < Int(bitPattern: tries) ? 1 : 0
+            }, UnsafeMutableRawPointer(bitPattern: busyTries))
     }
 
     deinit {
@@ -156,6 +162,17 @@ final class SQLiteConnection {
         if code & 0xFF == SQLITE_BUSY { return nil }
         guard code == SQLITE_OK else { throw SQLiteFailure(of: database, code: code) }
         return (Int(max(log, 0)), Int(max(moved, 0)))
+    }
+
+    /// Moves what is left of the log and makes its file empty, without waiting for anybody.
+    /// - Returns: whether it is empty; not if somebody reads from it.
+    func emptyLog() throws -> Bool {
+        sqlite3_busy_handler(database, nil, nil)
+        defer { waitWhenBusy() }
+        let code = sqlite3_wal_checkpoint_v2(database, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+        if code & 0xFF == SQLITE_BUSY { return false }
+        guard code == SQLITE_OK else { throw SQLiteFailure(of: database, code: code) }
+        return true
     }
 
     /// Waits until what checkpoints have moved is on the disk. SQLite does so only when the whole log has been moved.
