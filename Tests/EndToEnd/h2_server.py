@@ -32,8 +32,9 @@ class H2Server:
     """Each request meets the next of `fates`, and `answer` when they are used up.
 
     `answer`; `refuse` resets the stream with REFUSED_STREAM; `close` and `reset` end the connection unanswered, `reset`
-    without a goodbye; `last` answers, and then ends the idle connection. `hold` waits for the connection's next request, which meets `goaway`: the server says
-    GOAWAY, which leaves that one out, and answers the one held once a request has come over another connection.
+    without a goodbye; `last` answers, and then ends the idle connection. `hold` waits for the connection's next request. If that
+    meets `goaway`, the server says GOAWAY, which leaves it out, and answers the one held once a request has come over
+    another connection.
     """
 
     def __init__(self, world: World, authority: Authority, *fates: str):

@@ -49,13 +49,15 @@ class Exchange:
 class Front:
     """nginx on a free port of 127.0.0.1 and ::1, and of one more address if wanted. Restarting it ends every connection."""
 
-    def __init__(self, world: World, authority: Authority, upstream: str, *settings: str, also: str | None = None):
+    def __init__(self, world: World, authority: Authority, upstream: str, *settings: str, also: str | None = None,
+                 speaks_http2: bool = True):
         if not shutil.which("nginx"):
             pytest.skip("nginx is not installed")
         self.folder = world.folder / f"nginx-{len(world.closers)}"
         self.folder.mkdir()
         self.log = self.folder / "access.log"
         self.also = also
+        self.kind = "ssl http2" if speaks_http2 else "ssl"
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             self.port = listener.getsockname()[1]
@@ -76,9 +78,9 @@ http {{
     log_format told '$server_protocol $ssl_session_reused $connection $status $remote_addr';
     access_log {self.log} told;
     server {{
-        listen 127.0.0.1:{self.port} ssl http2;
-        listen [::1]:{self.port} ssl http2;
-        {f"listen {self.also}:{self.port} ssl http2;" if self.also else ""}
+        listen 127.0.0.1:{self.port} {self.kind};
+        listen [::1]:{self.port} {self.kind};
+        {f"listen {self.also}:{self.port} {self.kind};" if self.also else ""}
         ssl_certificate {authority.certificate};
         ssl_certificate_key {authority.key};
         ssl_session_cache shared:tests:1m;

@@ -76,12 +76,31 @@ struct SocketTableTests {
         defer { [first, second].forEach { close($0) } }
         for socket in [first, second] { _ = table.opened(socket, path: path("a")) }
         let opener = try begin(on: first, in: &table, port: server.port)
+        #expect(table.carriedOne(serial: opener.serial))
         let found = table.began(between: ends(of: first, port: server.port), openedFor: [])
         let other = try #require(found)
         #expect(other.serial == opener.serial && [opener.calls, other.calls] == [1, 2])
-        #expect(opener.isFirst && !other.isFirst)
+        #expect(!table.carriedOne(serial: opener.serial))
         let stranger = table.began(between: ends(of: second, port: server.port), openedFor: [])
         #expect(stranger == nil, "nobody has said that it has been connected")
+    }
+
+    @Test func `whether another call ever began on a connection is known after it has closed, too`() throws {
+        let server = try LoopbackServer { connection in _ = connection.readRequest() }
+        var table = SocketTable()
+        let sockets = (0..<3).map { _ in connect(to: server.port) }
+        defer { sockets.forEach { close($0) } }
+        for socket in sockets { _ = table.opened(socket, path: path("a")) }
+        let serials = try sockets.map { try begin(on: $0, in: &table, port: server.port).serial }
+        _ = table.ended(on: serials[1])
+        _ = try begin(on: sockets[1], in: &table, port: server.port)
+        for socket in sockets[..<2] { _ = table.closing(socket) }
+        let known = serials.map { table.carriedOne(serial: $0) }
+        #expect(known == [true, false, true], "the second carried one after the other")
+        table.beganSomewhere()
+        #expect(!table.carriedOne(serial: serials[2]), "it may have been there")
+        _ = table.closing(sockets[2])
+        #expect(!table.carriedOne(serial: serials[2]) && !table.carriedOne(serial: 99))
     }
 
     @Test func `a connection is idle between calls, and found as such by its path`() throws {

@@ -245,8 +245,9 @@ final class CurlMulti {
     }
 
     /// A request is about to be written on the connection between `ends`; nil if that is not known.
-    func began(between ends: SocketTable.Ends, openedFor candidates: [curl_socket_t]) -> SocketTable.Beginning? {
-        let beginning = sockets.began(between: ends, openedFor: candidates)
+    func began(between ends: SocketTable.Ends?, openedFor candidates: [curl_socket_t]) -> SocketTable.Beginning? {
+        let beginning = ends.flatMap { sockets.began(between: $0, openedFor: candidates) }
+        if beginning == nil { sockets.beganSomewhere() }
         tell(beginning?.change)
         return beginning
     }
@@ -283,5 +284,9 @@ final class CurlMulti {
 
     func wasAlive(connection: Int) -> Bool {
         sockets.wasAlive(serial: connection)
+    }
+
+    func carriedOne(connection: Int) -> Bool {
+        sockets.carriedOne(serial: connection)
     }
 }

@@ -23,12 +23,14 @@ final class CurlTransfer {
     private(set) var scarcity = SocketScarcity()
     private(set) var clocks: ExchangeClocks
     private var bytesBeforeRequest: Int?
+    /// While libcurl connects for the one repeat: whether bytes of the first try had left. A proxy's CONNECT counts among
+    /// the bytes written, too.
+    private var hadSent: Bool?
     private var timesBegun = 0
     /// The sockets that were opened for it.
     private var opened: [curl_socket_t] = []
     /// The one that the request was last written on; nil if that is not known.
     private(set) var connection: Int?
-    private var isFirstOnConnection = false
     private var callsOnConnection = 0
     unowned let owner: CurlMulti
     /// Whether the owner has it on its list of those with something to hand over.
@@ -60,6 +62,7 @@ final class CurlTransfer {
 
     /// Whether any byte of the request was handed to the network.
     var maybeSent: Bool {
+        if let hadSent { return hadSent }
         guard let bytesBeforeRequest else { return false }
         return bytesWritten > bytesBeforeRequest
     }
@@ -158,6 +161,7 @@ extension CurlTransfer {
         let destination = withUnsafeMutablePointer(to: &address.pointee.addr, Self.destination)
         // The macro CURL_SOCKET_BAD, which Swift does not see.
         guard timesBegun == 0 || mayRepeat(), mayConnect(to: destination) else { return curl_socket_t(-1) }
+        if timesBegun > 0 { hadSent = maybeSent }
         let type = address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue)
         let descriptor = socket(address.pointee.family, type, address.pointee.protocol)
         scarcity.openedSocket(family: address.pointee.family, error: descriptor < 0 ? errno : 0)
@@ -205,15 +209,13 @@ extension CurlTransfer {
 
     /// The request is about to be written on a connection between `ends`, new or reused. False ends the exchange.
     func mayRequest(on ends: SocketTable.Ends?) -> Bool {
-        guard timesBegun == 0 || mayRepeat() else { return false }
-        let peer = ends.flatMap { ends in
-            SocketAddress.bytes(ofText: ends.peer).map { bytes in
-                AddressNotes.Entry(bytes: bytes, port: ends.peerPort, text: ends.peer)
-            }
-        }
-        guard mayConnect(to: peer) else { return false }
-        if bytesBeforeRequest == nil || wasRefused { bytesBeforeRequest = bytesWritten }
+        let mayBegin = timesBegun == 0 || mayRepeat()
+        let hasReached = maybeSent && !wasRefused
+        // Whatever becomes of it, its connection is no longer one that nothing else has begun on.
         noteConnection(between: ends)
+        guard mayBegin, mayConnect(to: Self.peer(of: ends)) else { return false }
+        if !hasReached { bytesBeforeRequest = bytesWritten }
+        hadSent = nil
         timesBegun += 1
         // A second try goes over a connection of its own: others of the pool may have died with the first.
         relay_curl_set_long(easy, CURLOPT_FRESH_CONNECT, 1)
@@ -222,11 +224,18 @@ extension CurlTransfer {
         return true
     }
 
+    private static func peer(of ends: SocketTable.Ends?) -> AddressNotes.Entry? {
+        ends.flatMap { ends in
+            SocketAddress.bytes(ofText: ends.peer).map { bytes in
+                AddressNotes.Entry(bytes: bytes, port: ends.peerPort, text: ends.peer)
+            }
+        }
+    }
+
     private func noteConnection(between ends: SocketTable.Ends?) {
         if let connection { owner.ended(on: connection) }
-        let beginning = ends.flatMap { owner.began(between: $0, openedFor: opened) }
+        let beginning = owner.began(between: ends, openedFor: opened)
         connection = beginning?.serial
-        isFirstOnConnection = beginning?.isFirst ?? false
         callsOnConnection = beginning?.calls ?? 0
         opened = []
     }
@@ -253,10 +262,11 @@ extension CurlTransfer {
     }
 
     /// Whether the try before was a stream that an HTTP/2 server refused by GOAWAY or REFUSED_STREAM, which it thereby
-    /// promises not to have processed (RFC 9113, 8.7). libcurl does not tell; but of the faults after which it begins
-    /// anew this is the only one that can befall a connection's first call, and the only one that leaves an HTTP/2
-    /// connection standing.
+    /// promises not to have processed (RFC 9113, 8.7). libcurl does not tell; but it begins anew after two kinds of faults
+    /// only. The other, a death before the answer, counts on connections that more calls than one have begun on (libcurl marks
+    /// the connection, so the one that opened it is no exception); and it leaves none standing.
     private var wasRefused: Bool {
-        isFirstOnConnection || connection.map(owner.wasAlive) ?? false
+        guard let connection else { return false }
+        return owner.carriedOne(connection: connection) || owner.wasAlive(connection: connection)
     }
 }

@@ -2,8 +2,8 @@ import CCurl
 import Domain
 import Glibc
 
-/// The open sockets of an engine: whose they are, how many calls are on each, and which HTTP/2 connections had not ended
-/// when libcurl gave them up. No question but ``idle(where:)`` looks through all of them.
+/// The open sockets of an engine: whose they are, how many calls are on each, and of those that were closed a moment ago what
+/// tells whether a call may be begun anew. Only ``idle(where:)`` and ``beganSomewhere()`` look through all of them.
 struct SocketTable {
     /// A connection by its two ends, as libcurl names them.
     struct Ends: Hashable {
@@ -26,20 +26,24 @@ struct SocketTable {
         let path: EgressPath
         /// Known once a call has begun on it.
         var ends: Ends?
+        /// On it now.
         var calls = 0
+        /// How many have ever begun on it; nil if that is not sure.
+        var begun: Int? = 0
         /// Whether it has carried a call and now waits for another.
         var isIdle = false
         /// Whether HTTP/2 was answered on it.
         var isMultiplexed = false
     }
 
-    /// Connections closed alive that are remembered: those of calls that are begun anew a moment later.
+    /// Closed connections that are remembered: those of calls that are begun anew a moment later.
     private static let memory = 64
 
     private var entries: [curl_socket_t: Entry] = [:]
     private var socketOfEnds: [Ends: curl_socket_t] = [:]
     private var socketOfSerial: [Int: curl_socket_t] = [:]
     private var closedAlive: [Int] = []
+    private var closedAfterOne: [Int] = []
     private var nextSerial = 0
 
     mutating func opened(_ socket: curl_socket_t, path: EgressPath) -> Change {
@@ -54,19 +58,20 @@ struct SocketTable {
         guard let entry = entries.removeValue(forKey: socket) else { return nil }
         socketOfSerial[entry.serial] = nil
         if let ends = entry.ends { socketOfEnds[ends] = nil }
-        if entry.isMultiplexed, Self.isAlive(socket) {
-            closedAlive.append(entry.serial)
-            if closedAlive.count > Self.memory { closedAlive.removeFirst() }
-        }
+        if entry.isMultiplexed, Self.isAlive(socket) { Self.remember(entry.serial, in: &closedAlive) }
+        if entry.begun == 1 { Self.remember(entry.serial, in: &closedAfterOne) }
         return Change(path: entry.path.id, open: -1, idle: entry.isIdle ? -1 : 0)
+    }
+
+    private static func remember(_ serial: Int, in closed: inout [Int]) {
+        closed.append(serial)
+        if closed.count > memory { closed.removeFirst() }
     }
 
     /// A call begins on a connection.
     struct Beginning {
         /// The connection's number, which no other ever has.
         let serial: Int
-        /// Whether it is the connection's first.
-        let isFirst: Bool
         /// On the connection now, this one included.
         let calls: Int
         let change: Change
@@ -76,14 +81,25 @@ struct SocketTable {
     /// - Parameter candidates: the sockets that were opened for this call. Any other connection has carried a call before,
     ///   and is known by its ends since then.
     mutating func began(between ends: Ends, openedFor candidates: [curl_socket_t]) -> Beginning? {
-        let isFirst = socketOfEnds[ends] == nil
-        if isFirst { for socket in candidates { nameEnds(of: socket) } }
+        if socketOfEnds[ends] == nil { for socket in candidates { nameEnds(of: socket) } }
         guard let socket = socketOfEnds[ends], var entry = entries[socket] else { return nil }
         let change = Change(path: entry.path.id, idle: entry.isIdle ? -1 : 0)
         entry.calls += 1
+        entry.begun = entry.begun.map { $0 + 1 }
         entry.isIdle = false
         entries[socket] = entry
-        return Beginning(serial: entry.serial, isFirst: isFirst, calls: entry.calls, change: change)
+        return Beginning(serial: entry.serial, calls: entry.calls, change: change)
+    }
+
+    /// A call has begun on a connection that is not known: any of the open ones may be it.
+    mutating func beganSomewhere() {
+        for socket in entries.keys { entries[socket]?.begun = nil }
+    }
+
+    /// Whether one call has begun on this connection, and surely no other.
+    func carriedOne(serial: Int) -> Bool {
+        if closedAfterOne.contains(serial) { return true }
+        return socketOfSerial[serial].flatMap { entries[$0]?.begun } == 1
     }
 
     /// A call is no longer on this connection; nil if that has been closed meanwhile.
