@@ -83,7 +83,9 @@ extension Gateway {
     func book<Prober: Clock<Duration>>(_ finding: EgressProber<Prober>.Finding, of path: EgressPath) async {
         let now = wall.now()
         let isRefused = state.withLock { state in
-            guard state.egress.paths.contains(where: { $0.id == path.id && $0.route == path.route }) else { return false }
+            guard state.egress.paths.contains(where: { $0.id == path.id && $0.route == path.route }) else {
+                return false
+            }
             switch finding {
             case .reached: state.egress.probed(path.id, at: now)
             case .failed(let failure): if failure.blamesPath { state.egress.faulted(path.id, at: now) }
