@@ -79,15 +79,20 @@ private final class ProbeBook: Sendable {
 }
 
 extension Gateway {
-    /// Books what a probe of `path` has shown.
+    /// Books what a probe of `path` has shown; nothing if another way goes by its name meanwhile.
     func book<Prober: Clock<Duration>>(_ finding: EgressProber<Prober>.Finding, of path: EgressPath) async {
         let now = wall.now()
-        switch finding {
-        case .reached: state.withLock { $0.egress.probed(path.id, at: now) }
-        case .failed(let failure): if failure.blamesPath { state.withLock { $0.egress.faulted(path.id, at: now) } }
-        case .regionRefused:
-            state.withLock { $0.egress.refused(path.id) }
-            await onNotice(.regionRefused(path: path.id))
+        let isRefused = state.withLock { state in
+            guard state.egress.paths.contains(where: { $0.id == path.id && $0.route == path.route }) else {
+                return false
+            }
+            switch finding {
+            case .reached: state.egress.probed(path.id, at: now)
+            case .failed(let failure): if failure.blamesPath { state.egress.faulted(path.id, at: now) }
+            case .regionRefused: state.egress.refused(path.id)
+            }
+            return finding == .regionRefused
         }
+        if isRefused { await onNotice(.regionRefused(path: path.id)) }
     }
 }

@@ -28,7 +28,8 @@ class Ways:
         self.delays = world.folder / "delays.json"
         self.delays.write_text("{}")
         authority = Authority(world.folder / "authority", f"IP:{self.network.there}")
-        front = Front(world, authority, world.sim("--latency", "20ms").base, also=self.network.here)
+        self.sim = world.sim("--latency", "20ms")
+        front = Front(world, authority, self.sim.base, also=self.network.here)
         gate = forwarder(world, self.network.there, f"{self.network.here}:{front.port}", 0, "--delays", self.delays,
                          inside=self.network.command)
         world.upstream = f"https://{gate}"
@@ -96,3 +97,4 @@ def test_a_slow_way_is_no_guilty_one(ways, slow):
     drain(ways.client, 200, "slow")
     assert ways.answered(slow) > 0
     assert set(states(ways.client.base).values()) == {"0"} and ways.client.count("errored") == 0
+    assert ways.sim.stats()["executions"]["max"] == 1

@@ -250,7 +250,7 @@ def test_a_reader_that_stops_holds_up_no_other_stream_of_its_connection(world, a
 
 
 def test_metrics_tell_phases_and_connections(world, authority):
-    _, front, client = fronted(world, authority, sim=("--latency", "300ms"))
+    _, front, client = fronted(world, authority, sim=("--latency", "2s"))
     assert call(client).status_code == 200
 
     def phase(name: str, what: str = "count") -> float:

@@ -257,5 +257,10 @@ struct GatewayScopeTests {
         await gateway.book(await probe.probe(paths[0]), of: paths[0])
         #expect(told.withLock { $0.allSatisfy { $0 == .regionRefused(path: "left") } && !$0.isEmpty })
         #expect(gateway.status().paths[0].state == .out(.regionRefused))
+
+        gateway.adopt([:])
+        gateway.adopt([EgressPath(id: "left", route: .source("elsewhere")), paths[1]], preferring: [])
+        await gateway.book(EgressProber<ManualClock>.Finding.regionRefused, of: paths[0])
+        #expect(gateway.status().paths[0].state == .passing, "what was asked is no longer there")
     }
 }

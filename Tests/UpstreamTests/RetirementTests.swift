@@ -23,7 +23,7 @@ struct RetirementTests {
 
     /// - Parameter count: of threads that go by a source's address.
     private func becomes(_ count: Int, _ address: String) async throws {
-        while try OwnProcess.threads(named: address) != count { await Task.yield() }
+        while try OwnProcess.threads(named: address) != count { try await Task.sleep(for: .milliseconds(5)) }
     }
 
     @Test func `the thread of a source ends with its last exchange after its path has gone, and comes back with it`()

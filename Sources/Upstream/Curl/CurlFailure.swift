@@ -8,6 +8,10 @@ extension TransportFailure {
             self = .refused(address)
             return
         }
+        if let refused = transfer.refusedRepeat {
+            self = refused
+            return
+        }
         let isOurs = transfer.scarcity.explains(
             code, systemError: transfer.systemError, hasSpareDescriptors: SocketScarcity.hasSpareDescriptors)
         if isOurs {
@@ -15,10 +19,6 @@ extension TransportFailure {
             self.init(
                 .exhausted, maybeSent: transfer.maybeSent,
                 detail: "this machine has no socket, port or memory left for a call")
-            return
-        }
-        if let refused = transfer.refusedRepeat {
-            self = refused
             return
         }
         let kind = Self.kind(of: code, isAnswering: transfer.isAnswering)
