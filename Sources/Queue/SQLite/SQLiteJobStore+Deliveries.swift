@@ -113,6 +113,7 @@ extension WriteContext {
             INSERT INTO delivery_attempts (delivery, attempt, started_at, ended_at, status, error, answer, sealed)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?)
             """, delivery.row, log.attempt, log.startedAt, log.endedAt, log.status, log.error, answer, form.rawValue)
+        guard log.attempt > DeliveryAttempt.kept else { return }
         try connection.execute(
             "DELETE FROM delivery_attempts WHERE delivery = ? AND attempt <= ?", delivery.row,
             log.attempt - DeliveryAttempt.kept)
