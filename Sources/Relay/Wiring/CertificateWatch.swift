@@ -12,7 +12,7 @@ struct CertificateWatch: Service {
 
     func run() async throws {
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
-            try? await cancelWhenGracefulShutdown { try await Task.sleep(for: Self.interval) }
+            await rest(for: Self.interval)
             if credentials.haveChanged { credentials.renew(logger) }
         }
     }

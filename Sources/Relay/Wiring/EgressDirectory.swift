@@ -14,7 +14,7 @@ struct EgressDirectory: Service {
     func run() async throws {
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             await refresh()
-            try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(1)) }
+            await rest(for: .seconds(1))
         }
     }
 

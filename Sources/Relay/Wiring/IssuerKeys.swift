@@ -63,7 +63,7 @@ final class IssuerKeys: Service {
                 for keys in present where watched.insert(ObjectIdentifier(keys)).inserted {
                     group.addTask { await self.keepFresh(keys) }
                 }
-                try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(1)) }
+                await rest(for: .seconds(1))
             }
         }
     }
@@ -72,7 +72,7 @@ final class IssuerKeys: Service {
     private func keepFresh(_ keys: PublishedKeys) async {
         while !Task.isShuttingDownGracefully, !Task.isCancelled, isInUse(keys) {
             await keys.refresh()
-            try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(1)) }
+            await rest(for: .seconds(1))
         }
     }
 

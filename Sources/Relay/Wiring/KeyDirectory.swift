@@ -45,7 +45,7 @@ final class KeyDirectory: UpstreamKeyring, Service {
                 logger.error(
                     "upstream keys could not be read; the known ones stay in use", metadata: ["error": "\(error)"])
             }
-            try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(1)) }
+            await rest(for: .seconds(1))
             if Task.isShuttingDownGracefully { return }
         }
     }

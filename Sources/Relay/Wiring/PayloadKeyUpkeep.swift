@@ -16,7 +16,7 @@ struct PayloadKeyUpkeep: Service {
             } catch {
                 logger.error("dropped data keys could not be looked for", metadata: [LogKey.error: "\(error)"])
             }
-            try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(1)) }
+            await rest(for: .seconds(1))
         }
     }
 }

@@ -22,7 +22,7 @@ struct TenantUpkeep: Service {
             await step(renews: rounds % Self.renewal == 0)
             rounds += 1
             if Task.isShuttingDownGracefully { return }
-            try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(1)) }
+            await rest(for: .seconds(1))
         }
     }
 
