@@ -4,14 +4,14 @@ import Synchronization
 extension Gateway {
     /// Slots for jobs that begin later than this are not taken: what a killed process has taken is lost to the others.
     /// A call waits as long at most for the organization whose prompt cache it wants.
-    private static var horizon: Duration { .milliseconds(100) }
+    static var horizon: Duration { .milliseconds(100) }
     /// A wait is cut into pieces of this length, so that a key that comes back or is new is seen.
     private static var longestNap: Duration { .seconds(1) }
     /// When to look again where as many calls are in flight as an overload has left.
     private static var windowNap: Duration { .milliseconds(20) }
 
     /// What one round of asking gave.
-    private enum Round {
+    enum Round {
         case permits([Permit])
         /// Nothing now; ask again at this instant.
         case wait(until: Timestamp)
@@ -62,23 +62,6 @@ extension Gateway {
         case .wait(let until):
             return .failure(DeferralError(wait: max(until.duration(since: now), .milliseconds(1))))
         case nil: return .failure(DeferralError(wait: nil))
-        }
-    }
-
-    /// `permit`, or one for the organization that has the call's prompt in its cache, if nothing limits that one either.
-    func homed(_ permit: Permit, for call: UpstreamCall) -> Permit {
-        guard permit.isMovable, let models = permit.models, let body = call.body else { return permit }
-        let keys = keys()
-        guard keys.contains(where: { $0.organization != permit.key.organization }),
-            let prefix = PromptPrefix.fingerprint(of: body)
-        else { return permit }
-        let now = wall.now()
-        return state.withLock { state in
-            let usable = state.keyFaults.sound(state.roster.usable(of: keys, at: now), for: models, at: now)
-            let home = KeyOrder.of(usable, for: prefix).first { key in
-                state.demands(of: key, models).isEmpty && state.standing.pause(of: key, models, at: now) == nil
-            }
-            return home.map { Permit(key: $0, start: permit.start, block: nil, models: models) } ?? permit
         }
     }
 
@@ -144,7 +127,7 @@ extension Gateway {
         return try await offer(of: next.key, limit: 1, demand, horizon: ahead, at: now)
     }
 
-    private func offer(
+    func offer(
         of key: UpstreamKey, limit: Int, _ demand: CallDemand, horizon: Duration, at now: Timestamp
     ) async throws(RelayError) -> Round {
         let models = demand.models
@@ -174,7 +157,9 @@ extension Gateway {
             case .slots(let block):
                 return .permits(
                     (0..<block.count).map {
-                        Permit(key: key, start: block.start(of: $0), block: block, slot: $0, models: models)
+                        Permit(
+                            key: key, start: block.start(of: $0), block: block, slot: $0, models: models,
+                            isMovable: demand.urgency == .batch)
                     })
             }
         } catch {

@@ -171,7 +171,7 @@ extension Gateway {
     ) async -> Beginning {
         let permit: Permit
         switch await fit(taken, to: call) {
-        case .success(let fitting): permit = homed(fitting, for: call)
+        case .success(let fitting): permit = await homed(fitting, for: call)
         case .failure(let deferral): return .failure(deferred(taken, for: deferral.wait))
         }
         await waitForStart(of: permit)

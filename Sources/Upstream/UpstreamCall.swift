@@ -40,7 +40,7 @@ package struct Permit: Hashable, Sendable {
     package let slot: Int
     /// The class of models that it was booked for; nil for none.
     package let models: ModelClass?
-    /// Whether the call may still go with another key that nothing limits either: it was not known when this was taken.
+    /// Whether the call may still go with another key, where its prompt is cached: it was not known when this was taken.
     package let isMovable: Bool
 
     package init(

@@ -111,6 +111,18 @@ struct PacingFactsTests {
         #expect(PermitMatching(["a", "a"]).places(of: [nil, 3]) == [0, 1])
     }
 
+    @Test func `a job that must make do takes no permit that is another job's first choice`() {
+        let organizations = ["a", "b"]
+        func home(_ prefix: UInt64) -> String? {
+            organizations.max { Rendezvous.weight(of: $0, for: prefix) < Rendezvous.weight(of: $1, for: prefix) }
+        }
+        let ofA = (UInt64(0)..<100).filter { home($0) == "a" }, ofB = (UInt64(0)..<100).first { home($0) == "b" }
+        // Two for a, which has one permit, come before the one for b, which has two.
+        let places = PermitMatching(["b", "a", "b"]).places(of: [ofA[0], ofA[1], ofB])
+        #expect(places == [1, 2, 0])
+        #expect(PermitMatching(["b", "a", "b"]).places(of: [nil, ofA[0], nil]) == [0, 1, 2])
+    }
+
     @Test func `an organization that goes moves only its own prefixes`() {
         let all = ["a", "b", "c", "d"]
         func home(_ prefix: UInt64, _ places: [String]) -> String? {

@@ -206,6 +206,26 @@ struct GatewayScopeTests {
         #expect(load.count == 3 && load.values.allSatisfy { $0 >= 10 }, "\(load)")
     }
 
+    @Test func `a job whose organization has a slot at once trades its permit for that, and else keeps it`() async throws {
+        let keys = ["a", "b"].map { UpstreamKey(id: $0, organization: $0, secret: Secret($0), rate: PacingRate(requestsPerSecond: 10)) }
+        let gateway = gateway(keys) { _, _ in Self.ok() }
+        let text = #"{"model":"m","system":[{"text":"Manual","cache_control":{}}],"messages":[{"a":1}]}"#
+        let call = UpstreamCall(
+            method: "POST", path: "/v1/messages", headers: [], body: Array(text.utf8), model: Self.sonnet)
+        let prefix = try #require(PromptPrefix.fingerprint(of: Array(text.utf8)))
+        let home = try #require(KeyOrder.of(keys, for: prefix).first?.id)
+        let demand = CallDemand(.batch, model: Self.sonnet)
+        let permits = try await gateway.permits(upTo: 4, for: demand, within: .zero)
+        let astray = try #require(permits.first { $0.key.id != home })
+        await gateway.giveBack(permits.filter { $0 != astray })
+        #expect(await gateway.homed(astray, for: call).key.id == home)
+        // The one that was traded in can be had again; with all slots taken nothing is traded.
+        let all = try await gateway.permits(upTo: 9, for: demand, within: .zero)
+        #expect(all.contains { $0.key.id != home })
+        let kept = try #require(all.first { $0.key.id != home })
+        #expect(await gateway.homed(kept, for: call) == kept)
+    }
+
     /// One factor fails at a time; the others must be as if nothing had happened.
     @Test(arguments: ["key", "path", "model", "provider"])
     func `only the guilty factor is put out of use`(_ guilty: String) async throws {
