@@ -24,6 +24,7 @@ struct APIServices: Sendable {
     /// nil: every request has a call of its own.
     let sharedCalls: SharedCalls?
     let readiness = Readiness()
+    let bodyMemory = BodyMemory()
 
     /// As it is now.
     var configuration: APIConfiguration { live.current }

@@ -4,6 +4,8 @@ package struct RequestLimits: Sendable {
     package var bodyLimit = 32 * 1024 * 1024
     /// Bytes of the body that creates a Message Batch.
     package var batchBodyLimit = 256 * 1024 * 1024
+    /// Bytes of bodies, and of what waits for their ends, that the process holds at a time.
+    package var bodyMemory = 1024 * 1024 * 1024
     /// What a Message Batch has not sent after this long expires.
     package var batchLifetime = Duration.seconds(86_400)
     /// Lines of one bulk submission.

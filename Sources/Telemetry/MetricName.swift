@@ -4,6 +4,8 @@ package enum MetricName {
     package static let requests = "claude_requests_total"
     /// Gauge: connections of clients, by listener (public, admin).
     package static let connections = "relay_client_connections"
+    /// Gauge: bytes of requests' bodies, and of answers that wait for their ends, that the process holds.
+    package static let requestBytesHeld = "relay_request_bytes_held"
     /// Counter: connections and requests refused before they were read as a request, by error code.
     package static let refusals = "relay_refused_requests_total"
     /// Histogram, ms: from a call's head to its answer's end.
@@ -58,6 +60,7 @@ package enum MetricName {
     static let help = [
         requests: "Calls answered, by HTTP status and method.",
         connections: "Connections of clients, by listener.",
+        requestBytesHeld: "Bytes of requests' bodies that the process holds.",
         refusals: "Connections and requests refused before they were read as a request, by error code.",
         responseTime: "Milliseconds from a call's head to its answer's end.",
         jobAttempts: "Attempts at jobs, by verdict.",

@@ -61,6 +61,9 @@ struct World: Sendable {
     /// All that the API answers, but for its description.
     var routes: [Route] { server.allRoutes() }
 
+    /// Of all requests under way.
+    var bodyBytesHeld: Int { server.services.bodyMemory.held }
+
     /// One request on a connection of its own.
     func send(
         _ method: String, _ target: String, _ body: String? = nil, token: String? = "acme",

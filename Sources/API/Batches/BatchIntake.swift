@@ -23,6 +23,9 @@ struct BatchIntake {
     private var sliceSize = 0
     private var isBegun = false
 
+    /// Of requests that are not in the store yet.
+    var bytesHeld: Int { sliceSize }
+
     /// - Parameter isFingerprinted: whether ``fingerprint`` is wanted.
     init(
         _ batch: NewBatch, limits: TenantLimits, prices: PriceList, isFingerprinted: Bool, store: any JobStore,

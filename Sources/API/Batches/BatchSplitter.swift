@@ -21,6 +21,9 @@ struct BatchSplitter {
     private var hasRequests = false
     private var offset = 0
 
+    /// Of the request that has begun.
+    var bytesHeld: Int { text.count }
+
     init(limit: Int) {
         self.limit = limit
     }

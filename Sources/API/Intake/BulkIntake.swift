@@ -24,6 +24,7 @@ struct BulkIntake {
     /// A batch on its way into the store.
     private struct Flight {
         let entries: [Entry]
+        let bytes: Int
         let outcome: Task<Result<[SubmitOutcome], JobStoreError>, Never>
         let arrival: Arrival
     }
@@ -44,6 +45,9 @@ struct BulkIntake {
     private(set) var refused = 0
     /// The first refusal that is not the fault of its line (a failure of the store, a limit of the tenant), if there was one.
     private(set) var failure: RelayError?
+
+    /// Of lines that the store has not taken yet, and of answers.
+    var bytesHeld: Int { batchSize + (flight?.bytes ?? 0) + answers.count }
 
     init(draft: JobDraft, store: any JobStore, wall: any WallClock) {
         self.draft = draft
@@ -73,6 +77,12 @@ struct BulkIntake {
         entries.append(.refusal(error, line: line))
     }
 
+    /// No line from this one on is taken, which is no fault of theirs.
+    mutating func stop(_ error: RelayError, line: Int) {
+        failure = failure ?? error
+        refuse(error, line: line)
+    }
+
     /// Submits what is left. - Returns: the answer's lines.
     mutating func finish() async -> [UInt8] {
         await depart()
@@ -90,7 +100,7 @@ struct BulkIntake {
             defer { arrival.hasCome.store(true, ordering: .releasing) }
             do throws(JobStoreError) { return .success(try await store.submit(batch)) } catch { return .failure(error) }
         }
-        flight = Flight(entries: entries, outcome: outcome, arrival: arrival)
+        flight = Flight(entries: entries, bytes: batchSize, outcome: outcome, arrival: arrival)
         entries.removeAll(keepingCapacity: true)
         jobs = []
         batchSize = 0

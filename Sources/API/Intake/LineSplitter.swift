@@ -14,6 +14,9 @@ struct LineSplitter {
     /// Counts the bytes that are dropped, too.
     private var length = 0
 
+    /// Of the line that has begun.
+    var bytesHeld: Int { pending.count }
+
     init(limit: Int) {
         self.limit = limit
     }

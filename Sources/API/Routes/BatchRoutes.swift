@@ -66,6 +66,7 @@ struct BatchRoutes: Sendable {
             length += chunk.readableBytes
             guard length <= limit else { throw Self.tooLarge(length, limit) }
             for element in try elements(of: chunk, &splitter) { try await intake.add(element) }
+            try body.hold(splitter.bytesHeld + intake.bytesHeld)
         }
         try splitter.finish()
     }

@@ -94,6 +94,12 @@ struct SubmissionRoute: Sendable {
                 number += 1
                 guard await take(line, number, into: &intake) else { return try await drop(body) }
             }
+            do throws(RelayError) {
+                try body.hold(splitter.bytesHeld + intake.bytesHeld)
+            } catch {
+                intake.stop(error, line: number + 1)
+                return try await drop(body)
+            }
         }
         if let last = splitter.finish() { _ = await take(last, number + 1, into: &intake) }
     }

@@ -12,6 +12,8 @@ final class RequestBytes: Sendable {
     /// Whether all of it has been read.
     private(set) nonisolated(unsafe) var isAtEnd = false
 
+    private nonisolated(unsafe) var memory: BodyHold?
+
     init(_ request: Request) {
         announcedLength = request.headers[.contentLength].flatMap { Int($0) }
         iterator = request.body.makeAsyncIterator()
@@ -24,8 +26,23 @@ final class RequestBytes: Sendable {
         return chunk
     }
 
-    /// The whole body.
-    /// - Throws: `body_too_large`, before reading if the client announces more than `limit` bytes.
+    /// What is held of it counts in `memory` from now on.
+    func count(in memory: BodyHold) { self.memory = memory }
+
+    /// The request holds `bytes` in memory now; without a memory to count in, as many as it likes.
+    /// - Throws: `local_exhaustion`.
+    func hold(_ bytes: Int) throws(RelayError) {
+        try memory?.set(bytes)
+    }
+
+    /// The request is over: it holds nothing.
+    func release() {
+        try? memory?.set(0)
+        memory = nil
+    }
+
+    /// The whole body, which is held until the request is over.
+    /// - Throws: `body_too_large`, before reading if the client announces more than `limit` bytes; `local_exhaustion`.
     func collect(limit: Int) async throws -> [UInt8] {
         var whole: [UInt8] = []
         whole.reserveCapacity(min(announcedLength ?? 0, limit))
@@ -34,7 +51,7 @@ final class RequestBytes: Sendable {
     }
 
     /// The whole body, with a digest of the bytes as they came from the network.
-    /// - Throws: `body_too_large`, as ``collect(limit:)``.
+    /// - Throws: as ``collect(limit:)``.
     func collectDigested(limit: Int) async throws -> DigestedBody {
         var whole: [UInt8] = []
         whole.reserveCapacity(min(announcedLength ?? 0, limit))
@@ -52,6 +69,7 @@ final class RequestBytes: Sendable {
         while let chunk = try await next() {
             count += chunk.readableBytes
             guard count <= limit else { throw Self.tooLarge(count, limit) }
+            try hold(count)
             take(chunk)
         }
     }

@@ -22,6 +22,7 @@ struct Responder: Sendable {
         let watch = Stopwatch(services.clock)
         let exchange = ClientExchange(request, AnswerSink(writer), from: address)
         let method = request.method.rawValue
+        defer { exchange.body.release() }
         do {
             try await answer(exchange)
         } catch {
@@ -78,7 +79,12 @@ struct Responder: Sendable {
             }
         }
         let limits = caller.map { services.tenants.limits(of: $0.tenant) } ?? .none
-        let bodyLimit = limits.bodyLimit(within: services.configuration.limits.bodyLimit)
+        let requestLimits = services.configuration.limits
+        let bodyLimit = limits.bodyLimit(within: requestLimits.bodyLimit)
+        if let caller {
+            exchange.body.count(
+                in: BodyHold(services.bodyMemory, of: caller.tenant, total: requestLimits.bodyMemory))
+        }
         try await exchange.inviteBody(limit: match.route.takesParts ? .max : bodyLimit)
         let call = Call(
             id: exchange.id, method: exchange.request.method.rawValue, target: target, parameters: match.parameters,

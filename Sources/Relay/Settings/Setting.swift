@@ -39,6 +39,7 @@ struct Setting: Sendable {
         Setting("limits.uri", .size(\.targetBytes, 256...1_048_576)),
         Setting("limits.body", .size(\.bodyLimit, 1024...1_073_741_824)),
         Setting("limits.batch_body", .size(\.batchBodyLimit, 1024...1_073_741_824)),
+        Setting("limits.body_memory", .size(\.bodyMemory, 1_048_576...1_099_511_627_776)),
         Setting("limits.batch_lifetime", .duration(\.batchLifetime, .seconds(1) ... .seconds(2_592_000))),
         Setting("limits.bulk_lines", .count(\.bulkLines, 1...100_000_000)),
         Setting("limits.queue_depth", .count(\.queueDepth, 1...1_000_000_000)),

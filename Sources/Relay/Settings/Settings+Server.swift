@@ -32,6 +32,7 @@ extension Settings {
         var limits = RequestLimits()
         limits.bodyLimit = bodyLimit
         limits.batchBodyLimit = batchBodyLimit
+        limits.bodyMemory = max(bodyMemory, bodyLimit)
         limits.batchLifetime = batchLifetime
         limits.bulkLineLimit = bulkLines
         limits.longestWait = longestWait

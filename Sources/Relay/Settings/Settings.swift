@@ -25,6 +25,7 @@ struct Settings: Sendable {
 
     var bodyLimit = 32 * 1024 * 1024
     var batchBodyLimit = 256 * 1024 * 1024
+    var bodyMemory = 1024 * 1024 * 1024
     var batchLifetime = Duration.seconds(86_400)
     var bulkLines = 1_000_000
     var queueDepth = 10_000_000
