@@ -25,7 +25,7 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
         .target(name: "Domain"),
         .target(
             name: "Telemetry",
@@ -37,7 +37,7 @@ let package = Package(
             ]
         ),
         .target(name: "Queue", dependencies: ["CSQLite", "Domain"]),
-        .target(name: "Upstream", dependencies: ["CCurl", "Domain"]),
+        .target(name: "Upstream", dependencies: ["CCurl", "COpenSSL", "Domain"]),
         .target(name: "Vault", dependencies: ["CLinux", "COpenSSL", "Domain"]),
         .target(
             name: "API",
@@ -102,7 +102,7 @@ let package = Package(
         .testTarget(
             name: "APITests",
             dependencies: [
-                "API", "Domain", "Queue", "TestSupport", "Upstream", "Vault",
+                "API", "Domain", "Queue", "Telemetry", "TestSupport", "Upstream", "Vault",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -120,7 +120,9 @@ let package = Package(
         .testTarget(name: "DomainTests", dependencies: ["Domain", "TestSupport"]),
         .testTarget(name: "FuzzTests", dependencies: ["API", "Domain", "TestSupport", "Upstream", "Vault"]),
         .testTarget(name: "QueueTests", dependencies: ["Domain", "Queue", "TestSupport"]),
-        .testTarget(name: "RelayTests", dependencies: ["Domain", "Queue", "Relay", "TestSupport", "Vault", "Webhook"]),
+        .testTarget(
+            name: "RelayTests",
+            dependencies: ["Domain", "Queue", "Relay", "Telemetry", "TestSupport", "Upstream", "Vault", "Webhook"]),
         .testTarget(
             name: "TelemetryTests",
             dependencies: [

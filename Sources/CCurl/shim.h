@@ -13,6 +13,8 @@
 typedef size_t (*relay_curl_data_callback)(char *, size_t, size_t, void *);
 typedef curl_socket_t (*relay_curl_open_callback)(void *, curlsocktype, struct curl_sockaddr *);
 typedef int (*relay_curl_close_callback)(void *, curl_socket_t);
+typedef int (*relay_curl_resolver_callback)(void *, void *, void *);
+typedef CURLcode (*relay_curl_tls_callback)(CURL *, void *, void *);
 typedef int (*relay_curl_request_callback)(void *, char *, char *, int, int);
 typedef int (*relay_curl_socket_callback)(CURL *, curl_socket_t, int, void *, void *);
 typedef int (*relay_curl_timer_callback)(CURLM *, long, void *);
@@ -61,6 +63,14 @@ static inline CURLcode relay_curl_on_open(CURL *easy, relay_curl_open_callback c
 
 static inline CURLcode relay_curl_on_close(CURL *easy, relay_curl_close_callback callback) {
     return curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, callback);
+}
+
+static inline CURLcode relay_curl_on_resolver(CURL *easy, relay_curl_resolver_callback callback) {
+    return curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, callback);
+}
+
+static inline CURLcode relay_curl_on_tls(CURL *easy, relay_curl_tls_callback callback) {
+    return curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, callback);
 }
 
 static inline CURLcode relay_curl_on_request(CURL *easy, relay_curl_request_callback callback) {

@@ -47,12 +47,19 @@ package enum MetricName {
     package static let exchanges = "relay_upstream_exchanges_total"
     /// Counter: times that requests were begun anew: connection dead before a byte was sent, stream refused; by egress path.
     package static let exchangeRepeats = "relay_upstream_repeats_total"
-    /// Histogram, s: phases of exchanges (connect, tls, first_byte, between_bytes, total), by egress path.
+    /// Histogram, s: phases of connections (resolve, connect, tunnel, tls) and of exchanges (first_byte, between_bytes, total),
+    /// by egress path.
     package static let exchangePhases = "relay_upstream_phase_seconds"
     /// Gauge: open sockets to the upstream and its proxies, by egress path.
     package static let sockets = "relay_upstream_sockets"
     /// Gauge: those of the open sockets that wait for a call, by egress path.
     package static let idleSockets = "relay_upstream_idle_sockets"
+    /// Gauge: those of the open sockets that no call has begun on yet, by egress path.
+    package static let connectingSockets = "relay_upstream_connecting_sockets"
+    /// Counter: connections made, by egress path, family of the address (ipv4, ipv6) and TLS session (full, resumed, none).
+    package static let connectionsMade = "relay_upstream_connections_total"
+    /// Counter: names that connections needed the address of, by egress path and source (resolver, memory).
+    package static let lookups = "relay_upstream_lookups_total"
     /// Histogram: calls on a connection when one more has begun there, by egress path.
     package static let callsOnConnection = "relay_upstream_calls_on_connection"
 
@@ -81,9 +88,12 @@ package enum MetricName {
         exchanges: "Exchanges with the upstream, by egress path, outcome and connection.",
         exchangeRepeats:
             "Requests begun anew: the connection was dead before a byte was sent, or the stream was refused.",
-        exchangePhases: "Seconds of an exchange's phases, by egress path; between_bytes is its longest wait.",
+        exchangePhases: "Seconds of the phases of connections and exchanges, by egress path.",
         sockets: "Open sockets to the upstream and its proxies, by egress path.",
         idleSockets: "Open sockets that have carried calls and wait for another, by egress path.",
+        connectingSockets: "Open sockets that no call has begun on yet, by egress path.",
+        connectionsMade: "Connections made, by egress path, family of the address and TLS session.",
+        lookups: "Names whose address a connection needed, by egress path and where it came from.",
         callsOnConnection: "Calls on a connection when one more has begun there, itself included, by egress path.",
         storeReadable: "1 if the store's figures are of now, 0 if they are the last known.",
     ]
@@ -106,12 +116,18 @@ package enum MetricLabel {
     package static let listener = "listener"
     /// `new`, `reused` or `none`.
     package static let connection = "connection"
+    /// `ipv4` or `ipv6`.
+    package static let family = "family"
     package static let method = "method"
     package static let outcome = "outcome"
     package static let part = "part"
     /// An egress path's id: the operator's, from a short list.
     package static let path = "path"
     package static let phase = "phase"
+    /// `full`, `resumed` or `none`.
+    package static let session = "session"
+    /// `resolver` or `memory`.
+    package static let source = "source"
     package static let state = "state"
     package static let statusCode = "status_code"
     package static let verdict = "verdict"

@@ -36,7 +36,16 @@ package final class PrometheusRegistry: MetricsFactory {
     }
 
     package func destroyCounter(_ handler: any CounterHandler) {}
-    package func destroyRecorder(_ handler: any RecorderHandler) {}
+
+    /// Forgets a gauge, for what it tells of is no more. What was counted in a histogram stays.
+    package func destroyRecorder(_ handler: any RecorderHandler) {
+        guard let cell = handler as? MetricCell, cell.kind == .gauge else { return }
+        state.withLock { state in
+            guard let series = state.series.first(where: { $0.value === cell })?.key else { return }
+            state.series[series] = nil
+        }
+    }
+
     package func destroyTimer(_ handler: any TimerHandler) {}
 
     private func cell(_ name: String, _ labels: [(String, String)], kind: MetricCell.Kind) -> MetricCell {

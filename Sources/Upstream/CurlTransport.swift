@@ -100,6 +100,7 @@ package final class CurlTransport: Transport {
             engines.retireUnused()
             for engine in engines.shared { engine.keep(routes) }
         }
+        observer?.pathsKept(Set(paths.map(\.id)))
     }
 
     /// Ends every exchange in flight as canceled and every thread. Later calls fail. Waits for the threads.

@@ -19,6 +19,7 @@ final class ScriptedGateway: UpstreamGateway, UpstreamKeyring {
         var record = Record()
         var refusal: RelayError?
         var hasKey = true
+        var paths = [EgressPath.direct]
     }
 
     private let state = Mutex(State())
@@ -39,6 +40,10 @@ final class ScriptedGateway: UpstreamGateway, UpstreamKeyring {
         state.withLock { $0.hasKey = false }
     }
 
+    func goOver(_ paths: [EgressPath]) {
+        state.withLock { $0.paths = paths }
+    }
+
     func keys() -> [UpstreamKey] { state.withLock { $0.hasKey } ? [key] : [] }
 
     func permits(
@@ -51,8 +56,8 @@ final class ScriptedGateway: UpstreamGateway, UpstreamKeyring {
 
     func status() -> GatewayStatus {
         GatewayStatus(
-            keys: [], paths: EgressPool([.direct]).states(at: Timestamp(microseconds: 0)), inFlight: 0,
-            overloadedUntil: nil)
+            keys: [], paths: EgressPool(state.withLock { $0.paths }).states(at: Timestamp(microseconds: 0)),
+            inFlight: 0, overloadedUntil: nil)
     }
 
     func giveBack(_ permits: [Permit]) async {

@@ -152,7 +152,7 @@ def test_a_cable_that_is_pulled_out_while_calls_wait_is_noticed_long_before_an_a
     world.upstream = f"http://127.0.0.1:{port}"
     # What goes in comes out after an hour.
     entry = forwarder(world, namespace.there, f"{namespace.here}:{port}", 3600, inside=namespace.command)
-    world.config.write_text(CONFIG + "upstream_timeouts: {connect: 1s, unacknowledged: 2s}\negress: " + json.dumps(
+    world.config.write_text(CONFIG + "upstream_timeouts: {connect: 1s, unacknowledged: 5s}\negress: " + json.dumps(
         [{"id": "cable", "entry": entry}, {"id": "good", "source": "127.0.0.71"}]) + "\n")
     add_keys(world, 16)
     client = world.client(world.relay())

@@ -13,7 +13,7 @@ from test_egress_faults import Namespace, comes_back, forwarder
 from tls_front import Authority, Front
 from world import CONFIG, World, eventually, job_line, message_body
 
-TIMEOUTS = "upstream_timeouts: {connect: 3s, first_byte: 3s, unacknowledged: 2s}\n"
+TIMEOUTS = "upstream_timeouts: {connect: 3s, first_byte: 3s, unacknowledged: 5s}\n"
 # More than any time-out, and less than all of them.
 STALL, SLOW = 10, 0.05
 

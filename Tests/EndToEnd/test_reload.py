@@ -1,11 +1,14 @@
 """SIGHUP: the configuration is taken over as a whole or not at all, and the log says what it cannot take over."""
 
+import json
+import re
 import signal
 import time
 
+import httpx
 import jwt
 
-from world import QUIET, Client, eventually, message_body
+from world import CONFIG, QUIET, VERSION, Client, eventually, job_line, message_body
 
 ISSUER = """
 tokens:
@@ -63,3 +66,33 @@ def test_what_cannot_be_used_changes_nothing_at_all(world):
         world.config.write_text(plain + "limits: {body: 2KiB}\n" + bad)
         reloaded(relay, "the configuration is refused; the old one stays")
         assert client.submit(message_body("x" * 3000)), "the limit that stood beside it is not in force either"
+
+
+def test_gauges_of_ways_that_are_taken_out_go_and_what_was_counted_stays(world):
+    sim = world.sim()
+    paths = [{"id": "gone", "source": "127.0.0.31"}, {"id": "left", "entry": sim.base.removeprefix("http://")},
+             {"id": "stays", "source": "127.0.0.32"}]
+
+    def text(*paths) -> str:
+        return CONFIG + f"egress: {json.dumps(paths)}\n"
+
+    world.upstream = sim.base
+    world.config.write_text(text(*paths))
+    for number in range(16):
+        world.add_key(name=f"k{number}", secret=f"sk-{number}")
+    relay = world.relay()
+    client = world.client(relay)
+
+    def told(kind: str) -> set[str]:
+        body = httpx.get(client.base + "/metrics").text
+        return set(re.findall(rf'^{kind}{{.*path="([^"]+)"', body, re.MULTILINE))
+
+    client.submit_many([job_line(message_body(f"{number}")) for number in range(100)])
+    eventually("all have succeeded", lambda: client.count("succeeded") == 100)
+    gauges = ("relay_upstream_(?:idle_|connecting_)?sockets", "relay_egress_(?:state|calls_in_flight)")
+    assert [told(kind) for kind in gauges] == [{"gone", "left", "stays"}] * 2
+    world.config.write_text(text(paths[2]))
+    reloaded(relay)
+    assert client.http.post("/v1/messages", content=message_body(), headers=VERSION).status_code == 200
+    assert [told(kind) for kind in gauges] == [{"stays"}] * 2
+    assert told("relay_upstream_connections_total") == {"gone", "left", "stays"}

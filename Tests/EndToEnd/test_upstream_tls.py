@@ -183,6 +183,16 @@ def test_sessions_are_taken_up_again_by_new_connections(world, authority):
     assert len(newer) >= 6 and all(exchange.is_session_reused for exchange in newer), front.exchanges
 
 
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+def test_sessions_outlive_the_connections_that_they_came_with(world, authority, version):
+    _, front, client = fronted(world, authority, "keepalive_requests 1;", f"ssl_protocols {version};")
+    assert [call(client, f"{number}").status_code for number in range(4)] == [200] * 4
+    assert [exchange.is_session_reused for exchange in front.exchanges] == [False, True, True, True]
+    assert len(front.calls_per_connection()) == 4
+    assert metric(client, 'relay_upstream_connections_total{.*session="full"') == 1
+    assert metric(client, 'relay_upstream_connections_total{.*session="resumed"') == 3
+
+
 def test_connections_that_the_upstream_ends_cost_no_call(world, authority):
     # nginx says GOAWAY after every twenty calls, and refuses the streams that were begun meanwhile; then all its connections
     # end at once, between calls.
@@ -259,10 +269,11 @@ def test_metrics_tell_phases_and_connections(world, authority):
     def sockets(kind: str) -> float:
         return metric(client, f'relay_upstream_{kind}{{path="direct"}}')
 
-    assert [phase(name) for name in ("connect", "tls", "first_byte", "total")] == [1] * 4
+    parts = ("resolve", "connect", "tls", "first_byte")
+    assert [phase(name) for name in (*parts, "total", "tunnel")] == [1, 1, 1, 1, 1, 0]
     assert phase("tls", "sum") > 0 and phase("connect", "sum") > 0
-    assert phase("connect", "sum") + phase("tls", "sum") + phase("first_byte", "sum") <= phase("total", "sum")
-    assert (sockets("sockets"), sockets("idle_sockets")) == (1, 1)
+    assert sum(phase(name, "sum") for name in parts) <= phase("total", "sum")
+    assert (sockets("sockets"), sockets("connecting_sockets"), sockets("idle_sockets")) == (1, 0, 1)
     with ThreadPoolExecutor(8) as callers:
         answers = [callers.submit(call, client, text) for text in "abcdefgh"]
         eventually("the connection is in use", lambda: sockets("idle_sockets") == 0, every=0.01)
@@ -280,4 +291,54 @@ def test_metrics_tell_phases_and_connections(world, authority):
 def test_both_families_of_addresses(world, authority, host):
     _, front, client = fronted(world, authority, host=host)
     assert call(client).status_code == 200
-    assert front.exchanges[0].address in {"127.0.0.1": ["127.0.0.1"], "[::1]": ["::1"]}.get(host, ["127.0.0.1", "::1"])
+    address = front.exchanges[0].address
+    assert address in {"127.0.0.1": ["127.0.0.1"], "[::1]": ["::1"]}.get(host, ["127.0.0.1", "::1"])
+    family = "ipv6" if address == "::1" else "ipv4"
+    assert metric(client, f'relay_upstream_connections_total{{family="{family}",path="direct",session="full"}}') == 1
+    assert metric(client, "relay_upstream_connections_total{") == 1
+    assert metric(client, "relay_upstream_lookups_total{") == (1 if host == "localhost" else 0)
+
+
+@pytest.mark.parametrize("kind", ["http", "https", "socks"])
+def test_metrics_tell_how_connections_through_a_proxy_were_made(world, authority, request, kind):
+    """The proxy goes by a name and is 50 ms away; the upstream ends each connection after one call."""
+    delay, secure = 0.05, ()
+    if kind == "socks":
+        proxy, url = dante(world, "127.0.0.11", request.getfixturevalue("account"))
+    else:
+        proxy, url = tinyproxy(world, "127.0.0.11")
+    if kind == "https":
+        secure, url = ("--tls", authority.certificate, authority.key), url.replace("http:", "https:")
+    away = world.started(Program(
+        world.logs, sys.executable, Path(__file__).with_name("forwarder.py"), "127.0.0.1", f"127.0.0.1:{proxy.port}",
+        delay, *secure)).url()
+    front = Front(world, authority, world.sim().base, "keepalive_requests 1;")
+    world.upstream = f"https://localhost:{front.port}"
+    url = url.replace(f"127.0.0.1:{proxy.port}", f"localhost:{away.rsplit(':', 1)[1]}")
+    configure(world, authority, egress=[{"id": "far", "proxy": url}], egress_tls={"ca_file": str(authority.file)})
+    world.add_key()
+    client = world.client(world.relay())
+
+    def seen() -> dict[str, float]:
+        return {name: metric(client, series) for name, series in {
+            "full": 'relay_upstream_connections_total{family="ipv4",path="far",session="full"}',
+            "resumed": 'relay_upstream_connections_total{family="ipv4",path="far",session="resumed"}',
+            "asked": 'relay_upstream_lookups_total{path="far",source="resolver"}',
+            "remembered": 'relay_upstream_lookups_total{path="far",source="memory"}',
+            "resolve": 'relay_upstream_phase_seconds_count{path="far",phase="resolve"}',
+            **{f"{what} {phase}": f'relay_upstream_phase_seconds_{what}{{path="far",phase="{phase}"}}'
+               for what in ("count", "sum") for phase in ("connect", "tunnel", "tls", "total")}}.items()}
+
+    assert call(client).status_code == 200
+    first = seen()
+    assert [first[name] for name in ("full", "resumed", "asked", "remembered", "resolve")] == [1, 0, 1, 0, 1], first
+    assert [first[f"count {name}"] for name in ("connect", "tunnel", "tls", "total")] == [1] * 4
+    # A turn is two ways: CONNECT takes one, SOCKS three. TLS with the proxy ends before it is far.
+    turns = 3 if kind == "socks" else 1
+    assert first["sum connect"] < delay and first["sum tunnel"] >= turns * 2 * delay and first["sum tls"] >= 2 * delay
+    assert first["sum connect"] + first["sum tunnel"] + first["sum tls"] < first["sum total"]
+
+    assert call(client, "again").status_code == 200
+    second = seen()
+    assert [second[name] for name in ("full", "resumed", "asked", "remembered", "resolve")] == [1, 1, 1, 1, 1], second
+    assert front.exchanges[1].is_session_reused and len(front.calls_per_connection()) == 2

@@ -75,6 +75,25 @@ struct PrometheusRegistryTests {
         #expect(lines.suffix(3) == [#"sizes_bucket{le="+Inf"} 2"#, "sizes_sum 4", "sizes_count 2"])
     }
 
+    @Test func `A gauge that is destroyed is printed no more until it is made anew; what was counted stays`() {
+        let labels = [("path", "a")]
+        let (level, sizes) = (
+            Gauge(label: "level", dimensions: labels, factory: registry),
+            Recorder(label: "sizes", dimensions: labels, aggregate: true, factory: registry)
+        )
+        Gauge(label: "level", dimensions: [("path", "b")], factory: registry).record(1)
+        level.record(2)
+        level.destroy()
+        sizes.destroy()
+        level.record(3)
+        var lines = registry.renderText().split(separator: "\n").map(String.init)
+        #expect(lines.prefix(2) == ["# TYPE level gauge", #"level{path="b"} 1"#])
+        #expect(lines.last == #"sizes_count{path="a"} 0"#)
+        Gauge(label: "level", dimensions: labels, factory: registry).record(4)
+        lines = registry.renderText().split(separator: "\n").map(String.init)
+        #expect(lines[1] == #"level{path="a"} 4"#)
+    }
+
     @Test func `Past the limit series are refused and counted, known ones go on`() {
         for index in 0..<PrometheusRegistry.seriesLimit {
             Counter(label: "many_total", dimensions: [("i", String(index))], factory: registry).increment()

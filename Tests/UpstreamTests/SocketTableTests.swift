@@ -54,7 +54,7 @@ struct SocketTableTests {
         for serial in [kept, ended] { table.noteHTTP2(on: serial) }
         #expect(table.wasAlive(serial: kept) && table.wasAlive(serial: ended))
         let changes = [table.closing(first), table.closing(first)]
-        #expect(changes == [SocketTable.Change(path: "a", open: -1), nil])
+        #expect(changes == [SocketChange(path: "a", open: -1), nil])
         #expect(table.wasAlive(serial: kept), "we closed it, not the peer")
         let closed = table.began(between: ends(of: first, port: server.port), openedFor: [])
         #expect(closed == nil)
@@ -122,6 +122,20 @@ struct SocketTableTests {
         #expect(idle == [0, 0, 0, 1, -1, -1])
         let late = table.ended(on: serial)
         #expect(late == nil, "closed before its call had ended")
+    }
+
+    @Test func `a socket is connecting until a call has begun on it, or it is closed`() throws {
+        let server = try LoopbackServer { connection in _ = connection.readRequest() }
+        var table = SocketTable()
+        let (winner, loser) = (connect(to: server.port), connect(to: server.port))
+        defer { [winner, loser].forEach { close($0) } }
+        let opened = [winner, loser].map { table.opened($0, path: path("a")) }
+        #expect(opened.allSatisfy { $0 == SocketChange(path: "a", open: 1, connecting: 1) })
+        let first = try begin(on: winner, in: &table, port: server.port).change
+        let second = try begin(on: winner, in: &table, port: server.port).change
+        #expect(first.connecting == -1 && second.isNone)
+        let closed = [table.closing(loser), table.closing(winner)]
+        #expect(closed.map { $0?.connecting } == [-1, 0])
     }
 
     @Test func `a number is never given to a second connection`() throws {

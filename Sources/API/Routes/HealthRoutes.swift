@@ -7,7 +7,13 @@ import Upstream
 
 /// `/healthz`, `/readyz` and `/metrics`: for machines that watch the relay, without a credential.
 struct HealthRoutes: Sendable {
-    let services: APIServices
+    private let services: APIServices
+    private let gateway: GatewayGauges
+
+    init(services: APIServices) {
+        self.services = services
+        self.gateway = GatewayGauges(gateway: services.gateway)
+    }
 
     var all: [Route] {
         [
@@ -19,7 +25,7 @@ struct HealthRoutes: Sendable {
 
     /// A store that cannot be read must not hide the other figures: its own are then the last known.
     private func metrics() async -> Answer {
-        GatewayGauges(gateway: services.gateway).record(at: services.wall.now())
+        gateway.record(at: services.wall.now())
         let isRead: Double
         do throws(JobStoreError) {
             try await StoreGauges(store: services.store).record(at: services.wall.now())

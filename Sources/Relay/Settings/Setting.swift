@@ -92,7 +92,7 @@ struct Setting: Sendable {
         Setting("upstream_timeouts.first_byte", .duration(\.firstByteTimeout, .milliseconds(100) ... .seconds(7200))),
         Setting("upstream_timeouts.idle", .duration(\.idleTimeout, .milliseconds(100) ... .seconds(7200))),
         Setting("upstream_timeouts.total", .duration(\.totalTimeout, .milliseconds(100) ... .seconds(86_400))),
-        Setting("upstream_timeouts.unacknowledged", .duration(\.unacknowledgedTimeout, .seconds(1) ... .seconds(3600))),
+        Setting("upstream_timeouts.unacknowledged", .duration(\.unacknowledgedTimeout, .seconds(5) ... .seconds(3600))),
     ]
 
     /// Puts the value written as `text` into `settings`.

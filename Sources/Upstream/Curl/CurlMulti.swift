@@ -17,7 +17,7 @@ final class CurlMulti {
     private let sessions: UnsafeMutableRawPointer
     private let poll: EventPoll
     private let authorities: TrustedAuthorities
-    private let observer: (any TransportObserver)?
+    let observer: (any TransportObserver)?
     private var sockets = SocketTable()
     /// The only ones whose connections are kept for the next call; nil for all.
     private var routes: Set<EgressPath.Route>?
@@ -258,9 +258,8 @@ final class CurlMulti {
         if let socket = sockets.idle(connection, where: isGivenUp) { Self.giveUp(socket) }
     }
 
-    private func tell(_ change: SocketTable.Change?) {
-        guard let change, change.open != 0 || change.idle != 0 else { return }
-        observer?.socketsChanged(path: change.path, open: change.open, idle: change.idle)
+    private func tell(_ change: SocketChange?) {
+        if let change, !change.isNone { observer?.socketsChanged(change) }
     }
 
     /// Gives up the connections that wait for calls over other routes, now and whenever one begins to wait.

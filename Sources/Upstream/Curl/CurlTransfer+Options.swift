@@ -21,6 +21,7 @@ extension CurlTransfer {
         try setAuthorities(authorities)
         try setRoute(path)
         try setCallbacks()
+        try setDialCallbacks()
         try setMethod()
         try set(CURLOPT_HTTPHEADER, list: headerLines())
         try setSigning()
@@ -131,7 +132,7 @@ extension CurlTransfer {
         try check(relay_curl_set_text(easy, option, text), option)
     }
 
-    private func set(_ option: CURLoption, pointer: UnsafeRawPointer?) throws(TransportFailure) {
+    func set(_ option: CURLoption, pointer: UnsafeRawPointer?) throws(TransportFailure) {
         try check(relay_curl_set_pointer(easy, option, pointer), option)
     }
 
@@ -149,7 +150,7 @@ extension CurlTransfer {
         try check(relay_curl_set_list(easy, option, list), option)
     }
 
-    private func check(_ result: CURLcode, _ option: CURLoption) throws(TransportFailure) {
+    func check(_ result: CURLcode, _ option: CURLoption) throws(TransportFailure) {
         guard result != CURLE_OK else { return }
         try check(
             result, curl_easy_option_by_id(option).map { "CURLOPT_" + String(cString: $0.pointee.name) } ?? "an option")

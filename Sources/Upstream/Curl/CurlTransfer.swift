@@ -8,7 +8,7 @@ import Glibc
 final class CurlTransfer {
     let easy: UnsafeMutableRawPointer
     let request: HTTPRequest
-    private let path: EgressPath
+    let path: EgressPath
     let mailbox: AnswerMailbox
     /// libcurl reads the body from here while the transfer lives; freed with it.
     let body: UnsafeMutableBufferPointer<UInt8>?
@@ -32,6 +32,7 @@ final class CurlTransfer {
     /// The one that the request was last written on; nil if that is not known.
     private(set) var connection: Int?
     private var callsOnConnection = 0
+    var marks = DialMarks()
     unowned let owner: CurlMulti
     /// Whether the owner has it on its list of those with something to hand over.
     var isDirty = false
@@ -100,18 +101,15 @@ final class CurlTransfer {
         var connections = 0
         relay_curl_get_long(easy, CURLINFO_NUM_CONNECTS, &connections)
         let isNew = connections > 0 && timesBegun > 0
-        let (connected, secured) = (size(CURLINFO_CONNECT_TIME_T), size(CURLINFO_APPCONNECT_TIME_T))
         let firstByte = size(CURLINFO_STARTTRANSFER_TIME_T) - size(CURLINFO_PRETRANSFER_TIME_T)
         return ExchangeReport(
             path: path.id, failure: failure, connection: timesBegun == 0 ? .none : isNew ? .new : .reused,
             callsOnConnection: callsOnConnection, repeats: max(0, timesBegun - 1),
-            connect: isNew ? .microseconds(connected) : nil,
-            tls: isNew && secured > connected ? .microseconds(secured - connected) : nil,
             firstByte: isAnswering ? .microseconds(max(0, firstByte)) : nil, longestGap: clocks.longestGap,
             total: .microseconds(size(CURLINFO_TOTAL_TIME_T)))
     }
 
-    private func size(_ info: CURLINFO) -> Int {
+    func size(_ info: CURLINFO) -> Int {
         var count: curl_off_t = 0
         relay_curl_get_size(easy, info, &count)
         return Int(count)
@@ -162,6 +160,7 @@ extension CurlTransfer {
         // The macro CURL_SOCKET_BAD, which Swift does not see.
         guard timesBegun == 0 || mayRepeat(), mayConnect(to: destination) else { return curl_socket_t(-1) }
         if timesBegun > 0 { hadSent = maybeSent }
+        notesDialling()
         let type = address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue)
         let descriptor = socket(address.pointee.family, type, address.pointee.protocol)
         scarcity.openedSocket(family: address.pointee.family, error: descriptor < 0 ? errno : 0)
@@ -210,7 +209,8 @@ extension CurlTransfer {
     /// The request is about to be written on a connection between `ends`, new or reused. False ends the exchange.
     func mayRequest(on ends: SocketTable.Ends?) -> Bool {
         let mayBegin = timesBegun == 0 || mayRepeat()
-        let hasReached = maybeSent && !wasRefused
+        let (hasReached, now) = (maybeSent && !wasRefused, ContinuousTicks.now)
+        if let ends, !opened.isEmpty { notesConnection(between: ends, at: now) }
         // Whatever becomes of it, its connection is no longer one that nothing else has begun on.
         noteConnection(between: ends)
         guard mayBegin, mayConnect(to: Self.peer(of: ends)) else { return false }
@@ -219,7 +219,7 @@ extension CurlTransfer {
         timesBegun += 1
         // A second try goes over a connection of its own: others of the pool may have died with the first.
         relay_curl_set_long(easy, CURLOPT_FRESH_CONNECT, 1)
-        clocks.requestStarted(at: .now)
+        clocks.requestStarted(at: now)
         owner.touch(self)
         return true
     }

@@ -49,7 +49,7 @@ extension CurlTransport {
         guard let chosen = allowed.first(where: { $0.bytes.count == 4 }) ?? allowed.first else {
             throw .refused(notes.entries.first?.destination ?? "an address of an unknown family")
         }
-        let spent = Duration.nanoseconds(ContinuousTicks.now.nanoseconds - begun.nanoseconds)
+        let spent = ContinuousTicks.now.since(begun)
         return request.dialled(.pinned(chosen.destination), policy: nil, less: spent)
     }
 }

@@ -28,7 +28,7 @@ struct ExchangeClocks {
 
     mutating func bytesArrived(at now: ContinuousTicks) {
         if case .receiving(let since) = phase {
-            longestGap = max(longestGap ?? .zero, .nanoseconds(now.nanoseconds - since.nanoseconds))
+            longestGap = max(longestGap ?? .zero, now.since(since))
         }
         phase = .receiving(since: now)
     }
@@ -64,6 +64,9 @@ struct ContinuousTicks: Comparable, Sendable {
     let nanoseconds: Int64
 
     static func < (left: ContinuousTicks, right: ContinuousTicks) -> Bool { left.nanoseconds < right.nanoseconds }
+
+    /// Negative if `earlier` is later.
+    func since(_ earlier: ContinuousTicks) -> Duration { .nanoseconds(nanoseconds - earlier.nanoseconds) }
 
     func advanced(by duration: Duration) -> ContinuousTicks {
         let (scaled, overflow) = duration.microseconds.multipliedReportingOverflow(by: 1000)

@@ -1,6 +1,6 @@
 package import Domain
 
-/// What one exchange took, phase by phase, told when it has ended.
+/// What one exchange took, told when it has ended. What making its connection took is told by ``ConnectionReport``.
 package struct ExchangeReport: Hashable, Sendable {
     /// What the request went over.
     package enum Connection: String, Hashable, Sendable {
@@ -18,21 +18,10 @@ package struct ExchangeReport: Hashable, Sendable {
     package let callsOnConnection: Int
     /// 1 if the request was begun anew: its connection was dead before a byte was sent, or its stream was refused.
     package let repeats: Int
-    /// From the start to a TCP connection, the name's look-up included. nil if a connection was reused or none was made.
-    package let connect: Duration?
-    /// From there to the end of the TLS handshake, a proxy's tunnel included; nil if there was no handshake.
-    package let tls: Duration?
     /// From the request's departure to the answer's first byte; nil if none came.
     package let firstByte: Duration?
     /// The longest wait between two arrivals of an answer; nil if no body came. Waits for our own reader do not count.
     package let longestGap: Duration?
     /// From the start to the end.
     package let total: Duration
-}
-
-/// Is told what a transport does, on the transport's threads: it must return at once.
-package protocol TransportObserver: Sendable {
-    func exchangeEnded(_ report: ExchangeReport)
-    /// The sockets of this egress path became more by `open`, those of them that wait for a call by `idle`.
-    func socketsChanged(path: String, open: Int, idle: Int)
 }

@@ -13,14 +13,6 @@ struct SocketTable {
         let localPort: UInt16
     }
 
-    /// By how much the numbers of one path's sockets have changed.
-    struct Change: Hashable {
-        let path: String
-        var open = 0
-        /// Of the open ones, those that wait for a call.
-        var idle = 0
-    }
-
     private struct Entry {
         let serial: Int
         let path: EgressPath
@@ -30,6 +22,8 @@ struct SocketTable {
         var calls = 0
         /// How many have ever begun on it; nil if that is not sure.
         var begun: Int? = 0
+        /// Whether no call is known to have begun on it.
+        var isConnecting = true
         /// Whether it has carried a call and now waits for another.
         var isIdle = false
         /// Whether HTTP/2 was answered on it.
@@ -46,21 +40,22 @@ struct SocketTable {
     private var closedAfterOne: [Int] = []
     private var nextSerial = 0
 
-    mutating func opened(_ socket: curl_socket_t, path: EgressPath) -> Change {
+    mutating func opened(_ socket: curl_socket_t, path: EgressPath) -> SocketChange {
         entries[socket] = Entry(serial: nextSerial, path: path)
         socketOfSerial[nextSerial] = socket
         nextSerial += 1
-        return Change(path: path.id, open: 1)
+        return SocketChange(path: path.id, open: 1, connecting: 1)
     }
 
     /// Call before it is closed. nil for one that was not opened here.
-    mutating func closing(_ socket: curl_socket_t) -> Change? {
+    mutating func closing(_ socket: curl_socket_t) -> SocketChange? {
         guard let entry = entries.removeValue(forKey: socket) else { return nil }
         socketOfSerial[entry.serial] = nil
         if let ends = entry.ends { socketOfEnds[ends] = nil }
         if entry.isMultiplexed, Self.isAlive(socket) { Self.remember(entry.serial, in: &closedAlive) }
         if entry.begun == 1 { Self.remember(entry.serial, in: &closedAfterOne) }
-        return Change(path: entry.path.id, open: -1, idle: entry.isIdle ? -1 : 0)
+        return SocketChange(
+            path: entry.path.id, open: -1, connecting: entry.isConnecting ? -1 : 0, idle: entry.isIdle ? -1 : 0)
     }
 
     private static func remember(_ serial: Int, in closed: inout [Int]) {
@@ -74,7 +69,7 @@ struct SocketTable {
         let serial: Int
         /// On the connection now, this one included.
         let calls: Int
-        let change: Change
+        let change: SocketChange
     }
 
     /// A call begins on the connection between `ends`; nil if that is not known.
@@ -83,10 +78,11 @@ struct SocketTable {
     mutating func began(between ends: Ends, openedFor candidates: [curl_socket_t]) -> Beginning? {
         if socketOfEnds[ends] == nil { for socket in candidates { nameEnds(of: socket) } }
         guard let socket = socketOfEnds[ends], var entry = entries[socket] else { return nil }
-        let change = Change(path: entry.path.id, idle: entry.isIdle ? -1 : 0)
+        let change = SocketChange(
+            path: entry.path.id, connecting: entry.isConnecting ? -1 : 0, idle: entry.isIdle ? -1 : 0)
         entry.calls += 1
         entry.begun = entry.begun.map { $0 + 1 }
-        entry.isIdle = false
+        (entry.isConnecting, entry.isIdle) = (false, false)
         entries[socket] = entry
         return Beginning(serial: entry.serial, calls: entry.calls, change: change)
     }
@@ -103,12 +99,12 @@ struct SocketTable {
     }
 
     /// A call is no longer on this connection; nil if that has been closed meanwhile.
-    mutating func ended(on serial: Int) -> Change? {
+    mutating func ended(on serial: Int) -> SocketChange? {
         guard let socket = socketOfSerial[serial], var entry = entries[socket] else { return nil }
         entry.calls -= 1
         entry.isIdle = entry.calls == 0
         entries[socket] = entry
-        return Change(path: entry.path.id, idle: entry.isIdle ? 1 : 0)
+        return SocketChange(path: entry.path.id, idle: entry.isIdle ? 1 : 0)
     }
 
     /// The connections that wait for a call of paths that `isMeant` picks.
