@@ -120,7 +120,14 @@ let package = Package(
         .testTarget(name: "DomainTests", dependencies: ["Domain", "TestSupport"]),
         .testTarget(name: "FuzzTests", dependencies: ["API", "Domain", "TestSupport", "Upstream", "Vault"]),
         .testTarget(name: "QueueTests", dependencies: ["Domain", "Queue", "TestSupport"]),
-        .testTarget(name: "RelayTests", dependencies: ["Domain", "Queue", "Relay", "TestSupport", "Vault", "Webhook"]),
+        .testTarget(
+            name: "RelayTests",
+            dependencies: [
+                "Domain", "Queue", "Relay", "Telemetry", "TestSupport", "Upstream", "Vault", "Webhook",
+                .product(name: "InMemoryLogging", package: "swift-log"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
         .testTarget(
             name: "TelemetryTests",
             dependencies: [
