@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,12 @@ def configure(world: World, *paths: dict[str, object]) -> None:
 def comes_back(base: str, path: str) -> None:
     """Its rest is 30 s at most; a probe ends it when half of it is over."""
     eventually(f"{path} is let in again", lambda: states(base)[path] in ("0", "1"), seconds=45, every=0.2)
+
+
+def answered(base: str, path: str) -> float:
+    """How many calls over the path were answered."""
+    return sum(map(float, re.findall(
+        rf'^relay_upstream_exchanges_total{{.*outcome="complete",path="{path}"}} (\S+)$', httpx.get(base + "/metrics").text, re.M)))
 
 
 def usable_keys(base: str) -> str:
@@ -72,6 +79,25 @@ def test_paths_that_are_killed_blocked_and_slowed_during_a_run(world):
     # Little by little: at first a tenth of their keys come back.
     eventually("both carry calls again", lambda: drain(client, 50, "well again") or all(
         sources(sim)[address] > between[address] for address in ("127.0.0.61", "127.0.0.62")), seconds=80)
+
+
+def test_a_source_and_an_entry_at_ipv6_addresses(world):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as missing:
+        pytest.skip(f"this machine has no IPv6 on loopback: {missing}")
+    sim = world.sim("--latency", "20ms", "--listen", "[::1]:0")
+    entry = forwarding(world, "::1", sim.base.removeprefix("http://"), 0)
+    configure(world, {"id": "source", "source": "::1"}, {"id": "entry", "entry": entry.url().removeprefix("http://")})
+    add_keys(world, 16)
+    client = world.client(world.relay())
+    drain(client, 100, "all are well")
+    assert all(answered(client.base, path) > 0 for path in ("source", "entry"))
+    entry.kill()
+    put_out = {"source": "0", "entry": "2"}
+    eventually("it alone is put out", lambda: drain(client, 50, "one is not") or states(client.base) == put_out)
+    assert usable_keys(client.base).endswith(" 16")
+    assert sources(sim).keys() == {"::1"}
 
 
 def place(host: str, port: int | str) -> str:

@@ -3,14 +3,13 @@ twice without need, the guilty way alone is put out, and it comes back. Each way
 where faults can be laid on it."""
 
 import json
-import re
 from collections.abc import Callable
 
 import httpx
 import pytest
 
 from test_egress import Proxy, account, add_keys, dante, drain, states, tinyproxy  # noqa: F401 (account is a fixture)
-from test_egress_faults import Namespace, comes_back, forwarder, forwarding, place
+from test_egress_faults import Namespace, answered, comes_back, forwarder, forwarding, place
 from tls_front import Authority, Front
 from world import CONFIG, World, eventually, fnv1a, job_line, message_body
 
@@ -55,9 +54,7 @@ class Ways:
         self.client = world.client(world.relay())
 
     def answered(self, name: str) -> float:
-        text = httpx.get(self.client.base + "/metrics").text
-        return sum(map(float, re.findall(
-            rf'^relay_upstream_exchanges_total{{.*outcome="complete",path="{name}"}} (\S+)$', text, re.M)))
+        return answered(self.client.base, name)
 
     def kill(self, name: str) -> Callable[[], object]:
         """Returns what undoes it, as the others do."""
