@@ -29,7 +29,7 @@ class Ways:
         self.addresses = {name: self.network.address(11 + index) for index, name in enumerate(KINDS[version])}
         self.addresses["entry"] = self.network.here
         self.delays = world.folder / "delays.json"
-        self.delays.write_text("{}")
+        self.delay({})
         authority = Authority(world.folder / "authority", f"IP:{self.network.there}")
         self.sim = world.sim("--latency", "20ms")
         # No fault is laid on this one.
@@ -72,8 +72,14 @@ class Ways:
         return lambda: self.network.swallow(self.addresses[name], "delete")
 
     def stall(self, name: str, seconds: float = STALL) -> Callable[[], object]:
-        self.delays.write_text(json.dumps({self.addresses[name]: seconds}))
-        return lambda: self.delays.write_text("{}")
+        self.delay({self.addresses[name]: seconds})
+        return lambda: self.delay({})
+
+    def delay(self, seconds: dict[str, float]) -> None:
+        """The forwarders read the file at any time: it is never half written."""
+        new = self.delays.with_suffix(".new")
+        new.write_text(json.dumps(seconds))
+        new.replace(self.delays)
 
     def failed(self, job: str) -> list[dict]:
         """The attempts of a job that ended well that did not."""
