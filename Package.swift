@@ -122,7 +122,12 @@ let package = Package(
         .testTarget(name: "QueueTests", dependencies: ["Domain", "Queue", "TestSupport"]),
         .testTarget(
             name: "RelayTests",
-            dependencies: ["Domain", "Queue", "Relay", "Telemetry", "TestSupport", "Upstream", "Vault", "Webhook"]),
+            dependencies: [
+                "Domain", "Queue", "Relay", "Telemetry", "TestSupport", "Upstream", "Vault", "Webhook",
+                .product(name: "InMemoryLogging", package: "swift-log"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
         .testTarget(
             name: "TelemetryTests",
             dependencies: [

@@ -4,30 +4,33 @@ import Synchronization
 extension Gateway {
     /// Draws every consequence of a verdict but the job's own.
     /// - Parameters:
+    ///   - passage: the way that it went; nil if there was none.
     ///   - start: when the call began.
     ///   - usage: what the call has cost; nil if that is not known.
     ///   - error: the envelope's `error_code` or `type`.
     func book(
-        _ verdict: Verdict, permit: Permit, call: UpstreamCall, egress: String, since start: Timestamp,
+        _ verdict: Verdict, permit: Permit, call: UpstreamCall, passage: EgressPool.Passage?, since start: Timestamp,
         usage: TokenUsage?, error: String?
     ) async {
         let now = wall.now()
-        let (pause, outage, rest) = state.withLock { state in
+        let (pause, outage, rest, refusedPath) = state.withLock { state in
             if let usage, let model = call.model {
                 state.estimator.learn(model: model, bytes: call.body?.count ?? 0, usage: usage)
             }
             let before = state.roster.outage(of: permit.key, at: now)
-            let pause = state.book(verdict, permit, egress: egress, since: start, at: now)
+            let pause = state.book(verdict, permit, at: now)
+            let refusedPath = passage.flatMap { state.bookPath(verdict, permit, over: $0, since: start, at: now) }
             let outage = state.roster.outage(of: permit.key, at: now)
             return (
-                pause, outage?.reason == before?.reason ? nil : outage, state.bookFault(verdict, permit, at: now)
+                pause, outage?.reason == before?.reason ? nil : outage, state.bookFault(verdict, permit, at: now),
+                refusedPath
             )
         }
         if let rest, let models = permit.models {
             await onNotice(.keySetAside(permit.key.id, models, until: rest))
         }
         if let outage { await onNotice(.keyOut(permit.key.id, outage)) }
-        if verdict == .egressRefused, egress != Self.noPath { await onNotice(.regionRefused(path: egress)) }
+        if let refusedPath { await onNotice(.regionRefused(path: refusedPath)) }
         if let block = permit.block, block.shares.contains(where: \.mustSettle) {
             let cost = usage.map(TokenCost.init) ?? (verdict.surelyCostNothing ? .nothing : nil)
             try? await ledger.settle(permit.slot, of: block, cost: cost, by: configuration.holder, at: now)
@@ -42,13 +45,13 @@ extension Gateway {
     package func book(_ verdict: Verdict, of exchange: StreamedExchange, usage: TokenUsage?) async {
         guard let permit = exchange.permit, let call = exchange.call else { return }
         await book(
-            verdict, permit: permit, call: call, egress: exchange.egress, since: exchange.startedAt, usage: usage,
+            verdict, permit: permit, call: call, passage: exchange.passage, since: exchange.startedAt, usage: usage,
             error: nil)
     }
 
     /// Takes over what the provider reports of the key's owner, and of the scope that the call counts in.
-    func learn(_ headers: [HeaderField], of permit: Permit, over path: EgressPath) async {
-        state.withLock { $0.stalls.answered(permit.models, over: path.id, at: wall.now()) }
+    func learn(_ headers: [HeaderField], of permit: Permit, over passage: EgressPool.Passage) async {
+        state.withLock { $0.stalls.answered(permit.models, over: passage, at: wall.now()) }
         if let organization = headers.first("anthropic-organization-id"), organization.utf8.count <= 128 {
             state.withLock { _ = $0.owners.learn(organization, of: permit.key) }
         }
@@ -68,23 +71,10 @@ extension Permit {
 
 extension Gateway.State {
     /// Returns until when the scope that the call counts in must pause, if it must.
-    fileprivate mutating func book(
-        _ verdict: Verdict, _ permit: Permit, egress path: String, since start: Timestamp, at now: Timestamp
-    ) -> Timestamp? {
+    fileprivate mutating func book(_ verdict: Verdict, _ permit: Permit, at now: Timestamp) -> Timestamp? {
         let key = permit.key
         let calls = inFlight
         inFlight = max(0, inFlight - 1)
-        egress.ended(path)
-        switch verdict {
-        case .egressRefused: egress.refused(path)
-        case .egressFault(let failure):
-            let isModels = failure.isStall && stalls.blames(permit.models, ratherThan: path, since: start)
-            if failure.blamesPath, !isModels { egress.faulted(path, at: now) }
-        case .success, .clientFault, .rateLimited, .spendLimited, .overloaded, .keyRefused, .permissionRefused,
-            .upstreamFault:
-            egress.answered(path, at: now)
-        case .deferred: break
-        }
         switch verdict {
         case .success:
             brake.succeeded()
@@ -105,6 +95,28 @@ extension Gateway.State {
 }
 
 extension Gateway.State {
+    /// Returns the path's id if it is out now, as the provider refuses its region. Nothing counts against or for what has
+    /// taken the path's place since the call began.
+    fileprivate mutating func bookPath(
+        _ verdict: Verdict, _ permit: Permit, over passage: EgressPool.Passage, since start: Timestamp,
+        at now: Timestamp
+    ) -> String? {
+        guard egress.ended(passage) else { return nil }
+        switch verdict {
+        case .egressRefused:
+            egress.refused(passage.id)
+            return passage.id
+        case .egressFault(let failure):
+            let isModels = failure.isStall && stalls.blames(permit.models, ratherThan: passage, since: start)
+            if failure.blamesPath, !isModels { egress.faulted(passage.id, at: now) }
+        case .success, .clientFault, .rateLimited, .spendLimited, .overloaded, .keyRefused, .permissionRefused,
+            .upstreamFault:
+            egress.answered(passage.id, at: now)
+        case .deferred: break
+        }
+        return nil
+    }
+
     /// Returns until when the key is set aside for the call's class of models, if that begins now.
     fileprivate mutating func bookFault(_ verdict: Verdict, _ permit: Permit, at now: Timestamp) -> Timestamp? {
         guard let models = permit.models else { return nil }

@@ -77,7 +77,7 @@ extension Gateway {
     }
 
     /// The names under which an organization has limits more than once, those that have been returned before left out.
-    func doubledLimits() -> [[String]] {
+    func doubledLimits() -> [KeyOwners.Doubled] {
         let keys = keyring.keys()
         return state.withLock { state in
             let doubled = state.owners.doubled(keys, limited: state.rules.hasLimits(ofOrganization:))

@@ -11,7 +11,7 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
         var owners = KeyOwners()
         var keyFaults = KeyFaults()
         /// Organizations that have limits under several names, as an operator has been told.
-        var toldDoubled: Set<[String]> = []
+        var toldDoubled: Set<KeyOwners.Doubled> = []
         var stalls = StallWatch()
         var egress: EgressPool
         var brake = OverloadBrake()
@@ -98,7 +98,7 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
             if let standing = try? await ledger.standing(at: now) {
                 state.withLock { $0.standing.merge(standing, at: now) }
             }
-            for names in doubledLimits() { await onNotice(.limitsDoubled(organization: names)) }
+            for doubled in doubledLimits() { await onNotice(.limitsDoubled(doubled)) }
             if rounds % 15 == 0 { try? await ledger.renew(configuration.holder, at: now) }
             rounds += 1
             try? await clock.sleep(for: .seconds(1))
@@ -135,7 +135,8 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
                 StreamedExchange(
                     status: answer.head.status, headers: answer.head.headers, body: answer.head.body,
                     key: answer.opening.permit.key.id, egress: answer.opening.egress,
-                    startedAt: answer.opening.startedAt, permit: answer.opening.permit, call: answer.opening.call))
+                    startedAt: answer.opening.startedAt, permit: answer.opening.permit, call: answer.opening.call,
+                    passage: answer.opening.passage))
         }
     }
 }
@@ -150,8 +151,11 @@ extension Gateway {
     struct Opening {
         let call: UpstreamCall
         let permit: Permit
-        let egress: String
+        /// nil if every path is out.
+        let passage: EgressPool.Passage?
         let startedAt: Timestamp
+
+        var egress: String { passage?.id ?? Gateway.noPath }
     }
 
     /// An answer whose head is there, and what asked for it.
@@ -176,12 +180,12 @@ extension Gateway {
         }
         await waitForStart(of: permit)
         let startedAt = wall.now()
-        let path = state.withLock { state in
+        let passage = state.withLock { state in
             state.inFlight += 1
             return state.egress.take(for: permit.key.id, avoiding: avoided, at: startedAt)
         }
-        let opening = Opening(call: call, permit: permit, egress: path?.id ?? Self.noPath, startedAt: startedAt)
-        guard let path else { return .failure(await end(.egressRefused, nil, opening, nil)) }
+        let opening = Opening(call: call, permit: permit, passage: passage, startedAt: startedAt)
+        guard let passage else { return .failure(await end(.egressRefused, nil, opening, nil)) }
         do throws(TransportFailure) {
             guard !Task.isCancelled else {
                 throw TransportFailure(.canceled, maybeSent: false, detail: "canceled before it was sent")
@@ -189,8 +193,8 @@ extension Gateway {
             guard call.isIntact else {
                 throw TransportFailure(.altered, maybeSent: false, detail: "the body is not what was taken in")
             }
-            let head = try await transport.send(request(call, key: permit.key), over: path)
-            await learn(head.headers, of: permit, over: path)
+            let head = try await transport.send(request(call, key: permit.key), over: passage.path)
+            await learn(head.headers, of: permit, over: passage)
             return .success(Answer(opening: opening, head: head, firstByteAt: wall.now()))
         } catch {
             return .failure(await end(.egressFault(error), nil, opening, nil))
@@ -245,7 +249,7 @@ extension Gateway {
     ) async -> Exchange {
         let usage = verdict == .success ? reply?.usage : nil
         await book(
-            verdict, permit: opening.permit, call: opening.call, egress: opening.egress, since: opening.startedAt,
+            verdict, permit: opening.permit, call: opening.call, passage: opening.passage, since: opening.startedAt,
             usage: usage, error: reply?.errorWord)
         return Exchange(
             verdict: verdict, reply: reply, key: opening.permit.key.id, egress: opening.egress,

@@ -32,6 +32,6 @@ package enum GatewayNotice: Hashable, Sendable {
     case keyOut(String, KeyOutage)
     /// The upstream fails this key's calls to one class of models again and again, and not others'.
     case keySetAside(String, ModelClass, until: Timestamp)
-    /// These names, which all have limits, are one organization's; the stricter limits hold.
-    case limitsDoubled(organization: [String])
+    /// Several names with limits are one organization's; the stricter limits hold, for each name that keys go by.
+    case limitsDoubled(KeyOwners.Doubled)
 }

@@ -73,16 +73,18 @@ package struct StreamedExchange: Sendable {
     package let key: String
     package let egress: String
     package let startedAt: Timestamp
-    /// What it was sent with, and for which model; nil in tests that do not book.
+    /// What it was sent with, for which model and which way; nil in tests that do not book.
     package let permit: Permit?
     package let call: UpstreamCall?
+    let passage: EgressPool.Passage?
 
     package init(
         status: Int, headers: [HeaderField], body: AnswerBody, key: String, egress: String, startedAt: Timestamp,
-        permit: Permit? = nil, call: UpstreamCall? = nil
+        permit: Permit? = nil, call: UpstreamCall? = nil, passage: EgressPool.Passage? = nil
     ) {
         self.permit = permit
         self.call = call
+        self.passage = passage
         self.status = status
         self.headers = headers
         self.body = body

@@ -121,7 +121,7 @@ struct EgressPoolTests {
             EgressPath(id: "p\($0)", route: .source("10.0.0.\($0)"), weight: .random(in: 1...4, using: &random))
         }
         var pool = EgressPool(paths)
-        var open: [String] = []
+        var open: [EgressPool.Passage] = []
         for _ in 0..<400 {
             if open.count > 40 || (!open.isEmpty && Int.random(in: 0..<3, using: &random) == 0) {
                 pool.ended(open.remove(at: Int.random(in: 0..<open.count, using: &random)))
@@ -129,10 +129,10 @@ struct EgressPoolTests {
             }
             let key = "key-\(Int.random(in: 0..<3, using: &random))"
             let taken = pool.take(for: key, avoiding: [], at: Self.now)
-            let path = try #require(taken)
-            open.append(path.id)
-            let share = Double(open.count * path.weight) / Double(paths.reduce(0) { $0 + $1.weight })
-            let carried = open.count { $0 == path.id }
+            let passage = try #require(taken)
+            open.append(passage)
+            let share = Double(open.count * passage.path.weight) / Double(paths.reduce(0) { $0 + $1.weight })
+            let carried = open.count { $0 == passage }
             #expect(
                 Double(carried) <= max(EgressPool.loadFactor * share + 1, Double(EgressPool.fewCalls)), "seed \(seed)")
         }
@@ -148,15 +148,55 @@ struct EgressPoolTests {
         #expect(Self.choice(pool, "k") == "far")
     }
 
-    @Test func `a new list keeps what is known of the paths that stay`() {
+    @Test func `a new list keeps what is known of the paths that stay`() throws {
         var pool = EgressPool(Self.paths(3))
         for _ in 0..<5 { pool.faulted("path-1", at: Self.now) }
+        let taken = pool.take(for: "k", avoiding: ["path-1", "path-2"], at: Self.now)
+        let gone = try #require(taken)
         _ = pool.take(for: "k", avoiding: ["path-0", "path-1"], at: Self.now)
         pool.replace(Array(Self.paths(3).dropFirst()), preferring: [])
         let states = pool.states(at: Self.now)
         #expect(states.map(\.id) == ["path-1", "path-2"] && states[1].inFlight == 1)
         #expect(states[0].state == .tripped(until: Self.now.advanced(by: .seconds(30))))
-        pool.ended("path-0")  // a call over a path that is gone
+        let isKnown = pool.ended(gone)
+        #expect(!isKnown)
+    }
+
+    @Test func `a path that goes another way under its id begins anew, and calls over the old one are none of its own`()
+        throws
+    {
+        func path(_ address: String, weight: Int = 1) -> EgressPath {
+            EgressPath(id: "p", route: .source(address), weight: weight)
+        }
+        var pool = EgressPool([path("10.0.0.1")])
+        func standing() -> EgressPool.Standing { pool.states(at: Self.now)[0] }
+        func taken() throws -> EgressPool.Passage {
+            let passage = pool.take(for: "k", avoiding: [], at: Self.now)
+            return try #require(passage)
+        }
+        let first = try taken()
+        for _ in 0..<5 { pool.faulted("p", at: Self.now) }
+        pool.replace([path("10.0.0.2")], preferring: [])
+        #expect(standing().state == .passing && standing().inFlight == 0)
+        #expect(standing().needsWarming(after: .seconds(240), at: Self.now), "nothing has gone this way yet")
+        let second = try taken()
+        let isOld = pool.ended(first)
+        #expect(!isOld && standing().inFlight == 1)
+
+        pool.replace([path("10.0.0.1")], preferring: [])
+        let third = try taken()
+        let endings = [pool.ended(first), pool.ended(second)]
+        #expect(endings == [false, false] && standing().inFlight == 1, "the way is the first one's, the record is not")
+        pool.replace([path("10.0.0.1", weight: 3)], preferring: [])
+        let isItsOwn = pool.ended(third)
+        #expect(isItsOwn && standing().inFlight == 0, "another weight is no other way")
+    }
+
+    @Test func `what is out by its id stays so when it goes another way`() {
+        var pool = EgressPool([EgressPath(id: "p", route: .direct)])
+        pool.setOutages(["p": .disabled])
+        pool.replace([EgressPath(id: "p", route: .source("10.0.0.1"))], preferring: [])
+        #expect(pool.isExhausted)
     }
 
     @Test func `a path that an operator brings back begins anew`() {

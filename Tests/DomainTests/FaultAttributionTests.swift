@@ -5,7 +5,43 @@ import Testing
 /// Keys, ways out and models that fail in turn, over a pool, a roster and what tells the guilty: nothing else suffers.
 struct FaultAttributionTests {
     enum Guilty: String, CaseIterable {
-        case nobody, key, path, model, keyWithModel
+        case nobody, key, source, proxy, entry, model, keyWithModel, keyAndProxy, modelAndEntry
+
+        var path: String? {
+            switch self {
+            case .source, .proxy, .entry: rawValue
+            case .keyAndProxy: "proxy"
+            case .modelAndEntry: "entry"
+            case .nobody, .key, .model, .keyWithModel: nil
+            }
+        }
+
+        /// Those that must be set aside, for which class of models.
+        var keys: Set<String> {
+            switch self {
+            case .key, .keyAndProxy: ["k1 haiku-4", "k1 sonnet-5"]
+            case .keyWithModel: ["k1 sonnet-5"]
+            case .nobody, .source, .proxy, .entry, .model, .modelAndEntry: []
+            }
+        }
+
+        var isModel: Bool { self == .model || self == .modelAndEntry }
+    }
+
+    private enum Outcome {
+        case well
+        /// Nothing comes: so fail ways out, and models that hang.
+        case stall
+        /// A 5xx: so fail keys.
+        case fault
+
+        var time: Duration? {
+            switch self {
+            case .well: nil
+            case .stall: .seconds(10)
+            case .fault: .milliseconds(300)
+            }
+        }
     }
 
     private static let start = Timestamp(microseconds: 1_767_225_600_000_000)
@@ -13,18 +49,22 @@ struct FaultAttributionTests {
 
     private struct Call {
         let key: UpstreamKey
-        let path: String
+        let passage: EgressPool.Passage
         let models: ModelClass
         let began: Timestamp
         let ends: Timestamp
-        let isWell: Bool
+        let outcome: Outcome
     }
 
     private struct World {
         let guilty: Guilty
         var random: SeededGenerator
         let keys = (0..<6).map { UpstreamKey(id: "k\($0)", organization: "o\($0)", secret: Secret("s"), rate: nil) }
-        var pool = EgressPool((0..<3).map { EgressPath(id: "p\($0)", route: .source("p\($0)")) })
+        var pool = EgressPool([
+            EgressPath(id: "source", route: .source("10.0.0.1")),
+            EgressPath(id: "proxy", route: .proxy(Secret("http://relay:s@proxy.example:3128"))),
+            EgressPath(id: "entry", route: .entry("entry.example:443")),
+        ])
         var faults = KeyFaults()
         var stalls = StallWatch()
         var calls: [Call] = []
@@ -41,25 +81,20 @@ struct FaultAttributionTests {
         mutating func begin(at now: Timestamp) {
             let models = Int.random(in: 0..<3, using: &random) == 0 ? haiku : sonnet
             guard let key = faults.sound(keys, for: models, at: now).randomElement(using: &random),
-                let path = pool.take(for: key.id, avoiding: [], at: now)?.id
+                let passage = pool.take(for: key.id, avoiding: [], at: now)
             else { return }
             let hasBegun = now >= start.advanced(by: .seconds(20))
-            let isWell = !hasBegun || !isGuilty(key, path, models)
-            let fails: Duration = guilty == .path || guilty == .model ? .seconds(10) : .milliseconds(300)
-            let time = isWell ? Duration.milliseconds(Int.random(in: 100...900, using: &random)) : fails
+            let outcome = hasBegun ? outcome(key, passage.id, models) : .well
+            let time = outcome.time ?? .milliseconds(Int.random(in: 100...900, using: &random))
             calls.append(
                 Call(
-                    key: key, path: path, models: models, began: now, ends: now.advanced(by: time), isWell: isWell))
+                    key: key, passage: passage, models: models, began: now, ends: now.advanced(by: time),
+                    outcome: outcome))
         }
 
-        private func isGuilty(_ key: UpstreamKey, _ path: String, _ models: ModelClass) -> Bool {
-            switch guilty {
-            case .nobody: false
-            case .key: key.id == "k1"
-            case .path: path == "p1"
-            case .model: models == sonnet
-            case .keyWithModel: key.id == "k1" && models == sonnet
-            }
+        private func outcome(_ key: UpstreamKey, _ path: String, _ models: ModelClass) -> Outcome {
+            if path == guilty.path || guilty.isModel && models == sonnet { return .stall }
+            return guilty.keys.contains("\(key.id) \(models.name)") ? .fault : .well
         }
 
         mutating func end(at now: Timestamp) {
@@ -69,20 +104,17 @@ struct FaultAttributionTests {
         }
 
         private mutating func book(_ call: Call) {
-            pool.ended(call.path)
-            if call.isWell {
-                stalls.answered(call.models, over: call.path, at: call.ends)
-                pool.answered(call.path, at: call.ends)
-                faults.succeeded(call.key, call.models, at: call.ends)
-            } else if guilty == .path || guilty == .model {
-                let isModels = stalls.blames(call.models, ratherThan: call.path, since: call.began)
-                if !isModels { pool.faulted(call.path, at: call.ends) }
-            } else {
-                stalls.answered(call.models, over: call.path, at: call.ends)
-                pool.answered(call.path, at: call.ends)
-                if faults.faulted(call.key, call.models, at: call.ends) != nil {
-                    keysOut.insert("\(call.key.id) \(call.models.name)")
-                }
+            pool.ended(call.passage)
+            guard call.outcome != .stall else {
+                let isModels = stalls.blames(call.models, ratherThan: call.passage, since: call.began)
+                if !isModels { pool.faulted(call.passage.id, at: call.ends) }
+                return
+            }
+            stalls.answered(call.models, over: call.passage, at: call.ends)
+            pool.answered(call.passage.id, at: call.ends)
+            guard call.outcome == .fault else { return faults.succeeded(call.key, call.models, at: call.ends) }
+            if faults.faulted(call.key, call.models, at: call.ends) != nil {
+                keysOut.insert("\(call.key.id) \(call.models.name)")
             }
         }
     }
@@ -95,12 +127,8 @@ struct FaultAttributionTests {
             world.end(at: now)
             world.begin(at: now)
         }
-        switch guilty {
-        case .nobody, .model: #expect(world.keysOut.isEmpty && world.pathsOut.isEmpty)
-        case .path: #expect(world.pathsOut == ["p1"] && world.keysOut.isEmpty)
-        case .key: #expect(world.keysOut == ["k1 haiku-4", "k1 sonnet-5"] && world.pathsOut.isEmpty)
-        case .keyWithModel: #expect(world.keysOut == ["k1 sonnet-5"] && world.pathsOut.isEmpty)
-        }
+        #expect(world.pathsOut == Set([guilty.path].compactMap(\.self)))
+        #expect(world.keysOut == guilty.keys)
     }
 
     @Test func `a key that fails on rests twice as long each time, and is whole after a success`() {

@@ -41,8 +41,20 @@ struct KeyOwnersTests {
         #expect(united.map(\.organization) == ["given", "given", "given", "x"])
         #expect(united.map(\.alsoKnownAs) == [["a", "b"], ["a", "b"], ["a", "b"], []])
         #expect(owners.doubled(keys, limited: ["a", "x"].contains) == [])
-        #expect(owners.doubled(keys, limited: ["a", "given", "x"].contains) == [["a", "given"]])
+        let expected = KeyOwners.Doubled(["a", "given"], isCountedApart: false)
+        #expect(owners.doubled(keys, limited: ["a", "given", "x"].contains) == [expected])
         #expect(owners.doubled([keys[0], keys[3]], limited: { _ in true }) == [])
+    }
+
+    @Test func `limits of one organization under two given names count apart`() {
+        var owners = KeyOwners()
+        let keys = [key("a"), key("m", "given"), key("z", "also-given")]
+        for key in keys { _ = owners.learn("org", of: key) }
+        let expected = KeyOwners.Doubled(["also-given", "given"], isCountedApart: true)
+        #expect(owners.doubled(keys, limited: ["given", "also-given"].contains) == [expected])
+        #expect(
+            owners.doubled(keys, limited: ["a", "given"].contains)
+                == [KeyOwners.Doubled(["a", "given"], isCountedApart: true)], "the third has none, and is one even so")
     }
 
     @Test func `another secret may belong to anybody`() {

@@ -1,6 +1,7 @@
 """A TCP forwarder as a program: passes bytes both ways, each piece after a delay. It may leave by an address of its own.
 
-Usage: forwarder.py LISTEN_HOST TARGET_HOST:PORT DELAY_SECONDS [--source HOST] [--tls CERTIFICATE KEY] [--delays FILE]
+Usage: forwarder.py LISTEN_HOST TARGET_HOST:PORT DELAY_SECONDS [--port PORT] [--source HOST]
+           [--tls CERTIFICATE KEY] [--delays FILE]
 
 FILE holds a JSON object of further delays in seconds by the client's address. It is read anew before each piece.
 """
@@ -33,7 +34,7 @@ async def main(chosen: argparse.Namespace) -> None:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            far = await asyncio.open_connection(to_host, int(to_port), local_addr=source)
+            far = await asyncio.open_connection(to_host.strip("[]"), int(to_port), local_addr=source)
         except OSError:
             return writer.close()
         client = writer.get_extra_info("peername")[0]
@@ -48,8 +49,9 @@ async def main(chosen: argparse.Namespace) -> None:
     if chosen.tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*chosen.tls)
-    server = await asyncio.start_server(serve, chosen.host, 0, ssl=context)
-    print(f"forwarder listening on http://{chosen.host}:{server.sockets[0].getsockname()[1]}", flush=True)
+    server = await asyncio.start_server(serve, chosen.host, chosen.port, ssl=context)
+    host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
+    print(f"forwarder listening on http://{host}:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()
 
 
@@ -58,6 +60,7 @@ if __name__ == "__main__":
     parser.add_argument("host")
     parser.add_argument("target")
     parser.add_argument("delay", type=float)
+    parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--source")
     parser.add_argument("--tls", nargs=2)
     parser.add_argument("--delays")

@@ -60,6 +60,8 @@ def tinyproxy(world: World, leaving: str) -> tuple[Proxy, str]:
 def account():
     """A system user for dante, which asks the system for passwords."""
     name = f"relay-socks-{os.getpid()}"
+    if not shutil.which("useradd") or not shutil.which("chpasswd"):
+        pytest.skip("dante needs a system user, and useradd or chpasswd is not installed")
     if subprocess.run(["useradd", "-M", "-s", "/usr/sbin/nologin", name], capture_output=True).returncode not in (0, 9):
         pytest.skip("dante needs a system user, and this user may not make one")
     subprocess.run(["chpasswd"], input=f"{name}:{SECRET}".encode(), check=True)
@@ -70,9 +72,9 @@ def account():
 def dante(world: World, leaving: str, account: str) -> tuple[Proxy, str]:
     if not shutil.which("danted"):
         pytest.skip("dante is not installed")
-    port, file = free_port(), world.folder / "danted.conf"
+    port, file = free_port(), world.folder / f"danted-{leaving}.conf"
     file.write_text(f"""\
-logoutput: {world.folder}/danted.log
+logoutput: {file}.log
 internal: 127.0.0.1 port = {port}
 external: {leaving}
 clientmethod: none
@@ -82,7 +84,7 @@ user.unprivileged: nobody
 client pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 }}
 socks pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 }}
 """)
-    proxy = Proxy(world, port, "danted", "-f", file, "-p", world.folder / "danted.pid")
+    proxy = Proxy(world, port, "danted", "-f", file, "-p", f"{file}.pid")
     return proxy, f"socks5h://{account}:{SECRET}@127.0.0.1:{port}"
 
 

@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -21,8 +23,11 @@ FORWARDER = Path(__file__).with_name("forwarder.py")
 
 def forwarder(world: World, *arguments: object, inside: tuple[str, ...] = ()) -> str:
     """Starts one, perhaps inside a network namespace; returns its address, HOST:PORT."""
-    program = world.started(Program(world.logs, *inside, sys.executable, FORWARDER, *arguments))
-    return program.url().removeprefix("http://")
+    return forwarding(world, *arguments, inside=inside).url().removeprefix("http://")
+
+
+def forwarding(world: World, *arguments: object, inside: tuple[str, ...] = ()) -> Program:
+    return world.started(Program(world.logs, *inside, sys.executable, FORWARDER, *arguments))
 
 
 def configure(world: World, *paths: dict[str, object]) -> None:
@@ -32,6 +37,12 @@ def configure(world: World, *paths: dict[str, object]) -> None:
 def comes_back(base: str, path: str) -> None:
     """Its rest is 30 s at most; a probe ends it when half of it is over."""
     eventually(f"{path} is let in again", lambda: states(base)[path] in ("0", "1"), seconds=45, every=0.2)
+
+
+def answered(base: str, path: str) -> float:
+    """How many calls over the path were answered."""
+    return sum(map(float, re.findall(
+        rf'^relay_upstream_exchanges_total{{.*outcome="complete",path="{path}"}} (\S+)$', httpx.get(base + "/metrics").text, re.M)))
 
 
 def usable_keys(base: str) -> str:
@@ -70,13 +81,39 @@ def test_paths_that_are_killed_blocked_and_slowed_during_a_run(world):
         sources(sim)[address] > between[address] for address in ("127.0.0.61", "127.0.0.62")), seconds=80)
 
 
-class Namespace:
-    """A network of its own behind a pair of virtual Ethernet devices."""
+def test_a_source_and_an_entry_at_ipv6_addresses(world):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as missing:
+        pytest.skip(f"this machine has no IPv6 on loopback: {missing}")
+    sim = world.sim("--latency", "20ms", "--listen", "[::1]:0")
+    entry = forwarding(world, "::1", sim.base.removeprefix("http://"), 0)
+    configure(world, {"id": "source", "source": "::1"}, {"id": "entry", "entry": entry.url().removeprefix("http://")})
+    add_keys(world, 16)
+    client = world.client(world.relay())
+    drain(client, 100, "all are well")
+    assert all(answered(client.base, path) > 0 for path in ("source", "entry"))
+    entry.kill()
+    put_out = {"source": "0", "entry": "2"}
+    eventually("it alone is put out", lambda: drain(client, 50, "one is not") or states(client.base) == put_out)
+    assert usable_keys(client.base).endswith(" 16")
+    assert sources(sim).keys() == {"::1"}
 
-    def __init__(self, world: World):
+
+def place(host: str, port: int | str) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+class Namespace:
+    """A network of its own behind a pair of virtual Ethernet devices, of IPv4 or of IPv6."""
+
+    def __init__(self, world: World, version: int = 4):
         number = os.getpid() % 250
+        self.prefix, self.mask, self.host = (f"fd00:213:{number}::", 64, 128) if version == 6 else (f"10.213.{number}.", 24, 32)
         self.name, self.near, self.far = f"relay-{os.getpid()}", f"rly{os.getpid()}a", f"rly{os.getpid()}b"
-        self.here, self.there = f"10.213.{number}.1", f"10.213.{number}.2"
+        self.here, self.there = f"{self.prefix}1", f"{self.prefix}2"
+        if not shutil.which("ip"):
+            pytest.skip("ip (of iproute2) is not installed")
         if subprocess.run(["ip", "netns", "add", self.name], capture_output=True).returncode != 0:
             pytest.skip("this machine does not let us make network namespaces")
         world.closers.append(self.remove)
@@ -85,9 +122,10 @@ class Namespace:
         if made.returncode != 0:
             pytest.skip("this kernel has no virtual Ethernet devices")
         self.ip("link", "set", self.far, "netns", self.name)
-        self.ip("addr", "add", f"{self.here}/24", "dev", self.near)
+        at_once = ["nodad"] if version == 6 else []
+        self.ip("addr", "add", f"{self.here}/{self.mask}", "dev", self.near, *at_once)
         self.ip("link", "set", self.near, "up")
-        self.inside("addr", "add", f"{self.there}/24", "dev", self.far)
+        self.inside("addr", "add", f"{self.there}/{self.mask}", "dev", self.far, *at_once)
         self.switch("up")
 
     @property
@@ -101,17 +139,19 @@ class Namespace:
         self.ip("-n", self.name, *arguments)
 
     def address(self, last: int) -> str:
-        """One more of ours in this network."""
-        address = f"{self.here.rsplit('.', 1)[0]}.{last}"
+        """One more of ours in this network. It is left by only if it is named."""
+        address = f"{self.prefix}{last}"
         self.have(address)
         return address
 
     def have(self, address: str, action: str = "add") -> None:
-        self.ip("addr", action, f"{address}/24", "dev", self.near)
+        # IPv6 would choose any of them where none is named.
+        second = ["nodad", "preferred_lft", "0"] if action == "add" and ":" in address else []
+        self.ip("addr", action, f"{address}/{self.mask}", "dev", self.near, *second)
 
     def swallow(self, address: str, action: str = "add") -> None:
         """Packets for one of our addresses vanish on the other side."""
-        self.inside("route", action, "blackhole", f"{address}/32")
+        self.inside("route", action, "blackhole", f"{address}/{self.host}")
 
     def switch(self, state: str) -> None:
         """While it is down, packets vanish: nobody is told."""

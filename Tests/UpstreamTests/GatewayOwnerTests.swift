@@ -77,7 +77,7 @@ struct GatewayOwnerTests {
         #expect(try await permits(gateway, 9).count == 1)
         clock.advance(by: .seconds(5))
         await #expect(throws: RelayError.self, "0.1/s") { try await permits(gateway, 9) }
-        #expect(told.withLock { $0 } == [.limitsDoubled(organization: ["a", "b"])])
+        #expect(told.withLock { $0 } == [.limitsDoubled(.init(["a", "b"], isCountedApart: false))])
         upkeep.cancel()
         await upkeep.value
     }

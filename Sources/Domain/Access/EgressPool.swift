@@ -27,9 +27,19 @@ package struct EgressPool: Sendable {
     /// How long after its last call a path is kept warm.
     package static let warmTime = Duration.seconds(3600)
 
+    /// A call's way over a path, as the path was defined when the call took it.
+    package struct Passage: Hashable, Sendable {
+        package let path: EgressPath
+        /// Tells apart what goes by one id, one after the other.
+        let generation: Int
+
+        package var id: String { path.id }
+    }
+
     private struct Entry: Sendable {
         var path: EgressPath
         let base: UInt64
+        let generation: Int
         var health = EgressHealth()
         var outage: Outage?
         var inFlight = 0
@@ -39,31 +49,36 @@ package struct EgressPool: Sendable {
         var usedAt: Timestamp?
     }
 
-    private var entries: [Entry]
+    private var entries: [Entry] = []
     private var preferred: [String]
+    private var generations = 0
 
     /// - Parameters:
     ///   - paths: with different ids; none means the direct one.
     ///   - regions: the nearest first; paths of other regions come last.
     package init(_ paths: [EgressPath], preferring regions: [String] = []) {
-        self.entries = (paths.isEmpty ? [.direct] : paths).map(Self.entry)
         self.preferred = regions
+        replace(paths, preferring: regions)
     }
 
-    private static func entry(_ path: EgressPath) -> Entry {
-        Entry(path: path, base: Rendezvous.finish(Rendezvous.add(path.id.utf8, to: Rendezvous.start)))
-    }
-
-    /// Other paths from now on. Those that stay keep what is known of them; calls under way are not touched.
+    /// Other paths from now on. Those that stay keep what is known of them; one that goes another way under its old id
+    /// keeps its outage alone. Calls under way are not touched, and tell nothing of what has taken their path's place.
     package mutating func replace(_ paths: [EgressPath], preferring regions: [String]) {
         let old = Dictionary(uniqueKeysWithValues: entries.map { ($0.path.id, $0) })
         entries = (paths.isEmpty ? [.direct] : paths).map { path in
-            guard var entry = old[path.id] else { return Self.entry(path) }
-            if entry.path.route != path.route { entry.health = EgressHealth() }
+            guard var entry = old[path.id], entry.path.route == path.route else {
+                return newEntry(path, outage: old[path.id]?.outage)
+            }
             entry.path = path
             return entry
         }
         preferred = regions
+    }
+
+    private mutating func newEntry(_ path: EgressPath, outage: Outage?) -> Entry {
+        generations += 1
+        let base = Rendezvous.finish(Rendezvous.add(path.id.utf8, to: Rendezvous.start))
+        return Entry(path: path, base: base, generation: generations, outage: outage)
     }
 
     /// The path for a call with `key`; nil if every path is out.
@@ -87,18 +102,22 @@ package struct EgressPool: Sendable {
     }
 
     /// The same, and counts the call as in flight until ``ended(_:)``.
-    package mutating func take(for key: String, avoiding avoided: Set<String>, at now: Timestamp) -> EgressPath? {
-        guard let path = choose(for: key, avoiding: avoided, at: now) else { return nil }
-        update(path.id) { entry in
-            entry.inFlight += 1
-            (entry.calledAt, entry.usedAt) = (now, now)
-        }
-        return path
+    package mutating func take(for key: String, avoiding avoided: Set<String>, at now: Timestamp) -> Passage? {
+        guard let path = choose(for: key, avoiding: avoided, at: now),
+            let index = entries.firstIndex(where: { $0.path.id == path.id })
+        else { return nil }
+        entries[index].inFlight += 1
+        (entries[index].calledAt, entries[index].usedAt) = (now, now)
+        return Passage(path: path, generation: entries[index].generation)
     }
 
-    /// A call that was taken over `id` is over.
-    package mutating func ended(_ id: String) {
-        update(id) { $0.inFlight = max(0, $0.inFlight - 1) }
+    /// The call that took `passage` is over.
+    /// - Returns: false if its path has gone, or goes another way by now: what the call has met is nothing to the pool.
+    @discardableResult
+    package mutating func ended(_ passage: Passage) -> Bool {
+        guard let index = entries.firstIndex(where: { $0.generation == passage.generation }) else { return false }
+        entries[index].inFlight -= 1
+        return true
     }
 
     /// Books a fault of the network on `id`.

@@ -9,6 +9,20 @@ package struct KeyOwners: Sendable {
         let secret: Secret
     }
 
+    /// The names under which one organization has limits, where they are several.
+    package struct Doubled: Hashable, Sendable {
+        /// In order.
+        package let names: [String]
+        /// Whether its keys go by several names even so, as an operator has said: each name counts its own calls, and
+        /// together they may take more than the organization has.
+        package let isCountedApart: Bool
+
+        package init(_ names: [String], isCountedApart: Bool) {
+            self.names = names
+            self.isCountedApart = isCountedApart
+        }
+    }
+
     private var entries: [String: Entry] = [:]
 
     package init() {}
@@ -39,10 +53,14 @@ package struct KeyOwners: Sendable {
         }
     }
 
-    /// The names under which one organization has limits, where they are several: in order, the organizations too.
-    package func doubled(_ keys: [UpstreamKey], limited: (String) -> Bool) -> [[String]] {
-        namesByOwner(of: keys).values.map { $0.filter(limited) }.filter { $0.count > 1 }
-            .sorted { $0.lexicographicallyPrecedes($1) }
+    /// Organizations with limits under several names, by these in order.
+    package func doubled(_ keys: [UpstreamKey], limited: (String) -> Bool) -> [Doubled] {
+        let names = namesByOwner(of: keys).mapValues { $0.filter(limited) }.filter { $0.value.count > 1 }
+        guard !names.isEmpty else { return [] }
+        let scopes = Dictionary(grouping: united(keys, limited: limited)) { owner(of: $0) }
+        return names.map { owner, names in
+            Doubled(names, isCountedApart: Set((scopes[owner] ?? []).map(\.organization)).count > 1)
+        }.sorted { $0.names.lexicographicallyPrecedes($1.names) }
     }
 
     /// The names of organizations whose keys go by more than one, in order.

@@ -4,7 +4,8 @@
 /// call of it was answered since, over whatever way. Both together blame the class, and its ways are left in peace.
 package struct StallWatch: Sendable {
     private struct Lane: Hashable {
-        let path: String
+        /// Of the path as it is defined.
+        let generation: Int
         let models: ModelClass?
     }
 
@@ -17,9 +18,9 @@ package struct StallWatch: Sendable {
 
     package init() {}
 
-    /// An answer, of whatever status, came over `path` for a call of the class `models`; nil for a call to no model.
-    package mutating func answered(_ models: ModelClass?, over path: String, at now: Timestamp) {
-        let lane = Lane(path: path, models: models)
+    /// An answer, of whatever status, came over `way` for a call of the class `models`; nil for a call to no model.
+    package mutating func answered(_ models: ModelClass?, over way: EgressPool.Passage, at now: Timestamp) {
+        let lane = Lane(generation: way.generation, models: models)
         if answers[lane] == nil, answers.count >= Self.lanesKept {
             let oldest = now.advanced(by: .zero - Self.memory)
             answers = answers.filter { oldest < $0.value && $0.value <= now }
@@ -28,10 +29,11 @@ package struct StallWatch: Sendable {
         answers[lane] = now
     }
 
-    /// Whether the class `models` is to blame that nothing has come over `path` for a call begun at `start`.
-    package func blames(_ models: ModelClass?, ratherThan path: String, since start: Timestamp) -> Bool {
+    /// Whether the class `models` is to blame that nothing has come over `way` for a call begun at `start`.
+    package func blames(_ models: ModelClass?, ratherThan way: EgressPool.Passage, since start: Timestamp) -> Bool {
         guard models != nil else { return false }
         let since = answers.filter { $0.value >= start }.keys
-        return since.contains { $0.path == path && $0.models != models } && !since.contains { $0.models == models }
+        return since.contains { $0.generation == way.generation && $0.models != models }
+            && !since.contains { $0.models == models }
     }
 }

@@ -13,7 +13,7 @@ struct GatewayNotices {
         switch notice {
         case .regionRefused(let path): await regionRefused(path)
         case .keyOut(let key, let outage): keyOut(key, outage)
-        case .limitsDoubled(let names): limitsDoubled(names)
+        case .limitsDoubled(let doubled): limitsDoubled(doubled)
         case .keySetAside(let key, let models, let until):
             logger.warning(
                 "the upstream fails a key's calls to a class of models, and not others'; it is left alone for it",
@@ -21,10 +21,15 @@ struct GatewayNotices {
         }
     }
 
-    private func limitsDoubled(_ names: [String]) {
+    private func limitsDoubled(_ doubled: KeyOwners.Doubled) {
+        let found = "limits stand under several names of one organization, as the upstream's answers tell"
+        let effect =
+            doubled.isCountedApart
+            ? "each name given with --org counts its own calls, under the stricter limits, and together they may take "
+                + "more than the organization has; give its keys one --org"
+            : "its keys share the stricter ones"
         logger.warning(
-            "limits stand under several names of one organization, as the upstream's answers tell; the stricter hold",
-            metadata: [LogKey.organizations: "\(names.joined(separator: ", "))"])
+            "\(found); \(effect)", metadata: [LogKey.organizations: "\(doubled.names.joined(separator: ", "))"])
     }
 
     private func regionRefused(_ path: String) async {
