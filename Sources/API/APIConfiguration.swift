@@ -24,6 +24,8 @@ package struct APIConfiguration: Sendable {
     package var headTimeout = Duration.seconds(30)
     /// Between two arrivals of body bytes.
     package var bodyTimeout = Duration.seconds(60)
+    /// Bytes/s that a body must come with, apart from ``bodyTimeout`` once; 0: any rate.
+    package var bodyRate = 1024
     package var limits = RequestLimits()
     /// Whether paths under `/v1/` that the relay does not know go to the upstream.
     package var forwardsOtherPaths = false

@@ -18,6 +18,8 @@ struct Settings: Sendable {
     var connectionsPerAddress = 1000
     var headerTimeout = Duration.seconds(30)
     var bodyIdleTimeout = Duration.seconds(60)
+    /// Bytes/s; zero: any rate.
+    var bodyRate = 1024
     var serverIdleTimeout = Duration.seconds(300)
     var headerBytes = 64 * 1024
     var headerCount = 128

@@ -78,6 +78,7 @@ struct RelayNode {
         api.targetLimit = settings.targetBytes
         api.headTimeout = settings.headerTimeout
         api.bodyTimeout = settings.bodyIdleTimeout
+        api.bodyRate = settings.bodyRate
         api.idleTimeout = settings.serverIdleTimeout
         api.limits = settings.requestLimits
         api.forwardsOtherPaths = settings.forwardOtherPaths
