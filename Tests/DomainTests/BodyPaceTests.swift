@@ -57,7 +57,8 @@ struct BodyPaceTests {
     }
 
     @Test(arguments: UInt64(0)..<200)
-    func `no body takes longer than the grace, its bytes at the least rate, and the pauses that were ours`(seed: UInt64) {
+    func `no body takes longer than the grace, its bytes at the least rate, and the pauses that were ours`(seed: UInt64)
+    {
         var random = SeededGenerator(seed: seed)
         let rate = Int.random(in: 1...100_000, using: &random)
         var pace = BodyPace(grace: .seconds(60), rate: rate, beganAt: .zero)
