@@ -35,6 +35,8 @@ package struct APIConfiguration: Sendable {
     package var webhookAddress = WebhookAddress(allowsHTTP: false, ports: PortSet(allowsHTTP: false))
     /// Webhook endpoints that one tenant may have, from 1 to ``WebhookEndpoint/most``.
     package var webhookEndpoints = 100
+    /// Changes of webhook endpoints that one tenant may make a minute; 0: any number.
+    package var webhookChanges = 60
     /// The ids of the ways out that webhook endpoints may ask for.
     package var webhookEgress: [String] = []
     /// Silence on a stream after which the client gets a ping.

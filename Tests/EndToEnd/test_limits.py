@@ -174,6 +174,21 @@ def test_a_body_at_the_least_rate_takes_as_long_as_it_needs(limited):
     assert upstream.last.body == body
 
 
+def test_a_tenant_changes_its_endpoints_so_often_and_an_operator_as_often_as_needed(world):
+    world.config.write_text(world.config.read_text().replace("changes_per_minute: 0", "changes_per_minute: 3"))
+    relay = world.relay("api")
+    client, operator = world.client(relay), world.client(relay, scopes="admin")
+    made = [client.http.post("/v1/webhooks", json={"url": "http://127.0.0.1:9/x"}) for _ in range(4)]
+    assert [answer.status_code for answer in made] == [201, 201, 201, 429]
+    assert (made[3].json()["error"]["type"], made[3].headers["x-relay-error"]) == (
+        "rate_limit_error", "webhook_changes_limited")
+    assert 1 <= int(made[3].headers["retry-after"]) <= 20
+    where = f"/v1/webhooks/{made[0].json()['id']}"
+    assert client.http.delete(where).status_code == 429 and client.http.get(where).status_code == 200
+    assert operator.http.post(where + "/pause").json()["status"] == "paused"
+    assert operator.http.delete(where).status_code == 200
+
+
 def test_an_address_has_so_many_connections_and_more_are_told_so(limited):
     _, client = limited("server: {connections_per_address: 5}\n")
     client.http.close()

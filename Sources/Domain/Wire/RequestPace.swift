@@ -56,6 +56,7 @@ package struct RequestPace: Sendable {
         }
     }
 
+    /// A head is complete; its body, which may be empty, follows.
     package mutating func headEnded(at now: Duration) {
         pausedSince = nil
         stage = .body(BodyPace(grace: bodyTimeout, rate: bodyRate, beganAt: now))

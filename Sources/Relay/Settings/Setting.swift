@@ -80,6 +80,7 @@ struct Setting: Sendable {
         Setting("webhooks.concurrency", .count(\.webhookConcurrency, 1...10_000)),
         Setting("webhooks.endpoint_concurrency", .count(\.webhookEndpointConcurrency, 1...1000)),
         Setting("webhooks.endpoints_per_tenant", .count(\.webhookEndpoints, 1...1000)),
+        Setting("webhooks.changes_per_minute", .count(\.webhookChanges, 0...100_000)),
         Setting("webhooks.schedule", .list(\.webhookSchedule)),
         Setting("webhooks.disable_after", .duration(\.webhookDisableAfter, .seconds(60) ... .seconds(31_536_000))),
         Setting("webhooks.rotation_overlap", .duration(\.webhookRotationOverlap, .zero ... .seconds(2_592_000))),

@@ -70,6 +70,8 @@ struct Settings: Sendable {
     var webhookConcurrency = 512
     var webhookEndpointConcurrency = 8
     var webhookEndpoints = 100
+    /// A minute; zero: any number.
+    var webhookChanges = 60
     /// After each failed attempt; the first one is made at once.
     var webhookSchedule = ["5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"]
     var webhookDisableAfter = Duration.seconds(5 * 86_400)

@@ -88,6 +88,7 @@ struct RelayNode {
         api.failedAttempts = settings.failedAttempts
         api.webhookAddress = rules.urls
         api.webhookEndpoints = settings.webhookEndpoints
+        api.webhookChanges = settings.webhookChanges
         api.webhookEgress = rules.egress.map(\.id)
         return APIServer(
             configuration: api, store: store, gateway: gateway, keyring: keys, tokens: gate.authority,
