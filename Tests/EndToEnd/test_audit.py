@@ -34,17 +34,17 @@ def test_commands_and_calls_leave_lines_that_name_who_made_them(world):
     assert lines["egress.taken_out", "token"]["subject"] == "direct"
     jti = json.loads(base64.urlsafe_b64decode(client.token.split(".")[1] + "=="))["jti"]
     for action in ("egress.brought_back", "webhook.added"):
-        assert (lines[action, "token"]["actor"], lines[action, "token"]["credential"]) == ("acme", jti)
+        assert (lines[action, "token"]["actor"], lines[action, "token"]["credential"]) == ("acme", f"jti:{jti}")
     assert f"jti {jti}," in lines["token.issued", "command"]["detail"]
     assert lines["token.issued", "command"]["credential"] is None
     assert lines["webhook.added", "token"]["subject"] == endpoint["id"]
     listed = world.cli("audit", "list").stdout
-    assert "key.stored" in listed and f"token:acme {jti}" in listed
+    assert "key.stored" in listed and f"token:acme jti:{jti}" in listed
     assert "the chain holds" in world.cli("audit", "verify").stdout
     made = client.http.post("/admin/v1/tokens", json={"tenant": "acme", "scopes": ["admin"]}).raise_for_status().json()
     client.http.delete(f"/v1/webhooks/{endpoint['id']}", headers={"x-api-key": made["key"]}).raise_for_status()
     newest = entries(client)[0]
-    assert (newest["action"], newest["actor"], newest["credential"]) == ("webhook.removed", "acme", made["id"])
+    assert (newest["action"], newest["actor"], newest["credential"]) == ("webhook.removed", "acme", f"key:{made['id']}")
     listed = world.cli("audit", "list").stdout
     secrets = endpoint["secret"], client.token, made["key"], client.token.split(".")[2]
     assert not any(secret in listed for secret in secrets)
