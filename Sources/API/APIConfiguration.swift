@@ -24,6 +24,8 @@ package struct APIConfiguration: Sendable {
     package var headTimeout = Duration.seconds(30)
     /// Between two arrivals of body bytes.
     package var bodyTimeout = Duration.seconds(60)
+    /// Bytes/s that a body must come with, apart from ``bodyTimeout`` once; 0: any rate.
+    package var bodyRate = 1024
     package var limits = RequestLimits()
     /// Whether paths under `/v1/` that the relay does not know go to the upstream.
     package var forwardsOtherPaths = false
@@ -33,6 +35,8 @@ package struct APIConfiguration: Sendable {
     package var webhookAddress = WebhookAddress(allowsHTTP: false, ports: PortSet(allowsHTTP: false))
     /// Webhook endpoints that one tenant may have, from 1 to ``WebhookEndpoint/most``.
     package var webhookEndpoints = 100
+    /// Changes of webhook endpoints that one tenant may make a minute; 0: any number.
+    package var webhookChanges = 60
     /// The ids of the ways out that webhook endpoints may ask for.
     package var webhookEgress: [String] = []
     /// Silence on a stream after which the client gets a ping.

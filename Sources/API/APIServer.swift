@@ -36,6 +36,7 @@ package struct APIServer: Service {
             keyring: keyring,
             tokens: tokens, failures: FailedAttempts(limit: configuration.failedAttempts, clock: clock),
             tokenStore: store, tokenDesk: tokenDesk, webhookSecrets: webhookSecrets,
+            webhookChanges: WebhookChanges(limit: configuration.webhookChanges, clock: clock),
             tenants: TenantGate(
                 directory: tenants, store: store, ledger: ledger, prices: prices, wall: wall, holder: holder),
             wall: wall, clock: clock, metricsText: metricsText, logger: logger,

@@ -16,6 +16,7 @@ struct APIServices: Sendable {
     let tokenStore: any TokenStore
     let tokenDesk: any TokenDesk
     let webhookSecrets: any WebhookSecrets
+    let webhookChanges: WebhookChanges
     let tenants: TenantGate
     let wall: any WallClock
     let clock: any Clock<Duration>

@@ -7,6 +7,8 @@ package protocol TokenStore: Sendable {
     /// Oldest first, revoked ones included; at most ``APIKey/limit``.
     /// - Parameter tenant: nil for those of all tenants.
     func apiKeys(of tenant: TenantID?) async throws(JobStoreError) -> [APIKey]
+    /// A page of them, in the order of their ids: oldest first.
+    func apiKeys(_ query: APIKeyQuery) async throws(JobStoreError) -> [APIKey]
     /// Revokes the key that has the id or the prefix `name`. One that is revoked already stays as it is.
     /// - Returns: the key; nil if there is none.
     func revokeAPIKey(_ name: String, at now: Timestamp) async throws(JobStoreError) -> APIKey?
@@ -19,6 +21,8 @@ package protocol TokenStore: Sendable {
     func revoke(_ revocation: TokenRevocation, tokenLimit: Int) async throws(JobStoreError)
     /// Latest first.
     func revocations() async throws(JobStoreError) -> [TokenRevocation]
+    /// A page of them: those of tokens, then those of tenants, each in the order of their names' bytes.
+    func revocations(_ query: RevocationQuery) async throws(JobStoreError) -> [TokenRevocation]
 
     /// Another number after each change but that of a use. Costs little to ask for.
     func tokenRevision() async throws(JobStoreError) -> Int

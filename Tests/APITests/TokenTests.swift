@@ -97,6 +97,30 @@ struct TokenTests {
         }
     }
 
+    @Test func `keys and revocations have pages of their own`() async throws {
+        try await World.run { world in
+            let body = #"{"tenant":"beta","scopes":["jobs"]}"#
+            for number in 1...3 {
+                _ = try await world.send("POST", "/admin/v1/tokens", body, token: "root:admin")
+                let token = #"{"jti":"t\#(number)"}"#
+                _ = try await world.send("POST", "/admin/v1/tokens/revoke", token, token: "root:admin")
+                world.clock.advance(by: .seconds(1))
+            }
+            let first = try await world.send("GET", "/admin/v1/tokens?limit=2", token: "root:admin")
+            #expect(first.field("has_more") == "true" && first.field("revocations_has_more") == "true")
+            #expect(first.field("revocations_last_id") == "jti:t2")
+            let target = "/admin/v1/tokens?limit=2&after=\(first.field("last_id"))&revocations_after=jti:t2"
+            let second = try await world.send("GET", target, token: "root:admin")
+            #expect(second.field("has_more") == "false" && second.field("revocations_has_more") == "false")
+            #expect(second.field("first_id") == second.field("last_id") && second.field("last_id").hasPrefix("key_"))
+            #expect(second.field("revocations_last_id") == "jti:t3")
+            for query in ["limit=0", "limit=1001", "revocations_after=x"] {
+                let refused = try await world.send("GET", "/admin/v1/tokens?\(query)", token: "root:admin")
+                #expect(refused.errorCode == "query_invalid")
+            }
+        }
+    }
+
     @Test func `a revocation is in force when it is answered`() async throws {
         try await World.run { world in
             for (body, subject) in [

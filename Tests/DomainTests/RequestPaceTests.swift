@@ -3,8 +3,16 @@ import TestSupport
 import Testing
 
 struct RequestPaceTests {
-    private static func pace(at now: Duration = .zero) -> RequestPace {
-        RequestPace(headTimeout: .seconds(30), bodyTimeout: .seconds(60), openedAt: now)
+    private static func pace(at now: Duration = .zero, bodyRate: Int = 0) -> RequestPace {
+        RequestPace(headTimeout: .seconds(30), bodyTimeout: .seconds(60), bodyRate: bodyRate, openedAt: now)
+    }
+
+    /// In the body of a request that began at zero.
+    private static func body(rate: Int) -> RequestPace {
+        var pace = pace(bodyRate: rate)
+        pace.bytesArrived(at: .zero)
+        pace.headEnded(at: .zero)
+        return pace
     }
 
     @Test
@@ -22,7 +30,7 @@ struct RequestPaceTests {
         var pace = Self.pace()
         pace.bytesArrived(at: .seconds(1))
         pace.headEnded(at: .seconds(1))
-        pace.bodyArrived(at: .seconds(40))
+        pace.bodyArrived(bytes: 1, at: .seconds(40))
         #expect(pace.due?.at == .seconds(100))
     }
 
@@ -31,14 +39,69 @@ struct RequestPaceTests {
         var pace = Self.pace()
         pace.bytesArrived(at: .zero)
         pace.headEnded(at: .zero)
-        pace.readingPaused(at: .seconds(10))
+        pace.readEnded(at: .seconds(10))
         #expect(pace.due == nil)
-        pace.readingResumed(at: .seconds(500))
+        pace.readAsked(at: .seconds(500))
         #expect(pace.due?.at == .seconds(550))
         pace.requestEnded()
         #expect(pace.due == nil)
         pace.bytesArrived(at: .seconds(600))
         #expect(pace.due?.lapse == .head && pace.due?.at == .seconds(630))
+    }
+
+    @Test
+    func `a body that drips is late, whatever reading goes on around its bytes`() {
+        var pace = Self.body(rate: 1024)
+        for second in 1..<60 {
+            pace.bytesArrived(at: .seconds(second))
+            pace.bodyArrived(bytes: 1, at: .seconds(second))
+            pace.readEnded(at: .seconds(second))
+            pace.readAsked(at: .seconds(second))
+        }
+        #expect(pace.due?.lapse == .bodyRate)
+        #expect((pace.due?.at ?? .zero) < .seconds(60.1))
+    }
+
+    @Test
+    func `bytes that frame a body, and trailers, give it no time`() {
+        var pace = Self.body(rate: 1024)
+        for second in 1..<60 { pace.bytesArrived(at: .seconds(second)) }
+        #expect(pace.due?.at == .seconds(60))
+    }
+
+    @Test
+    func `a pause of ours is not the client's, however slow it is`() {
+        var pace = Self.body(rate: 1024)
+        pace.bytesArrived(at: .seconds(10))
+        pace.bodyArrived(bytes: 1024, at: .seconds(10))
+        pace.readEnded(at: .seconds(10))
+        #expect(pace.due == nil)
+        pace.readAsked(at: .seconds(3610))
+        #expect(pace.due?.lapse == .bodyRate && pace.due?.at == .seconds(3661))
+    }
+
+    @Test
+    func `bytes that come in a pause show that it was none, and nothing is given back for it`() {
+        var pace = Self.body(rate: 1024)
+        for second in stride(from: 5, to: 60, by: 5) {
+            pace.readEnded(at: .seconds(second - 5))
+            pace.bytesArrived(at: .seconds(second))
+            pace.bodyArrived(bytes: 1, at: .seconds(second))
+        }
+        #expect((pace.due?.at ?? .zero) < .seconds(60.1))
+        pace.readEnded(at: .seconds(56))
+        pace.readAsked(at: .seconds(57))
+        #expect((pace.due?.at ?? .zero) < .seconds(61.1))
+    }
+
+    @Test
+    func `a read that is asked for while bytes are passed on is no pause when they have been`() {
+        var pace = Self.body(rate: 1024)
+        pace.bytesArrived(at: .seconds(1))
+        pace.bodyArrived(bytes: 1, at: .seconds(1))
+        pace.readAsked(at: .seconds(1))
+        pace.readEnded(at: .seconds(1))
+        #expect((pace.due?.at ?? .zero) < .seconds(60.1))
     }
 
     @Test(arguments: UInt64(0)..<100)
@@ -54,16 +117,16 @@ struct RequestPaceTests {
                 if !pace.isInBody, pace.due?.lapse != .head { headBegan = now }
                 pace.bytesArrived(at: now)
             case 1: pace.headEnded(at: now)
-            case 2: pace.bodyArrived(at: now)
+            case 2: pace.bodyArrived(bytes: 1, at: now)
             case 3: pace.requestEnded()
-            case 4: pace.readingPaused(at: now)
-            default: pace.readingResumed(at: now)
+            case 4: pace.readEnded(at: now)
+            default: pace.readAsked(at: now)
             }
             guard let due = pace.due else { continue }
             switch due.lapse {
             case .silence: #expect(due.at == .seconds(30))
             case .head: #expect(due.at == (headBegan ?? .zero) + .seconds(30))
-            case .body: #expect(due.at <= now + .seconds(60))
+            case .body, .bodyRate: #expect(due.at <= now + .seconds(60))
             }
         }
     }

@@ -34,17 +34,17 @@ def test_commands_and_calls_leave_lines_that_name_who_made_them(world):
     assert lines["egress.taken_out", "token"]["subject"] == "direct"
     jti = json.loads(base64.urlsafe_b64decode(client.token.split(".")[1] + "=="))["jti"]
     for action in ("egress.brought_back", "webhook.added"):
-        assert (lines[action, "token"]["actor"], lines[action, "token"]["credential"]) == ("acme", jti)
+        assert (lines[action, "token"]["actor"], lines[action, "token"]["credential"]) == ("acme", f"jti:{jti}")
     assert f"jti {jti}," in lines["token.issued", "command"]["detail"]
     assert lines["token.issued", "command"]["credential"] is None
     assert lines["webhook.added", "token"]["subject"] == endpoint["id"]
     listed = world.cli("audit", "list").stdout
-    assert "key.stored" in listed and f"token:acme {jti}" in listed
+    assert "key.stored" in listed and f"token:acme jti:{jti}" in listed
     assert "the chain holds" in world.cli("audit", "verify").stdout
     made = client.http.post("/admin/v1/tokens", json={"tenant": "acme", "scopes": ["admin"]}).raise_for_status().json()
     client.http.delete(f"/v1/webhooks/{endpoint['id']}", headers={"x-api-key": made["key"]}).raise_for_status()
     newest = entries(client)[0]
-    assert (newest["action"], newest["actor"], newest["credential"]) == ("webhook.removed", "acme", made["id"])
+    assert (newest["action"], newest["actor"], newest["credential"]) == ("webhook.removed", "acme", f"key:{made['id']}")
     listed = world.cli("audit", "list").stdout
     secrets = endpoint["secret"], client.token, made["key"], client.token.split(".")[2]
     assert not any(secret in listed for secret in secrets)
@@ -75,3 +75,14 @@ def test_a_log_cut_off_at_its_end_is_found_by_the_head_that_was_kept(world):
     assert world.cli("audit", "verify").returncode == 0, "the chain itself cannot know"
     cut = world.cli("audit", "verify", "--head", head, check=False)
     assert cut.returncode != 0 and "as the head says" in cut.stderr
+
+
+def test_names_of_others_move_no_terminal_and_turn_no_line_around(world):
+    world.cli("tokens", "revoke", "--jti", "a\u202eb\u2066c\u200fd\x1b[2Je\x9bf")
+    world.cli("tokens", "create-key", "--tenant", "acme", "--name", "x\u202ey\x1b[1m")
+    for words in (("audit", "list"), ("tokens", "list")):
+        shown = world.cli(*words).stdout
+        assert not any(mark in shown for mark in "\u202e\u2066\u200f\x1b\x9b")
+        assert ("a\ufffdb\ufffdc\ufffdd\ufffd[2Je\ufffdf" in shown) or words[0] == "tokens"
+    assert "x\ufffdy\ufffd[1m" in shown
+    assert "the chain holds" in world.cli("audit", "verify").stdout

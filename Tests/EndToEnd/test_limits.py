@@ -91,7 +91,7 @@ def test_a_body_that_stops_is_given_up_and_never_sent_on(limited):
 
 
 def test_slow_bodies_slow_answers_and_rests_between_requests_are_not_given_up(limited):
-    upstream, client = limited("server: {header_timeout: 700ms, body_idle_timeout: 700ms}\n")
+    upstream, client = limited("server: {header_timeout: 700ms, body_idle_timeout: 700ms, body_rate: 50}\n")
 
     def late(_):
         time.sleep(2)
@@ -110,6 +110,83 @@ def test_slow_bodies_slow_answers_and_rests_between_requests_are_not_given_up(li
         time.sleep(2)
         connection.sendall(b"GET /healthz HTTP/1.1\r\n" + rawsocket.HOST + b"\r\n")
         assert b"HTTP/1.1 200" in connection.recv(65536)
+
+
+def chunk(data):
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def sized(data):
+    return data
+
+
+DRIPS = {
+    "messages": ("/v1/messages", "application/json", sized, b'{"model":"m","max_tokens":1,', b" "),
+    "a job": ("/v1/jobs", "application/json", chunk, b'{"request":', b" "),
+    "jobs": ("/v1/jobs", "application/x-ndjson", chunk, b'{"request":{}}\n', b"\n"),
+    "a batch": ("/v1/messages/batches", "application/json", chunk, b'{"requests":[', b" "),
+    "a quick start": ("/v1/jobs", "application/x-ndjson", chunk, b"\n" * 500_000, b"\n"),
+    "a name of no chunk": ("/v1/jobs", "application/json", lambda data: data, b"1;", b"x"),
+}
+
+
+@pytest.mark.parametrize("drip", DRIPS)
+def test_a_body_that_drips_is_given_up_on_each_route_however_it_is_framed(limited, drip):
+    upstream, client = limited("server: {body_idle_timeout: 1s, body_rate: 100KiB}\n")
+    path, kind, framed, start, piece = DRIPS[drip]
+    framing = b"content-length: 1000000" if framed is sized else b"transfer-encoding: chunked"
+    head = (b"POST %b HTTP/1.1\r\n" % path.encode() + rawsocket.HOST + b"x-api-key: " + client.token.encode()
+            + b"\r\nanthropic-version: 2023-06-01\r\ncontent-type: " + kind.encode() + b"\r\n" + framing + b"\r\n\r\n")
+    began = time.monotonic()
+    answer = b""
+    with rawsocket.connect(client.base) as connection:
+        connection.sendall(head + framed(start))
+        connection.settimeout(0.1)
+        while time.monotonic() - began < 20:
+            try:
+                connection.sendall(framed(piece))
+                if not (received := connection.recv(65536)):
+                    break
+                answer += received
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+    took = time.monotonic() - began
+    refusal(answer, 408, "request_timeout", "timeout_error")
+    assert 0.9 < took < 15
+    assert not upstream.received and client.http.get("/v1/jobs").json()["data"] == []
+    text = client.http.get("/metrics").text
+    assert 'relay_refused_requests_total{code="request_timeout"} 1\n' in text
+
+
+def test_a_body_at_the_least_rate_takes_as_long_as_it_needs(limited):
+    upstream, client = limited("server: {body_idle_timeout: 1s, body_rate: 10KiB}\n")
+    body = message_body("x" * 60_000)
+    head = (b"POST /v1/messages HTTP/1.1\r\n" + rawsocket.HOST + b"x-api-key: " + client.token.encode()
+            + b"\r\nanthropic-version: 2023-06-01\r\ncontent-length: %d\r\n\r\n" % len(body))
+    with rawsocket.connect(client.base) as connection:
+        connection.sendall(head)
+        for at in range(0, len(body), 2000):
+            time.sleep(0.1)
+            connection.sendall(body[at:at + 2000])
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+    assert upstream.last.body == body
+
+
+def test_a_tenant_changes_its_endpoints_so_often_and_an_operator_as_often_as_needed(world):
+    world.config.write_text(world.config.read_text().replace("changes_per_minute: 0", "changes_per_minute: 3"))
+    relay = world.relay("api")
+    client, operator = world.client(relay), world.client(relay, scopes="admin")
+    made = [client.http.post("/v1/webhooks", json={"url": "http://127.0.0.1:9/x"}) for _ in range(4)]
+    assert [answer.status_code for answer in made] == [201, 201, 201, 429]
+    assert (made[3].json()["error"]["type"], made[3].headers["x-relay-error"]) == (
+        "rate_limit_error", "webhook_changes_limited")
+    assert 1 <= int(made[3].headers["retry-after"]) <= 20
+    where = f"/v1/webhooks/{made[0].json()['id']}"
+    assert client.http.delete(where).status_code == 429 and client.http.get(where).status_code == 200
+    assert operator.http.post(where + "/pause").json()["status"] == "paused"
+    assert operator.http.delete(where).status_code == 200
 
 
 def test_an_address_has_so_many_connections_and_more_are_told_so(limited):

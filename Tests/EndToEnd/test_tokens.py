@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -260,6 +261,20 @@ def test_operators_make_and_revoke_over_http_and_it_is_in_force_at_once_in_every
     assert {"jti": jti}.items() <= [one for one in shown["revocations"] if "jti" in one][0].items()
     assert "key" not in shown["data"][0] and shown["data"][0]["revoked_at"]
     assert "acme" in world.cli("tokens", "list").stdout
+
+
+def test_api_keys_and_revocations_are_listed_in_pages(world):
+    for number in range(3):
+        world.cli("tokens", "create-key", "--tenant", f"t{number}")
+        world.cli("tokens", "revoke", "--jti", f"j{number}")
+    first = world.cli("tokens", "list", "--limit", "2").stdout
+    assert [tenant in first for tenant in ("t0", "t1", "t2", "jti j0", "jti j1", "jti j2")] == [True, True, False] * 2
+    after = re.search(r"More: add --after (key_\S+)", first)[1]
+    revoked = re.search(r"More: add --revoked-after '(\S+)'", first)[1]
+    second = world.cli("tokens", "list", "--limit", "2", "--after", after, "--revoked-after", revoked).stdout
+    assert [tenant in second for tenant in ("t0", "t1", "t2", "jti j0", "jti j1", "jti j2")] == [False, False, True] * 2
+    assert "More:" not in second
+    assert world.cli("tokens", "list", "--limit", "0", check=False).returncode != 0
 
 
 def test_failed_attempts_are_slowed_down_and_never_lock_out_a_good_token(world):

@@ -18,7 +18,7 @@ BIN = Path(os.environ.get("RELAY_BIN_DIR", ROOT / ".build/debug")).resolve()
 # Looks like nothing else, so that a search for it finds every leak.
 UPSTREAM_SECRET = "sk-ant-canary-7f3d9b1c5e"
 CONFIG = """\
-webhooks: {allow_http: true, allow_networks: ["127.0.0.0/8"], allow_ports: ["1-65535"]}
+webhooks: {allow_http: true, allow_networks: ["127.0.0.0/8"], allow_ports: ["1-65535"], changes_per_minute: 0}
 worker: {lease: 3s, concurrency: 64}
 retry: {max_attempts: 20, base: 50ms, cap: 1s}
 """

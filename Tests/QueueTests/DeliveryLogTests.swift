@@ -99,6 +99,28 @@ struct DeliveryLogTests {
     }
 
     @Test(arguments: StoreUnderTest.all)
+    func `asking once more for what is due or under way changes nothing and leaves no line`(
+        _ backEnd: StoreUnderTest
+    ) async throws {
+        try await backEnd.run { world in
+            func lines() async throws -> Int {
+                try await world.store.latestAudit(before: nil, limit: 100).count { $0.action == "webhook.redelivered" }
+            }
+            try await world.announce(to: url)
+            let delivery = try #require(await world.claimDeliveries().first)
+            for _ in 0..<3 { _ = try #require(await world.store.redeliver(delivery.id, of: nil, at: world.now).sent) }
+            #expect(try await lines() == 0)
+            try await world.settle(delivery, as: .retry(at: world.now.advanced(by: .seconds(3600)), error: "HTTP 500"))
+            for _ in 0..<3 {
+                let record = try #require(await world.store.redeliver(delivery.id, of: nil, at: world.now).sent)
+                #expect(record.dueAt == world.now)
+                #expect(try await lines() == 1)
+            }
+            #expect(try await world.problems() == [])
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
     func `all that failed since a time is sent anew, where it can go`(_ backEnd: StoreUnderTest) async throws {
         try await backEnd.run { world in
             for id in ["whe_1", "whe_2", "whe_off", "whe_gone"] { _ = try await world.addEndpoint(id) }

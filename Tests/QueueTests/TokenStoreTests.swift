@@ -26,6 +26,62 @@ struct TokenStoreTests {
     }
 
     @Test(arguments: StoreUnderTest.all)
+    func `API keys are read page by page, each once, whatever they are filtered by`(
+        _ kind: StoreUnderTest
+    ) async throws {
+        try await kind.run { world in
+            for number in 10..<20 {
+                try await world.store.addAPIKey(key("\(number)", world, tenant: number % 2 == 0 ? "acme" : "beta"))
+            }
+            for (tenant, prefix, expected) in [
+                (nil, "", 10), (TenantID.sample("acme"), "", 5), (nil, "sk-relay-11", 1), (nil, "sk-relay-9", 0),
+            ] {
+                var query = APIKeyQuery(tenant: tenant, limit: 3)
+                query.prefix = prefix
+                var found: [APIKey] = []
+                while case let page = try await world.store.apiKeys(query), let last = page.last {
+                    #expect(page.count <= 3)
+                    found += page
+                    query.after = last.id
+                }
+                #expect(found.count == expected && found.map(\.id) == found.map(\.id).sorted())
+                #expect(found.allSatisfy { tenant == nil || $0.tenant == tenant })
+            }
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `revocations are read page by page, each once, even if one is renewed meanwhile`(
+        _ kind: StoreUnderTest
+    ) async throws {
+        try await kind.run { world in
+            let names = ["a", "b", "\u{FF5E}", "c:d", "\u{1F600}"]
+            for name in names { try await world.store.revoke(TokenRevocation(.token(name), since: world.now)) }
+            for name in ["acme", "a"] {
+                try await world.store.revoke(TokenRevocation(.tenant(.sample(name)), since: world.now))
+            }
+            var query = RevocationQuery(limit: 2)
+            var found: [TokenRevocation.Subject] = []
+            while case let page = try await world.store.revocations(query), let last = page.last {
+                found += page.map(\.subject)
+                query.after = TokenRevocation.Subject(cursor: last.subject.cursor)
+                #expect(query.after == last.subject)
+                world.clock.advance(by: .seconds(1))
+                try await world.store.revoke(TokenRevocation(.token("a"), since: world.now))
+            }
+            let tokens = ["a", "b", "c:d", "\u{FF5E}", "\u{1F600}"].map(TokenRevocation.Subject.token)
+            #expect(found == tokens + [.tenant(.sample("a")), .tenant(.sample("acme"))])
+            let ofOne = try await world.store.revocations(RevocationQuery(tenant: .sample("acme"), limit: 10))
+            #expect(ofOne.map(\.subject) == [.tenant(.sample("acme"))])
+        }
+    }
+
+    @Test(arguments: ["", "jti", "tenant:", "tenant:a b", "key:x"])
+    func `what is no cursor is not taken for one`(_ text: String) {
+        #expect(TokenRevocation.Subject(cursor: text) == nil)
+    }
+
+    @Test(arguments: StoreUnderTest.all)
     func `neither an id nor a prefix is given twice`(_ kind: StoreUnderTest) async throws {
         try await kind.run { world in
             try await world.store.addAPIKey(key("a", world))

@@ -105,6 +105,48 @@ struct IssuerTests {
         #expect(await refusal(of: TokenForge.sign(Self.good), by: authority) == (holds ? nil : .foreignTenant))
     }
 
+    /// Keys that the token names turn up only when they are looked for, and then the configuration is loaded anew.
+    private final class KeysDuringReload: VerificationKeySource {
+        private let key: VerificationKey
+        private let isFound = Mutex(false)
+        let reload = Mutex<(@Sendable () -> Void)?>(nil)
+
+        init(_ key: VerificationKey) {
+            self.key = key
+        }
+
+        func current() -> (keys: VerificationKeys, generation: Int) {
+            isFound.withLock { ($0 ? VerificationKeys([key]) : VerificationKeys([]), 1) }
+        }
+
+        func lookForNewer() async {
+            isFound.withLock { $0 = true }
+            reload.withLock { $0 }?()
+        }
+    }
+
+    @Test func `a token that is being verified while its issuer is dropped is not remembered`() async throws {
+        let keys = KeysDuringReload(try #require(VerificationKey(secret: TokenForge.secret)))
+        let authority = try authority(TokenIssuer(name: "idp", audience: "relay", algorithm: .hs256, keys: keys))
+        keys.reload.withLock { $0 = { authority.adopt([TokenIssuer]()) } }
+        // Its verification began when the issuer was believed.
+        #expect(await refusal(of: TokenForge.sign(Self.good), by: authority) == nil)
+        for _ in 0..<2 { #expect(await refusal(of: TokenForge.sign(Self.good), by: authority) == .unknownIssuer) }
+    }
+
+    @Test func `a token that is being verified while its issuer's rules change is judged by the new ones next`()
+        async throws
+    {
+        let keys = KeysDuringReload(try #require(VerificationKey(secret: TokenForge.secret)))
+        let issuer = TokenIssuer(name: "idp", audience: "relay", algorithm: .hs256, keys: keys)
+        var stricter = issuer
+        stricter.allowedScopes = [.messages]
+        let authority = try authority(issuer)
+        keys.reload.withLock { [stricter] in $0 = { authority.adopt([stricter]) } }
+        #expect(await refusal(of: TokenForge.sign(Self.good), by: authority) == nil)
+        #expect(await refusal(of: TokenForge.sign(Self.good), by: authority) == .excessiveScope)
+    }
+
     @Test func `every flaw of the claims is refused`() async throws {
         let authority = try authority(issuer())
         let flaws: [(String, CredentialRefusal)] = [

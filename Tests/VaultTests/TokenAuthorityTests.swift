@@ -113,10 +113,10 @@ import Vault
         try await withAuthority { authority in
             let token = try authority.issue(for: try caller(), lifetime: .seconds(60), id: "token-7").reveal()
             #expect(try identifier(of: token) == "token-7")
-            for _ in 0..<2 { #expect(try await authority.verify(token).credential == "token-7") }
+            for _ in 0..<2 { #expect(try await authority.verify(token).credential == .token("token-7")) }
             let (secret, key) = authority.makeAPIKey(for: try caller(), name: "", lifetime: nil)
             authority.adopt(TokenRegister(keys: [key], revocations: []))
-            #expect(try await authority.verify(secret.reveal()).credential == key.id && key.id.hasPrefix("key_"))
+            #expect(try await authority.verify(secret.reveal()).credential == .key(key.id) && key.id.hasPrefix("key_"))
         }
     }
 

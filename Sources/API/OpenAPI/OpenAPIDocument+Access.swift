@@ -5,13 +5,12 @@ extension OpenAPIDocument {
     /// Tokens, tenants and their usage.
     static let access: [Operation] = [
         Operation("GET", "/admin/v1/tokens", "API keys, never their secrets, and what has been revoked")
-            .query("tenant", .text, "Only this tenant's.").query("prefix", .text, "Only API keys that begin so.")
-            .answers(
-                200, "All of them.",
-                .json(
-                    .object([
-                        .init("data", .list(.named("APIKey"))), .init("revocations", .list(.named("Revocation"))),
-                    ]))),
+            .query("tenant", .text, "Only this tenant's API keys.")
+            .query("prefix", .text, "Only API keys that begin so.")
+            .query("after", .text, "last_id of the page before, for API keys.")
+            .query("revocations_after", .text, "revocations_last_id of the page before, for revocations.")
+            .query("limit", .integer(APIKeyQuery.limits), "How many of each; 100 if not given.")
+            .answers(200, "A page of each, API keys oldest first.", .json(.named("TokenPage"))),
         Operation("POST", "/admin/v1/tokens", "Makes an API key; it is in this answer alone")
             .takes(
                 .json(
@@ -56,6 +55,14 @@ extension OpenAPIDocument {
 
     static let accessSchemas: [(String, JSONSchema)] = [
         ("APIKey", .object(key)), ("NewAPIKey", .object(key + [.init("key", .text)])),
+        (
+            "TokenPage",
+            .object([
+                .init("data", .list(.named("APIKey"))), .init("has_more", .flag), .init("first_id", .nullable(.text)),
+                .init("last_id", .nullable(.text)), .init("revocations", .list(.named("Revocation"))),
+                .init("revocations_has_more", .flag), .init("revocations_last_id", .nullable(.text)),
+            ])
+        ),
         (
             "Revocation",
             .object([

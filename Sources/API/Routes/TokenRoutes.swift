@@ -5,6 +5,7 @@ import Queue
 /// `/admin/v1/tokens`: API keys for programs, and what has been revoked.
 struct TokenRoutes: Sendable {
     private static let bodyLimit = 16 * 1024
+    private static let pageLength = 100
     private static let longestLife = 315_360_000
     let services: APIServices
 
@@ -18,19 +19,35 @@ struct TokenRoutes: Sendable {
     }
 
     private func list(_ call: Call) async throws -> Answer {
+        let limit = try call.query.limit(in: APIKeyQuery.limits) ?? Self.pageLength
         let tenant = try call.query.value("tenant", Identifier.rule) { TenantID($0) }
-        let prefix = try call.query.value("prefix", "the beginning of an API key") { $0.isEmpty ? nil : $0 }
-        let keys = try await services.tokenStore.reading { store throws(JobStoreError) in
-            try await store.apiKeys(of: tenant)
+        // One more than a page holds tells whether another follows.
+        var keyQuery = APIKeyQuery(tenant: tenant, limit: limit + 1)
+        keyQuery.prefix =
+            try call.query.value("prefix", "the beginning of an API key") { $0.isEmpty ? nil : $0 } ?? ""
+        keyQuery.after = call.query["after"]
+        var revocationQuery = RevocationQuery(limit: limit + 1)
+        revocationQuery.after = try call.query.value("revocations_after", "revocations_last_id of the page before") {
+            TokenRevocation.Subject(cursor: $0)
         }
-        let revocations = try await services.tokenStore.reading { store throws(JobStoreError) in
-            try await store.revocations()
+        let (wantedKeys, wantedRevocations) = (keyQuery, revocationQuery)
+        let (keys, revocations) = try await services.tokenStore.reading { store throws(JobStoreError) in
+            (try await store.apiKeys(wantedKeys), try await store.revocations(wantedRevocations))
         }
-        let wanted = keys.filter { key in prefix.map(key.prefix.hasPrefix) ?? true }
+        return .json(page(keys, revocations, limit: limit))
+    }
+
+    private func page(_ foundKeys: [APIKey], _ foundRevocations: [TokenRevocation], limit: Int) -> [UInt8] {
+        let (keys, revocations) = (foundKeys.prefix(limit), foundRevocations.prefix(limit))
         var json = JSONObject()
-        json.setRaw("data", JSONObject.array(wanted.map { text($0, secret: nil) }))
+        json.setRaw("data", JSONObject.array(keys.map { text($0, secret: nil) }))
+        json.set("has_more", foundKeys.count > limit)
+        json.set("first_id", keys.first?.id)
+        json.set("last_id", keys.last?.id)
         json.setRaw("revocations", JSONObject.array(revocations.map(text)))
-        return .json(json.closed())
+        json.set("revocations_has_more", foundRevocations.count > limit)
+        json.set("revocations_last_id", revocations.last?.subject.cursor)
+        return json.closed()
     }
 
     private func create(_ call: Call) async throws -> Answer {

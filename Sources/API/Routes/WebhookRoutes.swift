@@ -10,16 +10,24 @@ struct WebhookRoutes: Sendable {
 
     var all: [Route] {
         [
-            Route("POST", "/v1/webhooks", scope: .webhooks, handler: register),
+            Route("POST", "/v1/webhooks", scope: .webhooks, handler: counted(register)),
             Route("GET", "/v1/webhooks", scope: .webhooks, handler: list),
             Route("GET", "/v1/webhooks/{}", scope: .webhooks, handler: show),
-            Route("PATCH", "/v1/webhooks/{}", scope: .webhooks, handler: change),
-            Route("DELETE", "/v1/webhooks/{}", scope: .webhooks, handler: remove),
-            Route("POST", "/v1/webhooks/{}/rotate", scope: .webhooks, handler: rotate),
-            Route("POST", "/v1/webhooks/{}/test", scope: .webhooks, handler: test),
-            Route("POST", "/v1/webhooks/{}/pause", scope: .webhooks) { try await set(.paused, $0) },
-            Route("POST", "/v1/webhooks/{}/resume", scope: .webhooks) { try await set(.active, $0) },
+            Route("PATCH", "/v1/webhooks/{}", scope: .webhooks, handler: counted(change)),
+            Route("DELETE", "/v1/webhooks/{}", scope: .webhooks, handler: counted(remove)),
+            Route("POST", "/v1/webhooks/{}/rotate", scope: .webhooks, handler: counted(rotate)),
+            Route("POST", "/v1/webhooks/{}/test", scope: .webhooks, handler: counted(test)),
+            Route("POST", "/v1/webhooks/{}/pause", scope: .webhooks, handler: counted { try await set(.paused, $0) }),
+            Route("POST", "/v1/webhooks/{}/resume", scope: .webhooks, handler: counted { try await set(.active, $0) }),
         ]
+    }
+
+    /// - Returns: `handler`, for as many calls as a tenant may make.
+    private func counted(_ handler: @escaping Route.Handler) -> Route.Handler {
+        { call in
+            try services.webhookChanges.admit(call)
+            return try await handler(call)
+        }
     }
 
     private func register(_ call: Call) async throws -> Answer {

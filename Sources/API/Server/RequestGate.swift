@@ -18,11 +18,15 @@ final class RequestGate: ChannelDuplexHandler {
     private let limits: ConnectionLimits
     private var pace: RequestPace
     private var timer: Scheduled<Void>?
+    /// When it fires.
+    private var timerAt = Duration.zero
     private var refusal: RelayError?
     /// Requests passed on whose answers have not ended.
     private var openAnswers = 0
     /// Whether the client has said, as HTTP/1.0 does by saying nothing, that it sends no other request.
     private var isLast = false
+    /// Whether the body that is under way came too late: whoever reads it has been told, and answers.
+    private var isLate = false
     /// Whether the head of the answer that is being written is out.
     private var isAnswering = false
 
@@ -30,7 +34,9 @@ final class RequestGate: ChannelDuplexHandler {
     init(_ limits: ConnectionLimits, refusal: RelayError?) {
         self.limits = limits
         self.refusal = refusal
-        pace = RequestPace(headTimeout: limits.headTimeout, bodyTimeout: limits.bodyTimeout, openedAt: Self.now)
+        pace = RequestPace(
+            headTimeout: limits.headTimeout, bodyTimeout: limits.bodyTimeout, bodyRate: limits.bodyRate,
+            openedAt: Self.now)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -39,13 +45,13 @@ final class RequestGate: ChannelDuplexHandler {
 
     /// Whether there is still anything to parse for.
     func bytesArrived() -> Bool {
-        guard refusal == nil else { return false }
+        guard refusal == nil, !isLate else { return false }
         pace.bytesArrived(at: Self.now)
         return true
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard refusal == nil else { return }
+        guard refusal == nil, !isLate else { return }
         switch unwrapInboundIn(data) {
         case .head(let head):
             if let fault = limits.rules.fault(
@@ -56,20 +62,20 @@ final class RequestGate: ChannelDuplexHandler {
             openAnswers += 1
             isLast = head.version == .http1_0 && !head.isKeepAlive
             pace.headEnded(at: Self.now)
-        case .body: pace.bodyArrived(at: Self.now)
+        case .body(let bytes): pace.bodyArrived(bytes: bytes.readableBytes, at: Self.now)
         case .end: pace.requestEnded()
         }
         context.fireChannelRead(data)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        pace.readingPaused(at: Self.now)
+        pace.readEnded(at: Self.now)
         context.fireChannelReadComplete()
         watch(context)
     }
 
     func read(context: ChannelHandlerContext) {
-        pace.readingResumed(at: Self.now)
+        pace.readAsked(at: Self.now)
         context.read()
         watch(context)
     }
@@ -96,7 +102,7 @@ final class RequestGate: ChannelDuplexHandler {
         }
         context.write(data, promise: promise)
         guard !isAnswering, openAnswers == 0 else { return }
-        if let refusal { answer(refusal, context) } else if isLast { leave(context) }
+        if let refusal { answer(refusal, context) } else if isLast || isLate { leave(context) }
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -129,13 +135,16 @@ final class RequestGate: ChannelDuplexHandler {
         context.flush()
         context.close(mode: .output, promise: nil)
         timer?.cancel()
+        timerAt = .zero
         timer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.farewell) { context.close(promise: nil) }
     }
 
     /// Sees to it that a client which owes something is looked at when it is due. One timer serves many requests: it is
-    /// not moved while they come and go, it finds out when it fires.
+    /// not moved while they come and go, unless it would be too late for what is due; it finds out when it fires.
     private func watch(_ context: ChannelHandlerContext) {
-        guard timer == nil, refusal == nil, let due = pace.due else { return }
+        guard refusal == nil, !isLate, let due = pace.due, timer == nil || due.at < timerAt else { return }
+        timer?.cancel()
+        timerAt = due.at
         let wait = TimeAmount.nanoseconds(max(0, (due.at - Self.now).nanoseconds) + 1_000_000)
         timer = context.eventLoop.assumeIsolated().scheduleTask(in: wait) { [self] in
             timer = nil
@@ -148,10 +157,16 @@ final class RequestGate: ChannelDuplexHandler {
         switch lapse {
         case .head: refuse(limits.late(with: "head", after: limits.headTimeout), context)
         case .body where openAnswers == 1 && !isAnswering:
-            RefusalCount.add(.requestTimeout)
-            context.fireErrorCaught(limits.late(with: "body", after: limits.bodyTimeout))
-        case .body, .silence: context.close(promise: nil)
+            giveUpBody(limits.late(with: "body", after: limits.bodyTimeout), context)
+        case .bodyRate where openAnswers == 1 && !isAnswering: giveUpBody(limits.slowBody, context)
+        case .body, .bodyRate, .silence: context.close(promise: nil)
         }
+    }
+
+    private func giveUpBody(_ error: RelayError, _ context: ChannelHandlerContext) {
+        isLate = true
+        RefusalCount.add(error.code)
+        context.fireErrorCaught(error)
     }
 
     private static var now: Duration { .nanoseconds(Int64(clamping: NIODeadline.now().uptimeNanoseconds)) }

@@ -19,12 +19,20 @@ package struct Caller: Hashable, Sendable {
         package static let rule = allCases.map(\.rawValue).joined(separator: ", ")
     }
 
+    /// What a credential is known by. The kinds are told apart: a `jti` is its issuer's word and may look like anything.
+    package enum Credential: Hashable, Sendable {
+        /// An API key, by its id.
+        case key(String)
+        /// A token, by its `jti`.
+        case token(String)
+    }
+
     package let tenant: TenantID
     package let scopes: Set<Scope>
-    /// Which credential says so, for the audit log: an API key's id, or the `jti` of a token that has one. No secret.
-    package let credential: String?
+    /// Which credential says so, for the audit log; nil: a token without a `jti`. No secret.
+    package let credential: Credential?
 
-    package init(tenant: TenantID, scopes: Set<Scope>, credential: String? = nil) {
+    package init(tenant: TenantID, scopes: Set<Scope>, credential: Credential? = nil) {
         self.tenant = tenant
         self.scopes = scopes
         self.credential = credential

@@ -3,7 +3,7 @@ package struct AuditActor: Hashable, Sendable {
     package enum Kind: String, Hashable, Sendable, CaseIterable {
         /// Somebody at this machine, by a command; named as the system names the user.
         case command
-        /// A program with a token; named by its tenant and, after a blank, the API key's id or the token's `jti`, if it has one.
+        /// A program with a token; named by its tenant and, after a blank, `key:` and the API key's id, or `jti:` and the token's.
         case token
         /// The relay by itself.
         case relay
@@ -17,12 +17,15 @@ package struct AuditActor: Hashable, Sendable {
         self.name = name
     }
 
-    /// Who calls with a credential. A `jti` is a foreign issuer's word: cut to what can be revoked, without control characters.
+    /// Who calls with a credential. A `jti` is a foreign issuer's word: cut to what can be revoked, and made plain.
     package init(_ caller: Caller) {
-        let shown = caller.credential.map { text in
-            String(decoding: text.utf8.prefix(TokenRevocation.tokenIDLimit), as: UTF8.self).unicodeScalars
-                .map { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) ? "\u{FFFD}" : String($0) }.joined()
-        }
+        let shown: String? =
+            switch caller.credential {
+            case .key(let id): "key:" + id
+            case .token(let id):
+                "jti:" + ShownText.plain(String(decoding: id.utf8.prefix(TokenRevocation.tokenIDLimit), as: UTF8.self))
+            case nil: nil
+            }
         self.init(.token, [caller.tenant.text, shown].compactMap(\.self).joined(separator: " "))
     }
 

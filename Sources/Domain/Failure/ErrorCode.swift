@@ -33,6 +33,7 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case deliveryUnknown = "delivery_unknown"
     case webhookRefused = "webhook_refused"
     case webhookLimitReached = "webhook_limit_reached"
+    case webhookChangesLimited = "webhook_changes_limited"
     case deliveryNotSendable = "delivery_not_sendable"
     case idempotencyConflict = "idempotency_conflict"
     case queueFull = "queue_full"
@@ -86,7 +87,9 @@ package enum ErrorCode: String, Hashable, Sendable, CaseIterable {
         case .bodyTooLarge, .bulkTooLarge: 413
         case .targetTooLong: 414
         case .headTooLarge: 431
-        case .authThrottled, .tenantRateLimited, .tenantConcurrency, .tenantQueueFull, .budgetExhausted: 429
+        case .authThrottled, .tenantRateLimited, .tenantConcurrency, .tenantQueueFull, .budgetExhausted,
+            .webhookChangesLimited:
+            429
         case .internalFault, .configurationInvalid, .configurationLocked, .masterKeyUnusable, .masterKeyMismatch,
             .keyServiceUnavailable, .sealedValueUnreadable, .argumentInvalid, .auditBroken:
             500

@@ -21,6 +21,16 @@ extension MemoryJobStore {
         }
     }
 
+    package func apiKeys(_ query: APIKeyQuery) async throws(JobStoreError) -> [APIKey] {
+        look { model in
+            let found = model.apiKeys.filter { key in
+                (query.tenant ?? key.tenant) == key.tenant && key.prefix.hasPrefix(query.prefix)
+                    && query.after.map { $0 < key.id } ?? true
+            }
+            return Array(found.sorted { $0.id < $1.id }.prefix(query.limit))
+        }
+    }
+
     package func revokeAPIKey(_ name: String, at now: Timestamp) async throws(JobStoreError) -> APIKey? {
         try change { model throws(JobStoreError) in
             guard let index = model.apiKeys.firstIndex(where: { $0.id == name || $0.prefix == name }) else {
@@ -64,6 +74,16 @@ extension MemoryJobStore {
         }
     }
 
+    package func revocations(_ query: RevocationQuery) async throws(JobStoreError) -> [TokenRevocation] {
+        look { model in
+            let found = model.revocations.map { TokenRevocation($0.key, since: $0.value) }.filter { revocation in
+                (query.tenant.map { revocation.subject == .tenant($0) } ?? true)
+                    && query.after.map { $0.precedes(revocation.subject) } ?? true
+            }
+            return Array(found.sorted { $0.subject.precedes($1.subject) }.prefix(query.limit))
+        }
+    }
+
     package func tokenRevision() async throws(JobStoreError) -> Int {
         look { $0.tokenRevision }
     }
@@ -79,6 +99,12 @@ extension MemoryModel {
 extension TokenRevocation.Subject {
     fileprivate var isToken: Bool {
         if case .token = self { true } else { false }
+    }
+
+    /// In the order of pages.
+    fileprivate func precedes(_ other: Self) -> Bool {
+        guard isToken == other.isToken else { return isToken }
+        return name.utf8.lexicographicallyPrecedes(other.name.utf8)
     }
 }
 

@@ -90,11 +90,11 @@ extension MemoryJobStore {
         _ id: String, of tenant: TenantID?, at now: Timestamp
     ) async throws(JobStoreError) -> RedeliveryOutcome {
         try change { model throws(JobStoreError) in
-            let isSent = model.redeliver(id, of: tenant, at: now)
-            if isSent { try model.audit(.webhookRedelivered, id) }
+            let effect = model.redeliver(id, of: tenant, at: now)
+            if effect == .changed { try model.audit(.webhookRedelivered, id) }
             guard let index = model.deliveryIndex(id, of: tenant) else { return .unknown }
             let record = model.record(model.deliveries[index])
-            return isSent ? .sent(record) : .notSendable(record)
+            return effect == .refused ? .notSendable(record) : .sent(record)
         }
     }
 

@@ -28,9 +28,8 @@ extension MemoryModel {
 
     // MARK: Sending anew
 
-    /// - Returns: whether it is on its way again.
-    mutating func redeliver(_ id: String, of tenant: TenantID?, at now: Timestamp) -> Bool {
-        guard let row = deliveryIndex(id, of: tenant) else { return false }
+    mutating func redeliver(_ id: String, of tenant: TenantID?, at now: Timestamp) -> RedeliveryEffect {
+        guard let row = deliveryIndex(id, of: tenant) else { return .refused }
         return redeliver(row, at: now)
     }
 
@@ -47,7 +46,7 @@ extension MemoryModel {
             return endpointIndex(id, of: nil).map { endpoints[$0].status != .disabled } ?? false
         }
         let chosen = sendable.sorted { order($0) < order($1) }.prefix(min(max(limit, 0), 1000))
-        return Array(chosen).count { redeliver($0, at: now) }
+        return Array(chosen).count { redeliver($0, at: now) == .changed }
     }
 
     /// Endpoint by endpoint, then tenant by tenant; what failed first goes first.
@@ -58,12 +57,12 @@ extension MemoryModel {
         return (endpoint, tenant, outgoing.endedAt ?? outgoing.createdAt, row)
     }
 
-    private mutating func redeliver(_ row: Int, at now: Timestamp) -> Bool {
+    private mutating func redeliver(_ row: Int, at now: Timestamp) -> RedeliveryEffect {
         let outgoing = deliveries[row]
         guard outgoing.state != .pending else { return hasten(row, at: now) }
         if let id = outgoing.endpoint {
-            guard let index = endpointIndex(id, of: nil) else { return false }
-            guard outgoing.event == .webhookTest || endpoints[index].status != .disabled else { return false }
+            guard let index = endpointIndex(id, of: nil) else { return .refused }
+            guard outgoing.event == .webhookTest || endpoints[index].status != .disabled else { return .refused }
         }
         let name = laneName(of: outgoing.event, outgoing.tenant, outgoing.url, outgoing.endpoint)
         let lane = makeLane(name, of: outgoing.endpoint, outgoing.tenant)
@@ -76,18 +75,18 @@ extension MemoryModel {
         deliveries[row].status = nil
         deliveries[row].error = nil
         topics.insert(.deliveries)
-        return true
+        return .changed
     }
 
-    private mutating func hasten(_ row: Int, at now: Timestamp) -> Bool {
+    private mutating func hasten(_ row: Int, at now: Timestamp) -> RedeliveryEffect {
         let outgoing = deliveries[row]
         guard let lane = deliveryLanes.firstIndex(where: { $0.number == outgoing.lane }),
             !deliveryLanes[lane].isGivenUp
-        else { return false }
-        topics.insert(.deliveries)
-        guard !outgoing.isInFlight else { return true }
-        deliveries[row].dueAt = min(outgoing.dueAt, now)
+        else { return .refused }
+        guard !outgoing.isInFlight, outgoing.dueAt > now else { return .unchanged }
+        deliveries[row].dueAt = now
         reopen(lane, at: now)
-        return true
+        topics.insert(.deliveries)
+        return .changed
     }
 }

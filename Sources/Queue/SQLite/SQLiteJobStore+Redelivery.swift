@@ -6,10 +6,10 @@ extension SQLiteJobStore {
     ) async throws(JobStoreError) -> RedeliveryOutcome {
         try await writer.perform { context in
             guard let (row, _) = try context.connection.delivery(id, of: tenant) else { return .unknown }
-            let isSent = try context.redeliver(row, at: now)
-            if isSent { try context.audit(.webhookRedelivered, id) }
+            let effect = try context.redeliver(row, at: now)
+            if effect == .changed { try context.audit(.webhookRedelivered, id) }
             guard let record = try context.connection.deliveryRecord(row) else { return .unknown }
-            return isSent ? .sent(record) : .notSendable(record)
+            return effect == .refused ? .notSendable(record) : .sent(record)
         }
     }
 
@@ -24,10 +24,13 @@ extension SQLiteJobStore {
         }
         guard !rows.isEmpty else { return 0 }
         return try await writer.perform { context in
-            let count = try rows.count { try context.redeliver($0, at: now) }
-            let subject = endpoint ?? tenant?.text ?? "all tenants"
-            try context.audit(.webhookRedelivered, subject, "\(count) that failed since \(since.rfc3339)")
-            return count
+            let effects = try rows.map { try context.redeliver($0, at: now) }
+            let count = effects.count { $0 == .changed }
+            if count > 0 {
+                let subject = endpoint ?? tenant?.text ?? "all tenants"
+                try context.audit(.webhookRedelivered, subject, "\(count) that failed since \(since.rfc3339)")
+            }
+            return effects.count { $0 != .refused }
         }
     }
 }
@@ -102,7 +105,6 @@ private struct FailedSearch {
 private struct StoredDelivery {
     let state: DeliveryState
     let lane: Int64
-    let isInFlight: Bool
     let endpoint: String?
     let url: String
     let isTest: Bool
@@ -112,50 +114,46 @@ private struct StoredDelivery {
     init(stored row: SQLiteRow) throws {
         state = try DeliveryState(stored: row.int(0))
         lane = row.int64(1)
-        isInFlight = row.bool(2)
-        endpoint = row.optionalText(3)
-        url = row.text(4)
-        isTest = row.int(5) == WebhookEvent.webhookTest.code
-        tenant = row.text(6)
-        tenantNumber = row.int64(7)
+        endpoint = row.optionalText(2)
+        url = row.text(3)
+        isTest = row.int(4) == WebhookEvent.webhookTest.code
+        tenant = row.text(5)
+        tenantNumber = row.int64(6)
     }
 }
 
 extension WriteContext {
-    /// - Returns: whether it is on its way now.
-    @discardableResult
-    fileprivate func redeliver(_ row: Int64, at now: Timestamp) throws -> Bool {
+    fileprivate func redeliver(_ row: Int64, at now: Timestamp) throws -> RedeliveryEffect {
         let found = try connection.first(
             """
-            SELECT d.state, d.lane, d.in_flight, d.endpoint, d.url, d.event, t.name, t.number
+            SELECT d.state, d.lane, d.endpoint, d.url, d.event, t.name, t.number
             FROM deliveries d JOIN tenants t ON t.number = d.tenant WHERE d.row = ? LIMIT 1
             """, row, read: StoredDelivery.init(stored:))
-        guard let delivery = found else { return false }
-        if delivery.state == .pending {
-            guard try hasten(row, delivery, at: now) else { return false }
-        } else {
-            guard let lane = try lane(for: delivery) else { return false }
-            try connection.execute(
-                """
-                UPDATE deliveries SET state = 0, round_start = attempt, in_flight = 0, due_at = ?, lane = ?,
-                    ended_at = NULL, status = NULL, error = NULL
-                WHERE row = ? AND state <> 0
-                """, now, try fill(lane, of: delivery.endpoint, delivery.tenantNumber, at: now), row)
-            countDeliveries(delivery.state, by: -1)
-            countDeliveries(.pending, by: 1)
-        }
+        guard let delivery = found else { return .refused }
+        guard delivery.state != .pending else { return try hasten(row, delivery, at: now) }
+        guard let lane = try lane(for: delivery) else { return .refused }
+        try connection.execute(
+            """
+            UPDATE deliveries SET state = 0, round_start = attempt, in_flight = 0, due_at = ?, lane = ?,
+                ended_at = NULL, status = NULL, error = NULL
+            WHERE row = ? AND state <> 0
+            """, now, try fill(lane, of: delivery.endpoint, delivery.tenantNumber, at: now), row)
+        countDeliveries(delivery.state, by: -1)
+        countDeliveries(.pending, by: 1)
         note(.deliveries)
-        return true
+        return .changed
     }
 
-    /// What waits is due now; what is under way stays as it is. - Returns: false if its lane is given up.
-    private func hasten(_ row: Int64, _ delivery: StoredDelivery, at now: Timestamp) throws -> Bool {
-        guard let lane = try lane(delivery.lane), !lane.isGivenUp else { return false }
-        guard !delivery.isInFlight else { return true }
-        try connection.execute(
-            "UPDATE deliveries SET due_at = min(due_at, ?) WHERE row = ? AND state = 0 AND in_flight = 0", now, row)
+    /// What waits is due now; what is due or under way stays as it is. Refused if its lane is given up.
+    private func hasten(_ row: Int64, _ delivery: StoredDelivery, at now: Timestamp) throws -> RedeliveryEffect {
+        guard let lane = try lane(delivery.lane), !lane.isGivenUp else { return .refused }
+        let changed = try connection.execute(
+            "UPDATE deliveries SET due_at = ?1 WHERE row = ?2 AND state = 0 AND in_flight = 0 AND due_at > ?1", now, row
+        )
+        guard changed > 0 else { return .unchanged }
         try reopen(lane, at: now)
-        return true
+        note(.deliveries)
+        return .changed
     }
 
     /// nil if nothing can be sent there.

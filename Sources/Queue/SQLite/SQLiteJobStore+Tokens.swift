@@ -33,6 +33,17 @@ extension SQLiteJobStore {
         }
     }
 
+    package func apiKeys(_ query: APIKeyQuery) async throws(JobStoreError) -> [APIKey] {
+        try await read { connection in
+            try connection.all(
+                """
+                SELECT id, prefix, hash, tenant, scopes, name, created_at, expires_at, revoked_at, last_used_at
+                FROM api_keys WHERE id > ?1 AND (?2 IS NULL OR tenant = ?2) AND substr(prefix, 1, length(?3)) = ?3
+                ORDER BY id LIMIT ?4
+                """, query.after ?? "", query.tenant?.text, query.prefix, query.limit, read: APIKey.init(stored:))
+        }
+    }
+
     package func revokeAPIKey(_ name: String, at now: Timestamp) async throws(JobStoreError) -> APIKey? {
         try await writer.perform { context in
             let changed = try context.connection.execute(
@@ -77,11 +88,20 @@ extension SQLiteJobStore {
     package func revocations() async throws(JobStoreError) -> [TokenRevocation] {
         try await read { connection in
             try connection.all(
-                "SELECT kind, subject, since FROM revocations ORDER BY since DESC, kind, subject"
-            ) { row in
-                guard row.int(0) == 1 else { return TokenRevocation(.token(row.text(1)), since: row.time(2)) }
-                return TokenRevocation(.tenant(try TenantID(stored: row.text(1))), since: row.time(2))
-            }
+                "SELECT kind, subject, since FROM revocations ORDER BY since DESC, kind, subject",
+                read: TokenRevocation.init(stored:))
+        }
+    }
+
+    package func revocations(_ query: RevocationQuery) async throws(JobStoreError) -> [TokenRevocation] {
+        try await read { connection in
+            try connection.all(
+                """
+                SELECT kind, subject, since FROM revocations
+                WHERE (kind, subject) > (?1, ?2) AND (?3 IS NULL OR (kind = 1 AND subject = ?3))
+                ORDER BY kind, subject LIMIT ?4
+                """, query.after?.stored.kind ?? -1, query.after?.stored.subject ?? "", query.tenant?.text, query.limit,
+                read: TokenRevocation.init(stored:))
         }
     }
 
@@ -117,6 +137,15 @@ extension TokenRevocation.Subject {
         case .token(let id): (0, id)
         case .tenant(let tenant): (1, tenant.text)
         }
+    }
+}
+
+extension TokenRevocation {
+    /// Reads the columns of `revocations` in their order.
+    fileprivate init(stored row: SQLiteRow) throws {
+        let subject: Subject =
+            if row.int(0) == 1 { .tenant(try TenantID(stored: row.text(1))) } else { .token(row.text(1)) }
+        self.init(subject, since: row.time(2))
     }
 }
 

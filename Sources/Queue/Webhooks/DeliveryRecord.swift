@@ -62,6 +62,16 @@ package struct DeliveryHistory: Hashable, Sendable {
     }
 }
 
+/// What asking for a delivery once more does to it.
+enum RedeliveryEffect {
+    /// It is on its way, or earlier than it was to be.
+    case changed
+    /// It was pending and due, or under way.
+    case unchanged
+    /// Nothing can be sent there.
+    case refused
+}
+
 /// What became of sending a delivery anew. With the delivery afterwards.
 package enum RedeliveryOutcome: Hashable, Sendable {
     case sent(DeliveryRecord)

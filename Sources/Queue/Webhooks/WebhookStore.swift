@@ -60,7 +60,7 @@ package protocol WebhookStore: Sendable {
     func deliveries(_ query: DeliveryQuery) async throws(JobStoreError) -> DeliveryPage
     func delivery(_ id: String, of tenant: TenantID?) async throws(JobStoreError) -> DeliveryHistory?
     /// Sends a delivery anew that has ended, under the same id, its schedule from the start; one that is pending is due
-    /// now. One whose endpoint is gone or disabled stays as it is.
+    /// now, and one that is due or under way stays as it is, without a line in the audit log. One whose endpoint is gone or disabled stays as it is.
     func redeliver(
         _ id: String, of tenant: TenantID?, at now: Timestamp
     ) async throws(JobStoreError) -> RedeliveryOutcome

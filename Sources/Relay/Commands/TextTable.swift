@@ -1,3 +1,5 @@
+import Domain
+
 /// Columns of text, each as wide as its widest cell.
 struct TextTable {
     private var rows: [[String]]
@@ -6,9 +8,9 @@ struct TextTable {
         rows = [titles]
     }
 
-    /// - Parameter row: as many cells as there are titles.
+    /// - Parameter row: as many cells as there are titles; what others named is made plain.
     mutating func add(_ row: [String]) {
-        rows.append(row)
+        rows.append(row.map(ShownText.plain))
     }
 
     var text: String {

@@ -11,18 +11,53 @@ extension TokensCommand {
         var tenant: String?
         @Option(help: "Only API keys that begin so, such as sk-relay-4fQ.")
         var prefix = ""
+        @Option(help: "Only API keys after this id, to page on.")
+        var after: String?
+        @Option(help: "Only revocations after this one (jti:… or tenant:…), to page on.")
+        var revokedAfter: String?
+        @Option(help: "How many of each, 1 to 1000.")
+        var limit = 100
+
+        func validate() throws {
+            guard APIKeyQuery.limits.contains(limit) else {
+                throw ValidationError("--limit is \(limit); allowed is 1 to \(APIKeyQuery.limits.upperBound).")
+            }
+        }
 
         func run() async throws {
             let store = try common.openStore()
             let wanted = try tenant.map(TokensCommand.tenant)
-            let keys = try await store.apiKeys(of: wanted).filter { $0.key(beginsWith: prefix) }
+            try await listKeys(of: wanted, in: store)
+            try await listRevocations(of: wanted, in: store)
+        }
+
+        private func listKeys(of wanted: TenantID?, in store: SQLiteJobStore) async throws {
+            var query = APIKeyQuery(tenant: wanted, limit: limit + 1)
+            query.prefix = prefix
+            query.after = after
+            let found = try await store.apiKeys(query)
+            let keys = Array(found.prefix(limit))
             print(keys.isEmpty ? "No API keys. Make one: relay tokens create-key --tenant NAME" : table(keys).text)
-            let revocations = try await store.revocations()
-                .filter { wanted == nil || $0.subject == wanted.map(TokenRevocation.Subject.tenant) }
+            if found.count > limit, let last = keys.last { print("More: add --after \(last.id)") }
+        }
+
+        private func listRevocations(of wanted: TenantID?, in store: SQLiteJobStore) async throws {
+            var query = RevocationQuery(tenant: wanted, limit: limit + 1)
+            query.after = try revokedAfter.map { text in
+                guard let subject = TokenRevocation.Subject(cursor: text) else {
+                    throw ValidationError("--revoked-after is '\(text)'; allowed is jti:… or tenant:….")
+                }
+                return subject
+            }
+            let found = try await store.revocations(query)
+            let revocations = found.prefix(limit)
             guard !revocations.isEmpty else { return }
             var table = TextTable(["REVOKED", "SINCE"])
             for revocation in revocations { table.add([revocation.words, revocation.since.rfc3339]) }
             print("\n" + table.text)
+            if found.count > limit, let last = revocations.last {
+                print("More: add --revoked-after '\(last.subject.cursor)'")
+            }
         }
 
         private func table(_ keys: [APIKey]) -> TextTable {
@@ -87,10 +122,6 @@ extension TokensCommand {
 }
 
 extension APIKey {
-    fileprivate func key(beginsWith text: String) -> Bool {
-        prefix.hasPrefix(text)
-    }
-
     fileprivate func state(at now: Timestamp) -> String {
         if let revokedAt { return "revoked \(revokedAt.rfc3339)" }
         guard let expiresAt else { return "in use" }

@@ -18,6 +18,8 @@ struct Settings: Sendable {
     var connectionsPerAddress = 1000
     var headerTimeout = Duration.seconds(30)
     var bodyIdleTimeout = Duration.seconds(60)
+    /// Bytes/s; zero: any rate.
+    var bodyRate = 1024
     var serverIdleTimeout = Duration.seconds(300)
     var headerBytes = 64 * 1024
     var headerCount = 128
@@ -69,6 +71,8 @@ struct Settings: Sendable {
     var webhookConcurrency = 512
     var webhookEndpointConcurrency = 8
     var webhookEndpoints = 100
+    /// A minute; zero: any number.
+    var webhookChanges = 60
     /// After each failed attempt; the first one is made at once.
     var webhookSchedule = ["5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"]
     var webhookDisableAfter = Duration.seconds(5 * 86_400)

@@ -78,6 +78,7 @@ struct RelayNode {
         api.targetLimit = settings.targetBytes
         api.headTimeout = settings.headerTimeout
         api.bodyTimeout = settings.bodyIdleTimeout
+        api.bodyRate = settings.bodyRate
         api.idleTimeout = settings.serverIdleTimeout
         api.limits = settings.requestLimits
         api.forwardsOtherPaths = settings.forwardOtherPaths
@@ -87,6 +88,7 @@ struct RelayNode {
         api.failedAttempts = settings.failedAttempts
         api.webhookAddress = rules.urls
         api.webhookEndpoints = settings.webhookEndpoints
+        api.webhookChanges = settings.webhookChanges
         api.webhookEgress = rules.egress.map(\.id)
         return APIServer(
             configuration: api, store: store, gateway: gateway, keyring: keys, tokens: gate.authority,

@@ -41,7 +41,7 @@ package struct TokenIssuer: Sendable {
         guard tenants.allows(tenant) else { throw .foreignTenant }
         guard scopes.isSubset(of: allowedScopes) else { throw .excessiveScope }
         return TokenGrant(
-            caller: Caller(tenant: tenant, scopes: scopes, credential: id), id: id,
+            caller: Caller(tenant: tenant, scopes: scopes, credential: id.map(Caller.Credential.token)), id: id,
             issuedAt: times.issued?.advanced(by: .zero - clockDoubt), expiresAt: times.expires)
     }
 

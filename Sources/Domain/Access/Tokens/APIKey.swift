@@ -39,7 +39,7 @@ package struct APIKey: Hashable, Sendable {
     }
 
     /// Who calls with it.
-    package var caller: Caller { Caller(tenant: tenant, scopes: scopes, credential: id) }
+    package var caller: Caller { Caller(tenant: tenant, scopes: scopes, credential: .key(id)) }
 
     /// What becomes of it when it is used or revoked.
     package func with(revokedAt: Timestamp?, lastUsedAt: Timestamp?) -> APIKey {

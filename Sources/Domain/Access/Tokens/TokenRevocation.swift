@@ -14,6 +14,26 @@ package struct TokenRevocation: Hashable, Sendable {
             }
         }
 
+        /// What stands for it between two pages: `jti:…` or `tenant:…`.
+        package var cursor: String {
+            switch self {
+            case .token(let id): "jti:\(id)"
+            case .tenant(let tenant): "tenant:\(tenant)"
+            }
+        }
+
+        /// nil if `cursor` is none.
+        package init?(cursor: String) {
+            let parts = cursor.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            switch (parts.first, parts.dropFirst().first) {
+            case ("jti", let id?): self = .token(id)
+            case ("tenant", let name?):
+                guard let tenant = TenantID(name) else { return nil }
+                self = .tenant(tenant)
+            default: return nil
+            }
+        }
+
         /// For people.
         package var words: String {
             switch self {
