@@ -5,6 +5,7 @@ import Synchronization
 /// knows each key by its name alone. Its keys at rest are good until ``lose()``.
 package final class MaskingSealer: PayloadSealer {
     private let isLost = Mutex(false)
+    private let revision = Mutex(1)
 
     package init() {}
 
@@ -13,11 +14,16 @@ package final class MaskingSealer: PayloadSealer {
         isLost.withLock { $0 = true }
     }
 
+    /// Keys are made under the store's keyring of `revision` from now on.
+    package func learn(_ revision: Int) {
+        self.revision.withLock { $0 = revision }
+    }
+
     package func makeKey(for tenant: TenantID) throws(RelayError) -> MadePayloadKey {
         let bytes = (0..<8).map { _ in UInt8.random(in: 1...255) }
         guard let name = PayloadKeyName(bytes: bytes) else { throw Self.unreadable }
         return MadePayloadKey(
-            key: MaskingKey(name: name), sealed: Array(tenant.text.utf8) + bytes, keyringRevision: 1)
+            key: MaskingKey(name: name), sealed: Array(tenant.text.utf8) + bytes, keyringRevision: revision.withLock { $0 })
     }
 
     package func openKey(

@@ -43,9 +43,14 @@ package struct PayloadKeeping: Sendable {
     package let sealer: any PayloadSealer
     /// Whether what is written from now on is sealed; what is sealed already opens all the same.
     package let isOn: Bool
+    /// Has the sealer learn the keyring that the store has now; throws if it cannot. nil: what it knows is all there is.
+    package let learnKeyring: (@Sendable () async throws -> Void)?
 
-    package init(sealer: any PayloadSealer, isOn: Bool) {
+    package init(
+        sealer: any PayloadSealer, isOn: Bool, learnKeyring: (@Sendable () async throws -> Void)? = nil
+    ) {
         self.sealer = sealer
         self.isOn = isOn
+        self.learnKeyring = learnKeyring
     }
 }

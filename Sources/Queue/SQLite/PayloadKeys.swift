@@ -14,6 +14,18 @@ final class PayloadKeys: Sendable {
         var checked = 0
         /// Of the file, when it was last asked which keys there are.
         var revision: Int64 = 0
+        var passedOver: [Claimable: Closed] = [:]
+    }
+
+    /// What a claim looks for: a tenant's jobs, of a class or of all.
+    private struct Claimable: Hashable {
+        let tenant: Int64
+        let models: Int64?
+    }
+
+    private struct Closed {
+        let error: JobStoreError
+        let until: Timestamp
     }
 
     private let state = Mutex(State())
@@ -25,6 +37,8 @@ final class PayloadKeys: Sendable {
 
     /// Whether what is written now is sealed.
     var areInUse: Bool { state.withLock { $0.keeping?.isOn ?? false } }
+    /// As of ``PayloadKeeping``.
+    var learnKeyring: (@Sendable () async throws -> Void)? { state.withLock { $0.keeping?.learnKeyring } }
     /// Whether what is sealed can be opened at all.
     var canOpen: Bool { state.withLock { $0.keeping != nil } }
     /// How many are open.
@@ -81,6 +95,31 @@ final class PayloadKeys: Sendable {
             for name in dropped { state.opened[name] = nil }
             state.checked = suspects.added
             state.revision = suspects.revision
+        }
+    }
+
+    // MARK: Tenants whose keys do not open
+
+    /// Claims pass the tenant over for a second: its key has just not opened here.
+    func passOver(_ tenant: Int64, of models: Int64?, because error: JobStoreError, at now: Timestamp) {
+        state.withLock { state in
+            if state.passedOver.count >= Self.limit { state.passedOver = [:] }
+            let closed = Closed(error: error, until: now.advanced(by: .seconds(1)))
+            state.passedOver[Claimable(tenant: tenant, models: models)] = closed
+        }
+    }
+
+    /// Whom a claim passes over at `now`, as a list in JSON, and why the last of them; nil if nobody.
+    func passedOver(of models: Int64?, at now: Timestamp) -> (list: String, error: JobStoreError)? {
+        state.withLock { state in
+            guard !state.passedOver.isEmpty else { return nil }
+            // Those of a clock that was set back since are tried again, too.
+            state.passedOver = state.passedOver.filter { _, closed in
+                now < closed.until && closed.until <= now.advanced(by: .seconds(1))
+            }
+            let found = state.passedOver.filter { $0.key.models == models }
+            guard let error = found.first?.value.error else { return nil }
+            return ("[" + found.keys.map { "\($0.tenant)" }.joined(separator: ",") + "]", error)
         }
     }
 
