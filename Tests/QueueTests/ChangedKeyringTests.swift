@@ -22,7 +22,7 @@ struct ChangedKeyringTests {
     ) async throws {
         try await withTemporaryFolder { folder in
             let store = try SQLiteJobStore.open(at: folder + "/relay.sqlite", clock: clock)
-            #expect(try await store.putKeyring([1], replacing: nil) && store.putKeyring([2], replacing: 1))
+            try await renewKeyring(of: store)
             let (sealer, count) = (MaskingSealer(), Count())
             store.keepPayloads(
                 with: PayloadKeeping(sealer: sealer, isOn: seals) {
@@ -37,6 +37,12 @@ struct ChangedKeyringTests {
         }
     }
 
+    /// It has revision 2 afterwards.
+    private func renewKeyring(of store: SQLiteJobStore) async throws {
+        #expect(try await store.putKeyring([1], replacing: nil))
+        #expect(try await store.putKeyring([2], replacing: 1))
+    }
+
     private final class Count: Sendable {
         let value = Mutex(0)
     }
@@ -49,7 +55,8 @@ struct ChangedKeyringTests {
             #expect(learnt() == 1)
             let many = (0..<9).map { NewJob.sample(tenant: .sample("bulk\($0)"), at: world.now) }
             #expect(try await world.store.submit(many) == many.map { .accepted($0.id) })
-            #expect(try await world.accept("a", "b").total == 2)
+            let batch = try await world.accept("a", "b")
+            #expect(try await world.batch(batch).total == 2)
             #expect(learnt() == 1)
             #expect(try await world.problems() == [])
         }
@@ -57,7 +64,8 @@ struct ChangedKeyringTests {
 
     @Test func `the first sealed batch of a tenant is received, keys changed or not`() async throws {
         try await withWorld { world, learnt in
-            #expect(try await world.accept("a", "b").total == 2)
+            let batch = try await world.accept("a", "b")
+            #expect(try await world.batch(batch).total == 2)
             #expect(learnt() == 1)
         }
     }
@@ -69,7 +77,7 @@ struct ChangedKeyringTests {
             let id = try await plain.submit()
             let lease = try await plain.claimOne()
             let store = try SQLiteJobStore.open(at: path, clock: clock)
-            #expect(try await store.putKeyring([1], replacing: nil) && store.putKeyring([2], replacing: 1))
+            try await renewKeyring(of: store)
             let sealer = MaskingSealer()
             store.keepPayloads(with: PayloadKeeping(sealer: sealer, isOn: true) { sealer.learn(2) })
             let world = World(store: store, clock: clock)

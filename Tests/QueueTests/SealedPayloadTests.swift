@@ -368,7 +368,7 @@ struct SealedPayloadTests {
             let newer = (50..<300).map(submission)
             #expect(try await world.store.submit(newer) == newer.map { .accepted($0.id) })
             let connection = try SQLiteConnection(path: path)
-            var (left, steps) = ([Int](), 0)
+            var (left, steps) = ([Int64](), 0)
             while try await world.store.advanceErasures(limit: 1, at: world.now) > 0 {
                 left.append(try connection.number("SELECT count(*) FROM idempotency"))
                 steps += 1
