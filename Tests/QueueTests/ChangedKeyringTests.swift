@@ -95,7 +95,8 @@ struct ChangedKeyringTests {
         try await withWorld(learning) { world, learnt in
             await #expect(throws: JobStoreError.keyringChanged) { try await world.submit() }
             #expect(learnt() == (learning == .fails ? 1 : 2))
-            #expect(try await world.store.counts(of: nil)[.queued] == 0)
+            let counts = try await world.store.counts(of: nil)
+            #expect(counts[.queued] == 0)
         }
     }
 

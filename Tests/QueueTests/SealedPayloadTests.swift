@@ -150,7 +150,9 @@ struct SealedPayloadTests {
             #expect(try await world.claim(2).map(\.lease.job) == Array(open.suffix(1)))
             await #expect(throws: JobStoreError.self) { try await world.claim(2) }
             let found = try World(store: reopened(path), clock: clock)
-            #expect(try await found.claim(500).count == 200)
+            var counts: [Int] = []
+            for _ in 0..<4 { counts.append(try await found.claim(500).count) }
+            #expect(counts == [64, 64, 64, 8])
             #expect(try await world.problems() == [])
         }
     }
