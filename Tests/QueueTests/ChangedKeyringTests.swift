@@ -100,11 +100,49 @@ struct ChangedKeyringTests {
         }
     }
 
+    @Test func `a worker learns the keyring that another process has sealed under, and claims at the first try`()
+        async throws
+    {
+        try await withTemporaryFolder { folder in
+            let path = folder + "/relay.sqlite"
+            let (renewed, behind) = (MaskingSealer(), LateSealer())
+            renewed.learn(2)
+            let api = try SQLiteJobStore.open(at: path, clock: clock)
+            try await renewKeyring(of: api)
+            api.keepPayloads(with: PayloadKeeping(sealer: renewed, isOn: true))
+            let id = try await World(store: api, clock: clock).submit()
+            let store = try SQLiteJobStore.open(at: path, clock: clock)
+            store.keepPayloads(with: PayloadKeeping(sealer: behind, isOn: true) { behind.learn() })
+            #expect(try await World(store: store, clock: clock).claim(9).map(\.lease.job) == [id])
+        }
+    }
+
     @Test func `a process that seals nothing learns nothing`() async throws {
         try await withWorld(seals: false) { world, learnt in
             _ = try await world.submit()
             try await world.finish(try await world.claimOne())
             #expect(learnt() == 0)
         }
+    }
+}
+
+/// Opens nothing before it has learnt the keyring of revision 2.
+private final class LateSealer: PayloadSealer {
+    private let base = MaskingSealer()
+    var keyringRevision: Int { base.keyringRevision }
+
+    func learn() {
+        base.learn(2)
+    }
+
+    func makeKey(for tenant: TenantID) throws(RelayError) -> MadePayloadKey {
+        try base.makeKey(for: tenant)
+    }
+
+    func openKey(
+        _ sealed: [UInt8], named name: PayloadKeyName, of tenant: TenantID
+    ) throws(RelayError) -> any PayloadKey {
+        guard keyringRevision == 2 else { throw .payloadKeyless }
+        return try base.openKey(sealed, named: name, of: tenant)
     }
 }

@@ -404,6 +404,7 @@ struct SealedPayloadTests {
 private final class FickleSealer: PayloadSealer {
     let opens = Mutex(false)
     private let base = MaskingSealer()
+    var keyringRevision: Int { base.keyringRevision }
 
     func makeKey(for tenant: TenantID) throws(RelayError) -> MadePayloadKey {
         try base.makeKey(for: tenant)

@@ -9,6 +9,8 @@ package final class MaskingSealer: PayloadSealer {
 
     package init() {}
 
+    package var keyringRevision: Int { revision.withLock { $0 } }
+
     /// No key opens any more.
     package func lose() {
         isLost.withLock { $0 = true }
@@ -23,7 +25,7 @@ package final class MaskingSealer: PayloadSealer {
         let bytes = (0..<8).map { _ in UInt8.random(in: 1...255) }
         guard let name = PayloadKeyName(bytes: bytes) else { throw Self.unreadable }
         return MadePayloadKey(
-            key: MaskingKey(name: name), sealed: Array(tenant.text.utf8) + bytes, keyringRevision: revision.withLock { $0 })
+            key: MaskingKey(name: name), sealed: Array(tenant.text.utf8) + bytes, keyringRevision: keyringRevision)
     }
 
     package func openKey(

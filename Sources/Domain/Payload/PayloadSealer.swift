@@ -1,5 +1,7 @@
 /// Makes and opens the data keys of tenants, under which what tenants send and get back rests in the store.
 package protocol PayloadSealer: Sendable {
+    /// Of the keyring that it seals and opens with now.
+    var keyringRevision: Int { get }
     /// A new key for `tenant`.
     func makeKey(for tenant: TenantID) throws(RelayError) -> MadePayloadKey
     /// - Parameters:

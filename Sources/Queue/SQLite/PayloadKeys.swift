@@ -26,6 +26,8 @@ final class PayloadKeys: Sendable {
     private struct Closed {
         let error: JobStoreError
         let until: Timestamp
+        /// Of the keyring that did not open it.
+        let revision: Int?
     }
 
     private let state = Mutex(State())
@@ -37,6 +39,8 @@ final class PayloadKeys: Sendable {
 
     /// Whether what is written now is sealed.
     var areInUse: Bool { state.withLock { $0.keeping?.isOn ?? false } }
+    /// Of the keyring that is used; nil for none.
+    var keyringRevision: Int? { state.withLock { $0.keeping }?.sealer.keyringRevision }
     /// As of ``PayloadKeeping``.
     var learnKeyring: (@Sendable () async throws -> Void)? { state.withLock { $0.keeping?.learnKeyring } }
     /// Whether what is sealed can be opened at all.
@@ -100,22 +104,23 @@ final class PayloadKeys: Sendable {
 
     // MARK: Tenants whose keys do not open
 
-    /// Claims pass the tenant over for a second: its key has just not opened here.
+    /// Claims pass the tenant over for a second, or until another keyring is known: its key has just not opened here.
     func passOver(_ tenant: Int64, of models: Int64?, because error: JobStoreError, at now: Timestamp) {
+        let closed = Closed(error: error, until: now.advanced(by: .seconds(1)), revision: keyringRevision)
         state.withLock { state in
             if state.passedOver.count >= Self.limit { state.passedOver = [:] }
-            let closed = Closed(error: error, until: now.advanced(by: .seconds(1)))
             state.passedOver[Claimable(tenant: tenant, models: models)] = closed
         }
     }
 
-    /// Whom a claim passes over at `now`, as a list in JSON, and why the last of them; nil if nobody.
+    /// Whom a claim passes over at `now`, as a list in JSON, and why one of them; nil if nobody.
     func passedOver(of models: Int64?, at now: Timestamp) -> (list: String, error: JobStoreError)? {
-        state.withLock { state in
-            guard !state.passedOver.isEmpty else { return nil }
+        guard state.withLock({ !$0.passedOver.isEmpty }) else { return nil }
+        let revision = keyringRevision
+        return state.withLock { state in
             // Those of a clock that was set back since are tried again, too.
             state.passedOver = state.passedOver.filter { _, closed in
-                now < closed.until && closed.until <= now.advanced(by: .seconds(1))
+                closed.revision == revision && now < closed.until && closed.until <= now.advanced(by: .seconds(1))
             }
             let found = state.passedOver.filter { $0.key.models == models }
             guard let error = found.first?.value.error else { return nil }

@@ -5,9 +5,15 @@ extension SQLiteJobStore {
         limit: Int, bytes: Int, of models: ModelClass?, by worker: String, at now: Timestamp, for duration: Duration
     ) async throws(JobStoreError) -> [Claim] {
         guard limit > 0 else { return [] }
-        let (end, keys) = (now.advanced(by: duration), payloadKeys)
+        let claim = OpenClaim(
+            limit: min(limit, 1000), bytes: bytes, worker: worker, now: now, end: now.advanced(by: duration))
+        return try await sealing { () async throws(JobStoreError) in try await fill(claim, of: models) }
+    }
+
+    private func fill(_ claim: OpenClaim, of models: ModelClass?) async throws(JobStoreError) -> [Claim] {
+        let (worker, keys) = (claim.worker, payloadKeys)
         let (taken, claims) = try await writer.perform { context in
-            var claim = OpenClaim(limit: min(limit, 1000), bytes: bytes, worker: worker, now: now, end: end)
+            var claim = claim
             try context.fill(&claim, of: models)
             return claim
         } afterwards: { connection, claim -> ([TakenJob], [Claim]?) in

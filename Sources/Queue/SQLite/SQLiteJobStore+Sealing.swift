@@ -5,19 +5,30 @@ extension SQLiteJobStore {
     private static let renewals = 2
 
     /// Runs `work`, which seals or opens payloads. If it meets another keyring than this process knows, that one is learnt
-    /// and `work` begun anew, so that nobody who submits, settles or reads hears of a rotation.
+    /// and `work` begun anew, so that nobody who submits, works, settles or reads hears of a rotation.
     /// - Throws: what `work` has met, if the store's keyring cannot be learnt or changes again each time.
     func sealing<Value: Sendable>(
         _ work: () async throws(JobStoreError) -> Value
     ) async throws(JobStoreError) -> Value {
         for _ in 0..<Self.renewals {
+            let revision = payloadKeys.keyringRevision
             do throws(JobStoreError) {
                 return try await work()
             } catch {
-                guard error.isOfOtherKeyring, await learnKeyring() else { throw error }
+                guard await isOfOlderKeyring(error, than: revision) else { throw error }
             }
         }
         return try await work()
+    }
+
+    /// Whether `error`, which was met with the keyring of `revision`, may be gone now that the present one is known.
+    private func isOfOlderKeyring(_ error: JobStoreError, than revision: Int?) async -> Bool {
+        switch error {
+        case .keyringChanged: return await learnKeyring()
+        case .unreadable(let error) where error.code == .sealedValueUnreadable:
+            return await learnKeyring() && payloadKeys.keyringRevision != revision
+        case .unreadable, .leaseLost, .full, .busy, .unavailable, .erased: return false
+        }
     }
 
     private func learnKeyring() async -> Bool {
@@ -27,17 +38,6 @@ extension SQLiteJobStore {
             return true
         } catch {
             return false  // whoever learns has said why, and what was met first is what the caller hears
-        }
-    }
-}
-
-extension JobStoreError {
-    /// Whether it may end once the store's present keyring is known.
-    fileprivate var isOfOtherKeyring: Bool {
-        switch self {
-        case .keyringChanged: true
-        case .unreadable(let error): error.code == .sealedValueUnreadable
-        case .leaseLost, .full, .busy, .unavailable, .erased: false
         }
     }
 }
