@@ -220,12 +220,13 @@ extension WriteContext {
     ) throws -> Bool {
         var here = ErasedKeys(tenant: tenant, jobsThrough: row)
         if let place, place.tenant == tenant, place.jobsThrough == row { here = place }
-        let last = try connection.first(
-            """
-            SELECT max(key) FROM (
-                SELECT key FROM idempotency WHERE tenant = ?1 AND key > ?2 ORDER BY key LIMIT ?3)
-            """, tenant, here.key, limit
-        ) { $0.optionalText(0) } ?? nil
+        let last =
+            try connection.first(
+                """
+                SELECT max(key) FROM (
+                    SELECT key FROM idempotency WHERE tenant = ?1 AND key > ?2 ORDER BY key LIMIT ?3)
+                """, tenant, here.key, limit
+            ) { $0.optionalText(0) } ?? nil
         guard let last else {
             place = nil
             return false

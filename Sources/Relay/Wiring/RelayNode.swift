@@ -93,7 +93,8 @@ struct RelayNode {
             configuration: api, store: store, gateway: gateway, keyring: keys, tokens: gate.authority,
             tokenDesk: gate.directory, webhookSecrets: secrets, tenants: tenants, ledger: ledger, prices: prices,
             holder: holder, wall: SystemClock(), clock: ContinuousClock(),
-            metricsText: { metrics.renderText() }, keyringTrouble: keyringTrouble, logger: logger, onListening: greeting.show,
+            metricsText: { metrics.renderText() }, keyringTrouble: keyringTrouble, logger: logger,
+            onListening: greeting.show,
             onAdminListening: greeting.showAdmin)
     }
 }

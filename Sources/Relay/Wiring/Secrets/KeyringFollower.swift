@@ -80,7 +80,8 @@ final class KeyringFollower: Sendable {
         let keeper = state.withLock { $0.keeper }
         let sealed = try SealedKeyring(bytes: stored.sealed)
         guard let keyring = try? sealed.open(with: keeper.master, from: keeper.locker.source.text) else {
-            return try await KeyringKeeper.open(store, locker: keeper.locker)  // with another master key, if there is one
+            // With another master key, if there is one by now.
+            return try await KeyringKeeper.open(store, locker: keeper.locker)
         }
         return KeyringKeeper(
             store: store, locker: keeper.locker, master: keeper.master, keyring: keyring, stored: stored)
