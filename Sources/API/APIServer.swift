@@ -21,6 +21,7 @@ package struct APIServer: Service {
     ///   - wall: for what is stored.
     ///   - clock: for waiting and measuring.
     ///   - metricsText: what `/metrics` answers, in Prometheus' text format.
+    ///   - keyringTrouble: why this process cannot open the store's present keyring; nil if it can.
     ///   - onListening: called once with the port that was bound.
     ///   - onAdminListening: the same for the operators' own listener, if there is one.
     package init(
@@ -28,7 +29,8 @@ package struct APIServer: Service {
         keyring: any UpstreamKeyring, tokens: any TokenVerifier, tokenDesk: any TokenDesk,
         webhookSecrets: any WebhookSecrets, tenants: TenantDirectory, ledger: any PacingLedger, prices: PriceBook,
         holder: String, wall: any WallClock, clock: any Clock<Duration>, metricsText: @escaping @Sendable () -> String,
-        logger: Logger, onListening: @escaping @Sendable (Int) -> Void = { _ in },
+        keyringTrouble: @escaping @Sendable () -> RelayError? = { nil }, logger: Logger,
+        onListening: @escaping @Sendable (Int) -> Void = { _ in },
         onAdminListening: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         services = APIServices(
@@ -39,7 +41,7 @@ package struct APIServer: Service {
             webhookChanges: WebhookChanges(limit: configuration.webhookChanges, clock: clock),
             tenants: TenantGate(
                 directory: tenants, store: store, ledger: ledger, prices: prices, wall: wall, holder: holder),
-            wall: wall, clock: clock, metricsText: metricsText, logger: logger,
+            wall: wall, clock: clock, metricsText: metricsText, keyringTrouble: keyringTrouble, logger: logger,
             sharedCalls: configuration.sharesRetries
                 ? SharedCalls(grace: configuration.retryGrace, clock: clock) : nil)
         self.onListening = onListening

@@ -21,6 +21,8 @@ struct APIServices: Sendable {
     let wall: any WallClock
     let clock: any Clock<Duration>
     let metricsText: @Sendable () -> String
+    /// Why this process cannot open the store's present keyring; nil if it can.
+    let keyringTrouble: @Sendable () -> RelayError?
     let logger: Logger
     /// nil: every request has a call of its own.
     let sharedCalls: SharedCalls?

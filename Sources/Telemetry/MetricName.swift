@@ -32,6 +32,8 @@ package enum MetricName {
     package static let storeBytes = "relay_store_bytes"
     /// Gauge: 1 if the store's figures are of now, 0 if it could not be read and they are the last known.
     package static let storeReadable = "relay_store_readable"
+    /// Gauge: 1 if this process knows the store's present keyring, 0 if that does not open here.
+    package static let keyringKnown = "relay_keyring_known"
     /// Gauge: calls under way, by egress path.
     package static let egressCalls = "relay_egress_calls_in_flight"
     /// Gauge: 0 passing, 1 probing, 2 tripped, 3 out; by egress path.
@@ -95,6 +97,7 @@ package enum MetricName {
         connectionsMade: "Connections made, by egress path, family of the address and TLS session.",
         lookups: "Names whose address a connection needed, by egress path and where it came from.",
         callsOnConnection: "Calls on a connection when one more has begun there, itself included, by egress path.",
+        keyringKnown: "1 if the process knows the store's present keyring, 0 if that does not open for it.",
         storeReadable: "1 if the store's figures are of now, 0 if they are the last known.",
     ]
 

@@ -10,6 +10,8 @@ package struct DataKeyVault: PayloadSealer {
         sealer = SecretSealer(keyring: keyring)
     }
 
+    package var keyringRevision: Int { keyring.revision }
+
     package func makeKey(for tenant: TenantID) throws(RelayError) -> MadePayloadKey {
         let revision = keyring.revision  // before it seals
         guard let key = SymmetricKey.random(), let dataKey = DataKey(key) else {

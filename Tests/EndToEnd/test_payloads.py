@@ -6,7 +6,7 @@ import threading
 import httpx
 import pytest
 
-from world import BIN, VERSION, Program, eventually, fnv1a, message_body
+from world import BIN, VERSION, Program, eventually, fnv1a, job_line, message_body
 
 CANARY = "canary-payload-6b2e"
 METADATA = "canary-metadata-71c0"
@@ -249,3 +249,123 @@ def test_keys_rotate_and_a_lost_master_key_is_a_clear_error(world):
     key.write_bytes(right)
     key.chmod(0o600)
     assert world.client(world.relay()).result_matches(before, body)
+
+
+def test_nobody_who_submits_or_settles_hears_of_keys_that_rotate(world):
+    """Each submission is its tenant's first: its data key is made while the keys that are to wrap it change."""
+    seals(world)
+    world.sim()
+    world.add_key()
+    api, worker = world.relay("api"), world.relay("worker")
+    ops = admin(world, api)
+    accepted, faults, stop = [], [], threading.Event()
+
+    def token(tenant):
+        answer = ops.http.post("/admin/v1/tokens", json={"tenant": tenant, "scopes": ["jobs"]})
+        return answer.raise_for_status().json()["key"]
+
+    def submit_one(http, name):
+        body = message_body(name)
+        answer = http.post("/v1/jobs", content=job_line(body), headers=VERSION)
+        return answer, [(answer.json().get("id"), body)]
+
+    def submit_many(http, name):
+        bodies = [message_body(f"{name} {number}") for number in range(5)]
+        answer = http.post("/v1/jobs", content=b"\n".join(map(job_line, bodies)) + b"\n",
+                           headers={"content-type": "application/x-ndjson"})
+        return answer, [(json.loads(line).get("id"), body)
+                        for line, body in zip(answer.text.splitlines(), bodies, strict=True)]
+
+    def submit(kind, work):
+        number = 0
+        while not stop.is_set():
+            name = f"{kind}-{number}"
+            number += 1
+            try:
+                key = token(name)
+                with httpx.Client(base_url=api.url(), headers={"x-api-key": key}, timeout=60) as http:
+                    answer, jobs = work(http, name)
+                if answer.status_code != 202 or not all(identifier for identifier, _ in jobs):
+                    faults.append((name, answer.status_code, answer.text[:500]))
+                accepted.extend((key, identifier, body) for identifier, body in jobs)
+            except Exception as error:
+                faults.append((name, repr(error)))
+                return
+
+    def submit_batches():
+        number = 0
+        while not stop.is_set():
+            requests = [{"custom_id": "r", "params": json.loads(message_body(f"b{number}"))}]
+            with httpx.Client(base_url=api.url(), headers={"x-api-key": token(f"b-{number}")}, timeout=60) as http:
+                answer = http.post("/v1/messages/batches", json={"requests": requests}, headers=VERSION)
+            if answer.status_code != 200:
+                faults.append((f"batch {number}", answer.status_code, answer.text[:500]))
+            number += 1
+
+    threads = [threading.Thread(target=submit, args=(kind, work))
+               for kind, work in (("one", submit_one), ("many", submit_many))]
+    threads.append(threading.Thread(target=submit_batches))
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(3):
+            for _ in range(4):
+                world.cli("vault", "rewrap")
+            world.cli("vault", "rotate")
+            assert not faults, faults
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not faults, faults
+    assert len(accepted) > 20
+    client = world.client(api)
+    for key, identifier, body in accepted:
+        client.http.headers["x-api-key"] = key
+        assert client.ended(identifier)["status"] == "succeeded"
+        assert client.result_matches(identifier, body)
+        attempts = client.http.get(f"/v1/jobs/{identifier}/attempts").raise_for_status().json()["data"]
+        assert sum(attempt["status"] == 200 for attempt in attempts) == 1, attempts
+    shown = " ".join(world.cli("status").stdout.split())
+    assert all(f"jobs {state} 0" in shown for state in ("errored", "canceled", "expired")), shown
+    assert api.running and worker.running
+    assert "does not open" not in api.output + worker.output
+    assert "0 under older ones" in world.cli("vault", "status").stdout
+
+
+def test_a_relay_that_cannot_follow_its_stores_keys_says_so_until_it_can(world):
+    """Its operators move the store to another master key and forget to give it to the relay."""
+    seals(world)
+    _, relay, client = world.serving()
+    body = message_body(CANARY)
+    before = client.submit(body)
+    assert client.ended(before)["status"] == "succeeded"
+    assert client.http.get("/readyz").status_code == 200
+    other = world.folder / "other.yaml"
+    safe = world.folder / "safe.key"
+    other.write_text(f'vault: {{master_key: "file:{safe}"}}\n')
+    world.cli("vault", "rewrap", "--to", f"file:{safe}")
+    world.cli("vault", "rewrap", "--config", str(other))
+    answer = eventually("it is not ready", lambda: (
+        (found := client.http.get("/readyz")).status_code == 503 and found))
+    assert error_code(answer) == "store_unavailable" and "keyring" in answer.text and "vault.master_key" in answer.text
+    assert str(safe) not in answer.text and str(world.data) not in answer.text
+    assert "\nrelay_keyring_known 0\n" in client.http.get("/metrics").text
+    eventually("the log says why", lambda: "does not open here" in relay.output and "safe.key" in relay.output)
+    listen = relay.url().removeprefix("http://")
+    shown = world.cli("status", "--listen", listen).stdout
+    assert "does not open here" in shown and "is not ready" in shown
+    examined = world.cli("doctor", "--listen", listen, "--config", str(other), check=False)
+    assert examined.returncode == 1 and "FAIL  relay at" in examined.stdout and "ok    master key" in examined.stdout
+    # What it knows it goes on with; a tenant without a data key has to wait.
+    assert client.result_matches(before, body)
+    assert client.ended(client.submit(body))["status"] == "succeeded"
+    newcomer = world.cli("tokens", "issue", "--tenant", "new", "--scopes", "jobs", "--config", str(other)).stdout.strip()
+    refused = client.http.post("/v1/jobs", content=job_line(body), headers={**VERSION, "x-api-key": newcomer})
+    assert (refused.status_code, error_code(refused)) == (503, "store_busy")
+    world.cli("vault", "rewrap", "--to", f"file:{world.data / 'master.key'}", "--config", str(other))
+    eventually("it is ready again", lambda: client.http.get("/readyz").status_code == 200)
+    assert "\nrelay_keyring_known 1\n" in client.http.get("/metrics").text
+    again = client.http.post("/v1/jobs", content=job_line(body), headers={**VERSION, "x-api-key": newcomer})
+    assert again.status_code == 202
+    assert "keyring is known again" in relay.output and relay.output.count("does not open here") == 1

@@ -1,6 +1,7 @@
 import Domain
 import FoundationEssentials
 @testable import Queue
+import Synchronization
 import TestSupport
 import Testing
 
@@ -126,6 +127,48 @@ struct SealedPayloadTests {
             #expect(try await world.state(sealed) == .queued)
             #expect(try await World(store: reopened(path), clock: clock).claimOne().attempt == 1)
             #expect(try await world.problems() == [])
+        }
+    }
+
+    /// Far more of them than a claim looks at in one round.
+    @Test(arguments: [true, false])
+    func `tenants whose keys do not open, however many, keep no worker from the jobs of others`(seals: Bool)
+        async throws
+    {
+        try await withFile { path in
+            let sealing = try open(path)
+            let closed = (0..<200).map { NewJob.sample(tenant: .sample("closed\($0)"), at: clock.timestamp) }
+            #expect(try await sealing.store.submit(closed) == closed.map { .accepted($0.id) })
+            sealer.lose()
+            let world = try open(path, seals: seals)
+            let plain = try open(path, seals: false)
+            var open: [JobID] = []
+            for name in ["x", "y", "z"] {
+                open.append(try await plain.submit(.sample(tenant: .sample(name), at: world.now)))
+            }
+            #expect(try await world.claim(2).map(\.lease.job) == Array(open.prefix(2)))
+            #expect(try await world.claim(2).map(\.lease.job) == Array(open.suffix(1)))
+            await #expect(throws: JobStoreError.self) { try await world.claim(2) }
+            let found = try World(store: reopened(path), clock: clock)
+            var counts: [Int] = []
+            for _ in 0..<4 { counts.append(try await found.claim(500).count) }
+            #expect(counts == [64, 64, 64, 8])
+            #expect(try await world.problems() == [])
+        }
+    }
+
+    @Test func `a tenant whose key opens again is worked within a second`() async throws {
+        try await withFile { path in
+            let id = try await open(path).submit()
+            let fickle = FickleSealer()
+            let store = try SQLiteJobStore.open(at: path, clock: clock)
+            store.keepPayloads(with: PayloadKeeping(sealer: fickle, isOn: true))
+            let world = World(store: store, clock: clock)
+            await #expect(throws: JobStoreError.self) { try await world.claim(9) }
+            fickle.opens.withLock { $0 = true }
+            await #expect(throws: JobStoreError.self) { try await world.claim(9) }
+            clock.advance(by: .seconds(1))
+            #expect(try await world.claim(9).map(\.lease.job) == [id])
         }
     }
 
@@ -313,6 +356,31 @@ struct SealedPayloadTests {
         }
     }
 
+    @Test func `idempotency keys of an erased tenant are looked through in steps, and newer ones stay`() async throws {
+        try await withFile { path in
+            let world = try open(path, seals: false)
+            func submission(_ key: Int) -> NewJob {
+                .sample(
+                    at: world.now,
+                    idempotency: IdempotencyKey(
+                        key: "k\(key % 10)-\(key)", fingerprint: [1], expiresAt: world.now.advanced(by: .seconds(60))))
+            }
+            _ = try await world.store.submit((0..<50).map(submission))
+            _ = try await world.store.erase(.sample(), at: world.now)
+            let newer = (50..<300).map(submission)
+            #expect(try await world.store.submit(newer) == newer.map { .accepted($0.id) })
+            let connection = try SQLiteConnection(path: path)
+            var (left, steps) = ([Int64](), 0)
+            while try await world.store.advanceErasures(limit: 1, at: world.now) > 0 {
+                left.append(try connection.number("SELECT count(*) FROM idempotency"))
+                steps += 1
+            }
+            #expect(zip(left, left.dropFirst()).allSatisfy { $0 - $1 <= 20 } && left.last == 250)
+            #expect(steps == 50 + 300 / 20 + 1, "50 jobs, then their keys, then that there are no more")
+            #expect(try await world.store.submit([submission(77)]) == [.existing(newer[27].id)])
+        }
+    }
+
     @Test func `a file of version 6, which knew nothing sealed, keeps all that is in it`() async throws {
         try await withFile { path in
             let (ended, waiting): (JobID, JobID)
@@ -329,5 +397,23 @@ struct SealedPayloadTests {
             #expect(try await result(try await finishOne(world, answer: "new"), world) == "new")
             #expect(try await world.problems() == [])
         }
+    }
+}
+
+/// Its keys open once it is told so.
+private final class FickleSealer: PayloadSealer {
+    let opens = Mutex(false)
+    private let base = MaskingSealer()
+    var keyringRevision: Int { base.keyringRevision }
+
+    func makeKey(for tenant: TenantID) throws(RelayError) -> MadePayloadKey {
+        try base.makeKey(for: tenant)
+    }
+
+    func openKey(
+        _ sealed: [UInt8], named name: PayloadKeyName, of tenant: TenantID
+    ) throws(RelayError) -> any PayloadKey {
+        guard opens.withLock({ $0 }) else { throw .payloadKeyless }
+        return try base.openKey(sealed, named: name, of: tenant)
     }
 }

@@ -110,6 +110,24 @@ import Vault
         }
     }
 
+    @Test func `a keyring that does not open here is told, and no more once it does`() async throws {
+        try await withWorld { store, locker, folder in
+            let keeper = try await KeyringKeeper.open(store, locker: locker)
+            let follower = KeyringFollower(keeper)
+            #expect(follower.trouble == nil)
+            let other = try MasterKey.load(orCreateAt: folder.path + "/other.key")
+            let moved = try await keeper.replace(with: keeper.keyring.renewed(), for: [(other, "other")], master: other)
+            for _ in 0..<2 {
+                let error = await #expect(throws: RelayError.self) { try await follower.follow(within: .seconds(60)) }
+                #expect(error?.code == .masterKeyMismatch && follower.trouble == error)
+            }
+            #expect(follower.shared.keyring.names == keeper.keyring.names && follower.shared.revision == 1)
+            _ = try await moved.replace(with: moved.keyring, for: [(other, "other"), (keeper.master, "own")])
+            try await follower.follow(within: .seconds(60))
+            #expect(follower.trouble == nil && follower.shared.revision == 3)
+        }
+    }
+
     /// Gives the store a new sealing key and drops the old one.
     private func rotate(_ keeper: KeyringKeeper) async throws {
         let renewed = try await keeper.replace(with: keeper.keyring.renewed(), for: [(keeper.master, "a")])

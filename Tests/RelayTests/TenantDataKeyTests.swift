@@ -88,6 +88,24 @@ import Vault
         }
     }
 
+    @Test func `a process that meets a rotation seals under the new keys without being told of them`() async throws {
+        try await withTemporaryFolder { path in
+            let world = try await open(path)
+            var settings = Settings()
+            settings.encryptPayloads = true
+            world.store.keepPayloads(with: settings.payloadKeeping(following: KeyringFollower(world.keeper)))
+            let first = try await finishOne(world)
+            let other = try await open(path)
+            try await rotate(other.keeper)
+            let job = NewJob.sample(tenant: .sample("new"), at: clock.timestamp)
+            #expect(try await world.store.submit([job]) == [.accepted(job.id)])
+            let later = try await open(path)
+            #expect(try await later.keeper.count() == (1, 1))
+            #expect(try await later.keeper.rewrap() == 1)
+            #expect(try await answer(first, world.store)?.contains(Self.canary) == true)
+        }
+    }
+
     @Test func `a backup from before an erasure opens with the master key of its time, and with no later one`()
         async throws
     {

@@ -5,19 +5,27 @@ import Synchronization
 /// knows each key by its name alone. Its keys at rest are good until ``lose()``.
 package final class MaskingSealer: PayloadSealer {
     private let isLost = Mutex(false)
+    private let revision = Mutex(1)
 
     package init() {}
+
+    package var keyringRevision: Int { revision.withLock { $0 } }
 
     /// No key opens any more.
     package func lose() {
         isLost.withLock { $0 = true }
     }
 
+    /// Keys are made under the store's keyring of `revision` from now on.
+    package func learn(_ revision: Int) {
+        self.revision.withLock { $0 = revision }
+    }
+
     package func makeKey(for tenant: TenantID) throws(RelayError) -> MadePayloadKey {
         let bytes = (0..<8).map { _ in UInt8.random(in: 1...255) }
         guard let name = PayloadKeyName(bytes: bytes) else { throw Self.unreadable }
         return MadePayloadKey(
-            key: MaskingKey(name: name), sealed: Array(tenant.text.utf8) + bytes, keyringRevision: 1)
+            key: MaskingKey(name: name), sealed: Array(tenant.text.utf8) + bytes, keyringRevision: keyringRevision)
     }
 
     package func openKey(

@@ -1,5 +1,7 @@
 /// Makes and opens the data keys of tenants, under which what tenants send and get back rests in the store.
 package protocol PayloadSealer: Sendable {
+    /// Of the keyring that it seals and opens with now.
+    var keyringRevision: Int { get }
     /// A new key for `tenant`.
     func makeKey(for tenant: TenantID) throws(RelayError) -> MadePayloadKey
     /// - Parameters:
@@ -43,9 +45,14 @@ package struct PayloadKeeping: Sendable {
     package let sealer: any PayloadSealer
     /// Whether what is written from now on is sealed; what is sealed already opens all the same.
     package let isOn: Bool
+    /// Has the sealer learn the keyring that the store has now; throws if it cannot. nil: what it knows is all there is.
+    package let learnKeyring: (@Sendable () async throws -> Void)?
 
-    package init(sealer: any PayloadSealer, isOn: Bool) {
+    package init(
+        sealer: any PayloadSealer, isOn: Bool, learnKeyring: (@Sendable () async throws -> Void)? = nil
+    ) {
         self.sealer = sealer
         self.isOn = isOn
+        self.learnKeyring = learnKeyring
     }
 }

@@ -14,6 +14,20 @@ final class PayloadKeys: Sendable {
         var checked = 0
         /// Of the file, when it was last asked which keys there are.
         var revision: Int64 = 0
+        var passedOver: [Claimable: Closed] = [:]
+    }
+
+    /// What a claim looks for: a tenant's jobs, of a class or of all.
+    private struct Claimable: Hashable {
+        let tenant: Int64
+        let models: Int64?
+    }
+
+    private struct Closed {
+        let error: JobStoreError
+        let until: Timestamp
+        /// Of the keyring that did not open it.
+        let revision: Int?
     }
 
     private let state = Mutex(State())
@@ -25,6 +39,10 @@ final class PayloadKeys: Sendable {
 
     /// Whether what is written now is sealed.
     var areInUse: Bool { state.withLock { $0.keeping?.isOn ?? false } }
+    /// Of the keyring that is used; nil for none.
+    var keyringRevision: Int? { state.withLock { $0.keeping }?.sealer.keyringRevision }
+    /// As of ``PayloadKeeping``.
+    var learnKeyring: (@Sendable () async throws -> Void)? { state.withLock { $0.keeping?.learnKeyring } }
     /// Whether what is sealed can be opened at all.
     var canOpen: Bool { state.withLock { $0.keeping != nil } }
     /// How many are open.
@@ -81,6 +99,32 @@ final class PayloadKeys: Sendable {
             for name in dropped { state.opened[name] = nil }
             state.checked = suspects.added
             state.revision = suspects.revision
+        }
+    }
+
+    // MARK: Tenants whose keys do not open
+
+    /// Claims pass the tenant over for a second, or until another keyring is known: its key has just not opened here.
+    func passOver(_ tenant: Int64, of models: Int64?, because error: JobStoreError, at now: Timestamp) {
+        let closed = Closed(error: error, until: now.advanced(by: .seconds(1)), revision: keyringRevision)
+        state.withLock { state in
+            if state.passedOver.count >= Self.limit { state.passedOver = [:] }
+            state.passedOver[Claimable(tenant: tenant, models: models)] = closed
+        }
+    }
+
+    /// Whom a claim passes over at `now`, as a list in JSON, and why one of them; nil if nobody.
+    func passedOver(of models: Int64?, at now: Timestamp) -> (list: String, error: JobStoreError)? {
+        guard state.withLock({ !$0.passedOver.isEmpty }) else { return nil }
+        let revision = keyringRevision
+        return state.withLock { state in
+            // Those of a clock that was set back since are tried again, too.
+            state.passedOver = state.passedOver.filter { _, closed in
+                closed.revision == revision && now < closed.until && closed.until <= now.advanced(by: .seconds(1))
+            }
+            let found = state.passedOver.filter { $0.key.models == models }
+            guard let error = found.first?.value.error else { return nil }
+            return ("[" + found.keys.map { "\($0.tenant)" }.joined(separator: ",") + "]", error)
         }
     }
 

@@ -18,21 +18,9 @@ extension SQLiteJobStore: BatchStore {
     package func addToBatch(
         _ id: BatchID, _ items: [BatchItem], at now: Timestamp
     ) async throws(JobStoreError) -> BatchAddition {
-        try await writer.perform(bytes: items.reduce(0) { $0 + $1.body.count }) { context in
-            guard let batch = try context.storedBatch(id), batch.phase == .receiving,
-                Int64(batch.total + items.count) < StoredBatch.capacity
-            else { return .gone }
-            if let twice = try context.firstUsedName(of: items, in: batch) { return .duplicate(twice) }
-            let isBudgeted = try !(context.limits(of: batch.tenant)?.limits.budget.isNone ?? true)
-            for (index, item) in items.enumerated() {
-                let row = batch.rows.lowerBound + Int64(batch.total + index)
-                try context.stage(item, of: batch.tenant, at: row)
-                if isBudgeted, item.refusal == nil { try context.stageDemand(item.demand, at: row) }
-            }
-            try context.connection.execute(
-                "UPDATE batches SET total = total + ?, touched_at = ? WHERE number = ?", items.count, now,
-                batch.number)
-            return .added
+        let bytes = items.reduce(0) { $0 + $1.body.count }
+        return try await sealing { () async throws(JobStoreError) in
+            try await writer.perform(bytes: bytes) { try $0.add(items, to: id, at: now) }
         }
     }
 
@@ -40,24 +28,8 @@ extension SQLiteJobStore: BatchStore {
         _ id: BatchID, idempotency: IdempotencyKey?, at now: Timestamp
     ) async throws(JobStoreError) -> BatchOpening {
         let limit = configuration.maxDepth
-        return try await writer.perform { context in
-            guard let batch = try context.storedBatch(id), batch.phase == .receiving else { return .gone }
-            if let idempotency, let first = try context.firstUse(of: idempotency, by: batch.tenant, at: now) {
-                try context.connection.execute("UPDATE batches SET phase = 2 WHERE number = ?", batch.number)
-                return first
-            }
-            if let refusal = try context.admit(batch, limit: limit, at: now) {
-                try context.connection.execute("UPDATE batches SET phase = 2 WHERE number = ?", batch.number)
-                return .refused(refusal)
-            }
-            try context.connection.execute(
-                "UPDATE batches SET phase = 1, key = ?, key_expires_at = ?, fingerprint = ? WHERE number = ?",
-                idempotency?.key, idempotency?.expiresAt,
-                idempotency.map { try context.storedFingerprint($0.fingerprint, of: batch.tenant) }, batch.number)
-            context.countStaged(of: batch.tenant, by: batch.total)
-            context.note(.batches)
-            guard let record = try context.connection.batch(id) else { return .gone }
-            return .opened(record)
+        return try await sealing { () async throws(JobStoreError) in
+            try await writer.perform { try $0.open(id, idempotency: idempotency, limit: limit, at: now) }
         }
     }
 
@@ -84,23 +56,10 @@ extension SQLiteJobStore: BatchStore {
         _ id: BatchID, of tenant: TenantID, after: Int64, limit: Int, bytes: Int
     ) async throws(JobStoreError) -> [BatchResult] {
         let keys = payloadKeys
-        return try await read { connection in
-            if let batch = try connection.batch(id), batch.tenant == tenant, batch.isErased {
-                throw JobStoreError.erased
+        return try await sealing { () async throws(JobStoreError) in
+            try await read {
+                try $0.batchResults(id, of: tenant, after: after, limit: limit, bytes: bytes, by: keys)
             }
-            let rows = try connection.all(
-                """
-                SELECT j.job, length(e.body), e.sealed FROM batches b JOIN tenants t ON t.number = b.tenant
-                    JOIN batch_jobs j INDEXED BY batch_jobs_batch ON j.batch = b.number JOIN ended e ON e.job = j.job
-                WHERE b.id = ? AND b.phase = 1 AND t.name = ? AND j.job > ? ORDER BY j.job LIMIT ?
-                """, id.text, tenant.text, after, limit
-            ) { (row: $0.int64(0), bytes: $0.int(1) - ($0.int(2) == 1 ? SealedPayload.overhead : 0)) }
-            var sum = 0
-            let wanted = rows.prefix { row in
-                defer { sum += row.bytes }
-                return sum == 0 || sum + row.bytes <= bytes
-            }
-            return try wanted.compactMap { try connection.batchResult($0.row, by: keys) }
         }
     }
 
@@ -152,8 +111,47 @@ extension SQLiteJobStore: BatchStore {
 }
 
 extension WriteContext {
+    fileprivate func add(_ items: [BatchItem], to id: BatchID, at now: Timestamp) throws -> BatchAddition {
+        guard let batch = try storedBatch(id), batch.phase == .receiving,
+            Int64(batch.total + items.count) < StoredBatch.capacity
+        else { return .gone }
+        if let twice = try firstUsedName(of: items, in: batch) { return .duplicate(twice) }
+        let isBudgeted = try !(limits(of: batch.tenant)?.limits.budget.isNone ?? true)
+        for (index, item) in items.enumerated() {
+            let row = batch.rows.lowerBound + Int64(batch.total + index)
+            try stage(item, of: batch.tenant, at: row)
+            if isBudgeted, item.refusal == nil { try stageDemand(item.demand, at: row) }
+        }
+        try connection.execute(
+            "UPDATE batches SET total = total + ?, touched_at = ? WHERE number = ?", items.count, now,
+            batch.number)
+        return .added
+    }
+
+    fileprivate func open(
+        _ id: BatchID, idempotency: IdempotencyKey?, limit: Int, at now: Timestamp
+    ) throws -> BatchOpening {
+        guard let batch = try storedBatch(id), batch.phase == .receiving else { return .gone }
+        if let idempotency, let first = try firstUse(of: idempotency, by: batch.tenant, at: now) {
+            try connection.execute("UPDATE batches SET phase = 2 WHERE number = ?", batch.number)
+            return first
+        }
+        if let refusal = try admit(batch, limit: limit, at: now) {
+            try connection.execute("UPDATE batches SET phase = 2 WHERE number = ?", batch.number)
+            return .refused(refusal)
+        }
+        try connection.execute(
+            "UPDATE batches SET phase = 1, key = ?, key_expires_at = ?, fingerprint = ? WHERE number = ?",
+            idempotency?.key, idempotency?.expiresAt,
+            idempotency.map { try storedFingerprint($0.fingerprint, of: batch.tenant) }, batch.number)
+        countStaged(of: batch.tenant, by: batch.total)
+        note(.batches)
+        guard let record = try connection.batch(id) else { return .gone }
+        return .opened(record)
+    }
+
     /// The first name that the batch has already, or that `items` have twice.
-    fileprivate func firstUsedName(of items: [BatchItem], in batch: StoredBatch) throws -> CustomID? {
+    private func firstUsedName(of items: [BatchItem], in batch: StoredBatch) throws -> CustomID? {
         var seen: Set<CustomID> = []
         return try items.first { item in
             guard seen.insert(item.customID).inserted else { return true }
@@ -164,7 +162,7 @@ extension WriteContext {
         }?.customID
     }
 
-    fileprivate func firstUse(
+    private func firstUse(
         of idempotency: IdempotencyKey, by tenant: Int64, at now: Timestamp
     ) throws -> BatchOpening? {
         let first = try connection.first(
@@ -180,6 +178,25 @@ extension WriteContext {
 }
 
 extension SQLiteConnection {
+    fileprivate func batchResults(
+        _ id: BatchID, of tenant: TenantID, after: Int64, limit: Int, bytes: Int, by keys: PayloadKeys
+    ) throws -> [BatchResult] {
+        if let batch = try batch(id), batch.tenant == tenant, batch.isErased { throw JobStoreError.erased }
+        let rows = try all(
+            """
+            SELECT j.job, length(e.body), e.sealed FROM batches b JOIN tenants t ON t.number = b.tenant
+                JOIN batch_jobs j INDEXED BY batch_jobs_batch ON j.batch = b.number JOIN ended e ON e.job = j.job
+            WHERE b.id = ? AND b.phase = 1 AND t.name = ? AND j.job > ? ORDER BY j.job LIMIT ?
+            """, id.text, tenant.text, after, limit
+        ) { (row: $0.int64(0), bytes: $0.int(1) - ($0.int(2) == 1 ? SealedPayload.overhead : 0)) }
+        var sum = 0
+        let wanted = rows.prefix { row in
+            defer { sum += row.bytes }
+            return sum == 0 || sum + row.bytes <= bytes
+        }
+        return try wanted.compactMap { try batchResult($0.row, by: keys) }
+    }
+
     /// An accepted batch.
     fileprivate func batch(_ id: BatchID) throws -> BatchRecord? {
         try first(

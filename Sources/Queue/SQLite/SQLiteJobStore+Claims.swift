@@ -5,12 +5,20 @@ extension SQLiteJobStore {
         limit: Int, bytes: Int, of models: ModelClass?, by worker: String, at now: Timestamp, for duration: Duration
     ) async throws(JobStoreError) -> [Claim] {
         guard limit > 0 else { return [] }
-        let (end, keys) = (now.advanced(by: duration), payloadKeys)
+        let claim = OpenClaim(
+            limit: min(limit, 1000), bytes: bytes, worker: worker, now: now, end: now.advanced(by: duration))
+        return try await sealing { () async throws(JobStoreError) in try await fill(claim, of: models) }
+    }
+
+    private func fill(_ claim: OpenClaim, of models: ModelClass?) async throws(JobStoreError) -> [Claim] {
+        let (worker, keys) = (claim.worker, payloadKeys)
         let (taken, claims) = try await writer.perform { context in
-            try context.claim(limit: min(limit, 1000), bytes: bytes, of: models, by: worker, at: now, until: end)
-        } afterwards: { connection, round -> ([TakenJob], [Claim]?) in
-            let taken = round.taken
-            if taken.isEmpty, let closed = round.closed { throw closed }
+            var claim = claim
+            try context.fill(&claim, of: models)
+            return claim
+        } afterwards: { connection, claim -> ([TakenJob], [Claim]?) in
+            let taken = claim.taken
+            if taken.isEmpty, let closed = claim.closed { throw closed }
             guard taken.reduce(0, { $0 + $1.bytes }) <= Self.bytesReadAtOnce else { return (taken, nil) }
             return (taken, try connection.claims(of: taken, by: worker, keys))
         }
@@ -54,16 +62,6 @@ extension SQLiteJobStore {
             try leases.map { try context.renew($0, until: now.advanced(by: duration)) }
         }
     }
-}
-
-/// A job whose claim is written.
-private struct TakenJob: Sendable {
-    let row: Int64
-    let attempt: Int
-    let charged: Int
-    let firstClaimedAt: Timestamp
-    /// Of its body.
-    let bytes: Int
 }
 
 extension SQLiteConnection {
@@ -125,18 +123,28 @@ extension SQLiteConnection {
 extension WriteContext {
     private static let virtualTime = "share.virtual_time"
 
-    fileprivate func claim(
-        limit: Int, bytes: Int, of models: ModelClass?, by worker: String, at now: Timestamp, until end: Timestamp
-    ) throws -> (taken: [TakenJob], closed: JobStoreError?) {
-        try flush()
+    /// How often a claim looks for further tenants because none of those it has met is for this process.
+    private static let roundsOfClaim = 16
+
+    fileprivate func fill(_ claim: inout OpenClaim, of models: ModelClass?) throws {
         let models = try models.map { try number(ofClass: $0.name) ?? -1 }
-        var round = try beginRound(limit: limit, of: models, at: now)
+        for _ in 0..<Self.roundsOfClaim {
+            guard try takeRound(into: &claim, of: models) else { return }
+        }
+    }
+
+    /// - Returns: whether tenants were met whose data keys do not open here, so that those behind them are still to be seen.
+    private func takeRound(into claim: inout OpenClaim, of models: Int64?) throws -> Bool {
+        try flush()
+        let now = claim.now
+        let passedOver = payloadKeys.passedOver(of: models, at: now)
+        claim.closed = claim.closed ?? passedOver?.error
+        var round = try beginRound(
+            limit: claim.limit - claim.taken.count, of: models, without: passedOver?.list, at: now)
         let before = round
         var ahead = [[OpenJob]](repeating: [], count: round.entrants.count)  // read, in reverse
-        var taken: [TakenJob] = []
-        var (size, expired) = (0, 0)
-        var closed: JobStoreError?
-        while let index = round.next {
+        var (isFull, hasClosed) = (false, false)
+        while !isFull, let index = round.next {
             if ahead[index].isEmpty {
                 ahead[index] = try dueJobs(
                     of: round.entrants[index].tenant, models, limit: round.share(of: index), at: now
@@ -150,29 +158,34 @@ extension WriteContext {
             let isErased = try isErased(job)
             if isErased || job.deadline.map({ $0 <= now }) ?? false {
                 // Ended as it is met: looking past those that the reaper has not come to yet could take for ever.
-                guard expired < limit else { break }
+                isFull = claim.dropped >= claim.limit
+                guard !isFull else { break }
                 try drop(job, as: isErased ? .canceled : .expired, at: now)
-                expired += 1
-                continue
-            }
-            if let failure = try keyFailure(of: job) {
+                claim.dropped += 1
+            } else if let failure = try keyFailure(of: job) {
                 // Left as it is, for those who can open it; its tenant stays awake.
-                closed = failure
+                claim.closed = failure
+                payloadKeys.passOver(job.tenant, of: models, because: failure, at: now)
+                hasClosed = true
                 round.ranDry(index)
-                continue
+            } else {
+                isFull = !claim.hasRoom(for: job)
+                guard !isFull else { break }
+                claim.took(try start(job, by: claim.worker, at: now, until: claim.end))
+                round.took(index)
             }
-            guard taken.isEmpty || size + job.bytes <= bytes else { break }
-            size += job.bytes
-            taken.append(try start(job, by: worker, at: now, until: end))
-            round.took(index)
         }
         try record(round, since: before)
-        return (taken, closed)
+        return hasClosed && !isFull && claim.taken.count < claim.limit
     }
 
     /// Wakes the tenants that have become due, and lets in those who are served least.
-    /// - Parameter models: only those with a due job of this class; nil for all.
-    private func beginRound(limit: Int, of models: Int64?, at now: Timestamp) throws -> ClaimRound {
+    /// - Parameters:
+    ///   - models: only those with a due job of this class; nil for all.
+    ///   - passedOver: not these, as a list in JSON; nil for none.
+    private func beginRound(
+        limit: Int, of models: Int64?, without passedOver: String?, at now: Timestamp
+    ) throws -> ClaimRound {
         let virtualTime =
             try connection.first("SELECT count FROM counters WHERE name = ? LIMIT 1", Self.virtualTime) { $0.int64(0) }
             ?? 0
@@ -185,11 +198,12 @@ extension WriteContext {
         let entrants = try connection.all(
             """
             SELECT number, pass, weight, max_running - running FROM tenants INDEXED BY tenants_ready
-            WHERE ready = 1 AND (max_running IS NULL OR running < max_running) AND (?1 IS NULL OR EXISTS (
+            WHERE ready = 1 AND (max_running IS NULL OR running < max_running)
+                AND (?4 IS NULL OR number NOT IN (SELECT value FROM json_each(?4))) AND (?1 IS NULL OR EXISTS (
                 SELECT 1 FROM queued INDEXED BY queued_due WHERE tenant = tenants.number AND class = ?1
                     AND priority IN (0, 1, 2, 3, 4, 5, 6, 7, 8, 9) AND run_at <= ?2))
             ORDER BY pass, number LIMIT ?3
-            """, models, now, ClaimRound.entrantLimit
+            """, models, now, ClaimRound.entrantLimit, passedOver
         ) {
             ClaimRound.Entrant(tenant: $0.int64(0), pass: $0.int64(1), weight: $0.int(2), room: $0.optionalInt(3))
         }

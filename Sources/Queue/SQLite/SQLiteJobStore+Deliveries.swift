@@ -31,27 +31,10 @@ extension SQLiteJobStore {
     package func settleDelivery(
         _ delivery: Delivery, as outcome: DeliveryOutcome, log: DeliveryAttempt, rules: EndpointRules
     ) async throws(JobStoreError) -> EndpointDisabling? {
-        try await writer.perform(bytes: log.answer.count, isVital: true) { context in
-            let isFormer = try context.isFormer(delivery)
-            let ending = DeliveryEnding(isFormer ? outcome.atFormerURL(at: log.endedAt) : outcome, log: log)
-            guard let settled = try context.settle(delivery, as: ending) else { return nil }
-            if ending.isCounted { try context.write(log, of: delivery.id, settled) }
-            if ending.state == .pending {
-                context.note(.deliveries)
-            } else {
-                context.countDeliveries(.pending, by: -1)
-                context.countDeliveries(ending.state, by: 1)
+        try await sealing { () async throws(JobStoreError) in
+            try await writer.perform(bytes: log.answer.count, isVital: true) {
+                try $0.settle(delivery, as: outcome, log: log, rules: rules)
             }
-            guard var lane = try context.lane(settled.lane) else { return nil }
-            let failingSince = lane.health.failingSince
-            let reason = isFormer ? nil : lane.attemptEnded(outcome, log, rules: rules)
-            if isFormer { lane.formerAttemptEnded(outcome) }
-            try context.reopen(lane, at: log.endedAt)
-            context.note(.deliveries)  // there is room for another
-            guard let reason, let endpoint = lane.endpoint else { return nil }
-            return try context.disable(
-                endpoint, of: settled.tenant, because: reason, failingSince: lane.health.failingSince ?? failingSince,
-                at: log.endedAt)
         }
     }
 }
@@ -74,15 +57,40 @@ private struct SettledDelivery {
 }
 
 extension WriteContext {
+    fileprivate func settle(
+        _ delivery: Delivery, as outcome: DeliveryOutcome, log: DeliveryAttempt, rules: EndpointRules
+    ) throws -> EndpointDisabling? {
+        let isFormer = try isFormer(delivery)
+        let ending = DeliveryEnding(isFormer ? outcome.atFormerURL(at: log.endedAt) : outcome, log: log)
+        guard let settled = try settle(delivery, as: ending) else { return nil }
+        if ending.isCounted { try write(log, of: delivery.id, settled) }
+        if ending.state == .pending {
+            note(.deliveries)
+        } else {
+            countDeliveries(.pending, by: -1)
+            countDeliveries(ending.state, by: 1)
+        }
+        guard var lane = try lane(settled.lane) else { return nil }
+        let failingSince = lane.health.failingSince
+        let reason = isFormer ? nil : lane.attemptEnded(outcome, log, rules: rules)
+        if isFormer { lane.formerAttemptEnded(outcome) }
+        try reopen(lane, at: log.endedAt)
+        note(.deliveries)  // there is room for another
+        guard let reason, let endpoint = lane.endpoint else { return nil }
+        return try disable(
+            endpoint, of: settled.tenant, because: reason, failingSince: lane.health.failingSince ?? failingSince,
+            at: log.endedAt)
+    }
+
     /// Whether its endpoint has got another URL since it was claimed.
-    fileprivate func isFormer(_ delivery: Delivery) throws -> Bool {
+    private func isFormer(_ delivery: Delivery) throws -> Bool {
         guard let id = delivery.endpoint?.id else { return false }
         let url = try connection.first("SELECT url FROM endpoints WHERE id = ? LIMIT 1", id) { $0.text(0) }
         return url.map { $0 != delivery.url } ?? false
     }
 
     /// nil, and nothing changed, if the attempt is not the delivery's current one.
-    fileprivate func settle(
+    private func settle(
         _ delivery: Delivery, as ending: DeliveryEnding
     ) throws -> SettledDelivery? {
         guard ending.isCounted else {
@@ -101,7 +109,7 @@ extension WriteContext {
             delivery.attempt, read: SettledDelivery.init(stored:))
     }
 
-    fileprivate func write(
+    private func write(
         _ log: DeliveryAttempt, of id: String, _ delivery: SettledDelivery
     ) throws {
         let isErased = try erasure(of: delivery.tenant).map { (1...max($0.jobs, 1)).contains(delivery.job) } ?? false
@@ -120,7 +128,7 @@ extension WriteContext {
     }
 
     /// Disables an endpoint and tells the tenant's others. - Returns: nil if it was paused or disabled before.
-    fileprivate func disable(
+    private func disable(
         _ id: String, of tenant: Int64, because reason: String, failingSince: Timestamp?, at now: Timestamp
     ) throws -> EndpointDisabling? {
         let found = try connection.first(

@@ -1,4 +1,5 @@
 package import Domain
+import Synchronization
 
 extension SQLiteJobStore: ErasureStore {
     /// Seals and opens what tenants send and get with `keeping` from now on: its keyring may be known only once the store is
@@ -38,7 +39,14 @@ extension SQLiteJobStore: ErasureStore {
             try await emptyLogIfWanted()
             return 0
         }
-        return try await writer.perform { try $0.advanceErasure(of: busy, limit: max(limit, 1), at: now) }
+        let place = erasedKeys.withLock { $0 }
+        let (moved, next) = try await writer.perform { context in
+            var place = place
+            let moved = try context.advanceErasure(of: busy, limit: max(limit, 1), from: &place, at: now)
+            return (moved, place)
+        }
+        erasedKeys.withLock { $0 = next }
+        return moved
     }
 
     /// The log, too, holds the row of a dropped key, and what was emptied: its file is made empty, if an erasure still wants it
@@ -112,6 +120,15 @@ extension SQLiteConnection {
     }
 }
 
+/// Up to which of a tenant's idempotency keys an erasure has looked. Not stored: what it has deleted is gone, so that a
+/// process that begins anew has only to look again.
+struct ErasedKeys: Hashable {
+    let tenant: Int64
+    /// The erasure's, which a later one has changed.
+    let jobsThrough: Int64
+    fileprivate(set) var key = ""
+}
+
 extension WriteContext {
     fileprivate func erase(_ tenant: Int64, _ name: TenantID, at now: Timestamp) throws {
         try connection.execute("DELETE FROM data_keys WHERE tenant = ?", name.text)
@@ -147,7 +164,9 @@ extension WriteContext {
             """, name)
     }
 
-    fileprivate func advanceErasure(of tenant: Int64, limit: Int, at now: Timestamp) throws -> Int {
+    fileprivate func advanceErasure(
+        of tenant: Int64, limit: Int, from place: inout ErasedKeys?, at now: Timestamp
+    ) throws -> Int {
         let found = try connection.first(
             "SELECT jobs_through, cursor FROM erasures WHERE tenant = ? AND busy = 1 LIMIT 1", tenant
         ) { (through: $0.int64(0), cursor: $0.int64(1)) }
@@ -156,7 +175,7 @@ extension WriteContext {
         for row in rows { try empty(row, at: now) }
         if let last = rows.last {
             try connection.execute("UPDATE erasures SET cursor = ? WHERE tenant = ?", last, tenant)
-        } else if try forgetKeys(of: tenant, through: through, limit: 20 * limit) == 0 {
+        } else if try !forgetKeys(of: tenant, through: through, limit: 20 * limit, from: &place) {
             try connection.execute("UPDATE erasures SET busy = 0 WHERE tenant = ?", tenant)
             try count(Schema.logWishes)  // it holds what the steps have emptied
         }
@@ -194,12 +213,29 @@ extension WriteContext {
             """, row)
     }
 
-    /// Deletes idempotency keys, each with the hash of what it was used for. - Returns: how many.
-    private func forgetKeys(of tenant: Int64, through row: Int64, limit: Int) throws -> Int {
+    /// Deletes idempotency keys, each with the hash of what it was used for: those among the next `limit` that the erasure
+    /// reaches. No index leads from a job to its key. - Returns: whether there were any to look at.
+    private func forgetKeys(
+        of tenant: Int64, through row: Int64, limit: Int, from place: inout ErasedKeys?
+    ) throws -> Bool {
+        var here = ErasedKeys(tenant: tenant, jobsThrough: row)
+        if let place, place.tenant == tenant, place.jobsThrough == row { here = place }
+        let last =
+            try connection.first(
+                """
+                SELECT max(key) FROM (
+                    SELECT key FROM idempotency WHERE tenant = ?1 AND key > ?2 ORDER BY key LIMIT ?3)
+                """, tenant, here.key, limit
+            ) { $0.optionalText(0) } ?? nil
+        guard let last else {
+            place = nil
+            return false
+        }
         try connection.execute(
-            """
-            DELETE FROM idempotency WHERE (tenant, key) IN (
-                SELECT tenant, key FROM idempotency WHERE tenant = ?1 AND job <= ?2 LIMIT ?3)
-            """, tenant, row, limit)
+            "DELETE FROM idempotency WHERE tenant = ? AND key > ? AND key <= ? AND job <= ?", tenant, here.key, last,
+            row)
+        here.key = last
+        place = here
+        return true
     }
 }

@@ -4,16 +4,9 @@ extension SQLiteJobStore {
     package func submit(_ jobs: [NewJob]) async throws(JobStoreError) -> [SubmitOutcome] {
         guard !jobs.isEmpty else { return [] }
         let limit = configuration.maxDepth
-        return try await writer.perform(bytes: jobs.reduce(0) { $0 + $1.bytes }) { context in
-            var admission = JobAdmission()
-            let outcomes = try context.judge(jobs, &admission)
-            let accepted = zip(jobs, outcomes).filter { $1 == .accepted($0.id) }.map(\.0)
-            try context.reserve(accepted.count, limit: limit)
-            context.adopt(admission)
-            for (job, reservation) in zip(accepted, admission.reservations) {
-                try context.insert(job, under: reservation)
-            }
-            return outcomes
+        let bytes = jobs.reduce(0) { $0 + $1.bytes }
+        return try await sealing { () async throws(JobStoreError) in
+            try await writer.perform(bytes: bytes) { try $0.submit(jobs, limit: limit) }
         }
     }
 
@@ -22,20 +15,8 @@ extension SQLiteJobStore {
     ) async throws(JobStoreError) -> [ReplayOutcome] {
         guard !replays.isEmpty else { return [] }
         let limit = configuration.maxDepth
-        return try await writer.perform { context in
-            // Decided before anything is written, so that a refusal costs the neighbours nothing.
-            var seen: [JobID: JobID] = [:]
-            var admission = JobAdmission()
-            let plan = try replays.map { try context.plan($0, of: tenant, seen: &seen, &admission, at: now) }
-            let accepted = zip(replays, plan).filter { $1.source != nil }
-            try context.reserve(accepted.count, limit: limit)
-            context.adopt(admission)
-            for ((replay, step), reservation) in zip(accepted, admission.reservations) {
-                guard let source = step.source else { continue }
-                try context.repeatJob(source, as: replay.newID, under: reservation, at: now)
-                try context.audit(.jobReplayed, replay.job.text, "as \(replay.newID)")
-            }
-            return plan.map(\.outcome)
+        return try await sealing { () async throws(JobStoreError) in
+            try await writer.perform { try $0.replay(replays, of: tenant, limit: limit, at: now) }
         }
     }
 }
@@ -47,8 +28,18 @@ extension WriteContext {
         guard count == 0 || depth + count <= limit else { throw JobStoreError.full(depth: depth, limit: limit) }
     }
 
+    fileprivate func submit(_ jobs: [NewJob], limit: Int) throws -> [SubmitOutcome] {
+        var admission = JobAdmission()
+        let outcomes = try judge(jobs, &admission)
+        let accepted = zip(jobs, outcomes).filter { $1 == .accepted($0.id) }.map(\.0)
+        try reserve(accepted.count, limit: limit)
+        adopt(admission)
+        for (job, reservation) in zip(accepted, admission.reservations) { try insert(job, under: reservation) }
+        return outcomes
+    }
+
     /// What becomes of each job, later ones seeing earlier ones. Reads only.
-    fileprivate func judge(_ jobs: [NewJob], _ admission: inout JobAdmission) throws -> [SubmitOutcome] {
+    private func judge(_ jobs: [NewJob], _ admission: inout JobAdmission) throws -> [SubmitOutcome] {
         var used: [KeyInUse: (fingerprint: [UInt8], job: JobID)] = [:]
         return try jobs.map { job in
             if let key = job.idempotency {
@@ -72,7 +63,7 @@ extension WriteContext {
         return refusal.map(SubmitOutcome.refused) ?? .accepted(job.id)
     }
 
-    fileprivate func insert(_ job: NewJob, under reservation: Reservation?) throws {
+    private func insert(_ job: NewJob, under reservation: Reservation?) throws {
         let tenant = try numberMakingTenant(job.tenant.text)
         let request = try StoredRequest(
             job.body, job.digest, headers: job.headers, metadata: job.metadata, of: job.id,
@@ -117,7 +108,25 @@ extension WriteContext {
 
     // MARK: Replays
 
-    fileprivate func plan(
+    /// Decides before anything is written, so that a refusal costs the neighbours nothing.
+    fileprivate func replay(
+        _ replays: [Replay], of tenant: TenantID?, limit: Int, at now: Timestamp
+    ) throws -> [ReplayOutcome] {
+        var seen: [JobID: JobID] = [:]
+        var admission = JobAdmission()
+        let plan = try replays.map { try self.plan($0, of: tenant, seen: &seen, &admission, at: now) }
+        let accepted = zip(replays, plan).filter { $1.source != nil }
+        try reserve(accepted.count, limit: limit)
+        adopt(admission)
+        for ((replay, step), reservation) in zip(accepted, admission.reservations) {
+            guard let source = step.source else { continue }
+            try repeatJob(source, as: replay.newID, under: reservation, at: now)
+            try audit(.jobReplayed, replay.job.text, "as \(replay.newID)")
+        }
+        return plan.map(\.outcome)
+    }
+
+    private func plan(
         _ replay: Replay, of tenant: TenantID?, seen: inout [JobID: JobID], _ admission: inout JobAdmission,
         at now: Timestamp
     ) throws -> (source: Int64?, outcome: ReplayOutcome) {
@@ -152,7 +161,7 @@ extension WriteContext {
         )?.amount ?? .nothing
     }
 
-    fileprivate func repeatJob(
+    private func repeatJob(
         _ row: Int64, as id: JobID, under reservation: Reservation?, at now: Timestamp
     ) throws {
         guard let old = try connection.repeatable(row, by: payloadKeys) else {

@@ -3,30 +3,15 @@ package import Domain
 extension SQLiteJobStore {
     package func job(_ id: JobID, of tenant: TenantID?) async throws(JobStoreError) -> JobRecord? {
         let keys = payloadKeys
-        return try await read { connection in
-            try connection.first(
-                """
-                SELECT id, tenant_name, state, model, priority, attempt, created_at, run_at, deadline, ended_at, status,
-                    metadata, cancel_requested, replay_of, replayed_as, sealed, is_erased
-                FROM job_records WHERE id = ?1 AND (?2 IS NULL OR tenant_name = ?2) LIMIT 1
-                """, id.text, tenant?.text
-            ) { try connection.strictJobRecord($0, by: keys) }
+        return try await sealing { () async throws(JobStoreError) in
+            try await read { try $0.job(id, of: tenant, by: keys) }
         }
     }
 
     package func result(of id: JobID, tenant: TenantID?) async throws(JobStoreError) -> JobResult? {
         let keys = payloadKeys
-        return try await read { connection in
-            try connection.first(
-                """
-                SELECT e.status, e.headers, e.body, e.sealed, j.is_erased
-                FROM job_records j JOIN ended e ON e.job = j.row
-                WHERE j.id = ?1 AND (?2 IS NULL OR j.tenant_name = ?2) LIMIT 1
-                """, id.text, tenant?.text
-            ) { row in
-                if row.bool(4) { throw JobStoreError.erased }
-                return try connection.jobResult(row, of: id, by: keys)
-            }
+        return try await sealing { () async throws(JobStoreError) in
+            try await read { try $0.result(of: id, tenant, by: keys) }
         }
     }
 
@@ -81,6 +66,29 @@ extension SQLiteJobStore {
 }
 
 extension SQLiteConnection {
+    fileprivate func job(_ id: JobID, of tenant: TenantID?, by keys: PayloadKeys) throws -> JobRecord? {
+        try first(
+            """
+            SELECT id, tenant_name, state, model, priority, attempt, created_at, run_at, deadline, ended_at, status,
+                metadata, cancel_requested, replay_of, replayed_as, sealed, is_erased
+            FROM job_records WHERE id = ?1 AND (?2 IS NULL OR tenant_name = ?2) LIMIT 1
+            """, id.text, tenant?.text
+        ) { try strictJobRecord($0, by: keys) }
+    }
+
+    fileprivate func result(of id: JobID, _ tenant: TenantID?, by keys: PayloadKeys) throws -> JobResult? {
+        try first(
+            """
+            SELECT e.status, e.headers, e.body, e.sealed, j.is_erased
+            FROM job_records j JOIN ended e ON e.job = j.row
+            WHERE j.id = ?1 AND (?2 IS NULL OR j.tenant_name = ?2) LIMIT 1
+            """, id.text, tenant?.text
+        ) { row in
+            if row.bool(4) { throw JobStoreError.erased }
+            return try jobResult(row, of: id, by: keys)
+        }
+    }
+
     /// The counters whose name is `prefix` and a state, one for each of `states`.
     func counters<State: Hashable & RawRepresentable<String>>(
         _ prefix: String, _ states: [State]

@@ -2,38 +2,8 @@ package import Domain
 
 extension SQLiteJobStore {
     package func settle(_ settlement: Settlement) async throws(JobStoreError) {
-        try await writer.perform(bytes: settlement.outcome.bytes, isVital: true) { context in
-            let lease = settlement.lease
-            guard var job = try context.takeRunning(lease.row, attempt: lease.attempt) else {
-                throw JobStoreError.leaseLost(lease)
-            }
-            let now = settlement.attempt.endedAt
-            if !settlement.outcome.isDeferral {
-                try context.journal(settlement.attempt, of: job.row)
-                try context.addUsage(of: settlement, of: job.tenant)
-            }
-            job.cost = settlement.bill?.amount
-            job.isSilent = settlement.isSilent
-            switch settlement.outcome {
-            case .ended where try context.isErased(job):
-                try context.end(job, from: .running, as: .canceled, because: .jobCanceled, at: now)
-            case .ended(let state, let result):
-                let place = PayloadPlace(.result, of: lease.job.text)
-                let (body, form) = try context.stored(result.body, as: place, of: job.tenant)
-                try context.end(
-                    job, from: .running, as: state,
-                    with: JobResult(status: result.status, headers: result.headers, body: body), form, at: now)
-            case .retry where try job.isCancelRequested || context.isBatchCanceled(ofJob: job.row),
-                .deferred where try job.isCancelRequested || context.isBatchCanceled(ofJob: job.row):
-                try context.end(job, from: .running, as: .canceled, because: .jobCanceled, at: now)
-            case .retry(let runAt):
-                let charged = job.charged + (settlement.attempt.maybeBilled ? 1 : 0)
-                try context.enqueue(job, from: .running, at: runAt, charged: charged)
-                if let cost = job.cost { try context.spend(cost, of: job.tenant, at: now) }
-            case .deferred(let runAt):
-                if job.firstClaimedAt == job.claimedAt { job.firstClaimedAt = nil }
-                try context.enqueue(job, from: .running, at: runAt, charged: job.charged)
-            }
+        try await sealing { () async throws(JobStoreError) in
+            try await writer.perform(bytes: settlement.outcome.bytes, isVital: true) { try $0.settle(settlement) }
         }
     }
 
@@ -122,6 +92,40 @@ extension SQLiteConnection {
 }
 
 extension WriteContext {
+    fileprivate func settle(_ settlement: Settlement) throws {
+        let lease = settlement.lease
+        guard var job = try takeRunning(lease.row, attempt: lease.attempt) else {
+            throw JobStoreError.leaseLost(lease)
+        }
+        let now = settlement.attempt.endedAt
+        if !settlement.outcome.isDeferral {
+            try journal(settlement.attempt, of: job.row)
+            try addUsage(of: settlement, of: job.tenant)
+        }
+        job.cost = settlement.bill?.amount
+        job.isSilent = settlement.isSilent
+        switch settlement.outcome {
+        case .ended where try isErased(job):
+            try end(job, from: .running, as: .canceled, because: .jobCanceled, at: now)
+        case .ended(let state, let result):
+            let place = PayloadPlace(.result, of: lease.job.text)
+            let (body, form) = try stored(result.body, as: place, of: job.tenant)
+            try end(
+                job, from: .running, as: state,
+                with: JobResult(status: result.status, headers: result.headers, body: body), form, at: now)
+        case .retry where try job.isCancelRequested || isBatchCanceled(ofJob: job.row),
+            .deferred where try job.isCancelRequested || isBatchCanceled(ofJob: job.row):
+            try end(job, from: .running, as: .canceled, because: .jobCanceled, at: now)
+        case .retry(let runAt):
+            let charged = job.charged + (settlement.attempt.maybeBilled ? 1 : 0)
+            try enqueue(job, from: .running, at: runAt, charged: charged)
+            if let cost = job.cost { try spend(cost, of: job.tenant, at: now) }
+        case .deferred(let runAt):
+            if job.firstClaimedAt == job.claimedAt { job.firstClaimedAt = nil }
+            try enqueue(job, from: .running, at: runAt, charged: job.charged)
+        }
+    }
+
     /// Takes a job from a worker that has not been heard of for too long. - Returns: whether that was so.
     fileprivate func recover(_ row: Int64, maxAttempts: Int, at now: Timestamp) throws -> Bool {
         let attempt = try connection.first(

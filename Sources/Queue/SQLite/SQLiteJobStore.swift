@@ -8,6 +8,8 @@ package final class SQLiteJobStore: JobStore, KeyStore, EgressStore, TokenStore,
     let writer: GroupCommitWriter
     let signal: ChangeSignal
     let payloadKeys = PayloadKeys()
+    /// Of the erasure that is under way.
+    let erasedKeys = Mutex<ErasedKeys?>(nil)
     private let readers: SQLiteReaders
     private let bell: CommitBell
 

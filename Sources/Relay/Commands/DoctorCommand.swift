@@ -30,7 +30,24 @@ struct DoctorCommand: AsyncParsableCommand {
             if let counts { report.note("\(counts[.queued] ?? 0) jobs queued, \(counts[.running] ?? 0) running") }
             await checkKeys(in: store, keyring: keeper.keyring, settings: settings, report: &report)
         }
+        await checkRelay(settings: settings, report: &report)
         try report.finish()
+    }
+
+    /// Whether the relay that runs, if one does, is ready: it may know other keys than a new process finds.
+    private func checkRelay(settings: Settings, report: inout DoctorReport) async {
+        let url = "\(settings.scheme)://\(settings.listen)"
+        guard let client = try? RelayClient(base: url, token: nil) else { return }
+        defer { client.shutdown() }
+        guard let reply = try? await client.get("/readyz"), [200, 503].contains(reply.status) else {
+            return report.note("no relay answers at \(url)")
+        }
+        report.check("relay at \(url)") {
+            guard reply.status != 200 else { return }
+            throw RelayError(
+                .storeUnavailable, "It is not ready: \(String(decoding: reply.body, as: UTF8.self))",
+                remedy: "Do what its answer says.")
+        }
     }
 
     private func checkFile(of store: SQLiteJobStore) async throws {

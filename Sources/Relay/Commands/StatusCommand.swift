@@ -28,7 +28,23 @@ struct StatusCommand: AsyncParsableCommand {
         table.add(["keys", "stored", String(keys.count)])
         print(table.text)
         print("")
+        if let trouble = await keyringTrouble(of: store, settings) { print(trouble) }
         print(await readiness(of: client, at: "\(settings.scheme)://\(settings.listen)"))
+    }
+
+    /// What a relay that is started now would say of the store's keyring; nil if it would open it, or make it.
+    private func keyringTrouble(of store: SQLiteJobStore, _ settings: Settings) async -> String? {
+        do {
+            guard let stored = try await store.keyring() else { return nil }
+            do {
+                _ = try await DataFolder(existing: settings.data).openKeyring(of: store, settings)
+                return nil
+            } catch {
+                return "The store's keyring, revision \(stored.revision), does not open here. \(error)"
+            }
+        } catch {
+            return "The store's keyring cannot be read. \(error)"
+        }
     }
 
     private func readiness(of client: RelayClient, at url: String) async -> String {

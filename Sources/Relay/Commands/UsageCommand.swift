@@ -10,6 +10,10 @@ struct UsageCommand: AsyncParsableCommand {
         discussion: """
             Counts calls to the upstream by day (UTC), tenant, upstream key and model, at the prices of the moment when they ended.
             unpriced are calls to models that are not on the price list; they count at its dearest prices.
+
+            Without prices.file the prices are those that the relay ships, of \(ShippedPrices.date), which come without warranty:
+            check them against your contract. To change them: relay config prices > prices.yaml, correct that file, name it as
+            prices.file in the configuration, and send the relay SIGHUP. What has been counted stays as it is.
             """
     )
 

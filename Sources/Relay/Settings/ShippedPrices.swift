@@ -1,11 +1,14 @@
 /// The price list that the relay ships. `relay config prices` prints it.
 enum ShippedPrices {
+    /// When it was last changed. Change both together.
+    static let date = "2026-11-26"
+
     static let yaml = """
-        # Prices of the Claude API in US dollars for a million tokens.
+        # Prices of the Claude API in US dollars for a million tokens: of \(date), WITHOUT WARRANTY.
         #
-        # CHECK THEM against your contract and https://www.anthropic.com/pricing: prices change, and this list does not know
-        # of it, nor of discounts, of dearer long prompts, or of tools that are charged by the use. Copy it to a file, correct
-        # it, name the file as prices.file, and send the relay SIGHUP.
+        # CHECK THEM against your contract and https://www.anthropic.com/pricing: they come from no list of the provider, prices
+        # change, and this list does not know of it, nor of discounts, of dearer long prompts, or of tools that are charged by
+        # the use. Copy it to a file, correct it, name the file as prices.file, and send the relay SIGHUP.
         #
         # Of the entries that match a model the first one counts; a * at the end of a name stands for any rest. A model that
         # is on no entry is reserved and charged at the dearest prices of the list, and reported as unpriced.

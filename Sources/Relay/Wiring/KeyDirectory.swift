@@ -3,6 +3,7 @@ import Logging
 import Queue
 import ServiceLifecycle
 import Synchronization
+import Telemetry
 import Upstream
 import Vault
 
@@ -22,6 +23,9 @@ final class KeyDirectory: UpstreamKeyring, Service {
         /// What did not open and has been said to the log.
         var closed: Set<StoredKey> = []
     }
+
+    /// Of the keyring, as the log has it; nil for none.
+    private let trouble = Mutex<String?>(nil)
 
     /// - Parameter environmentKey: what `ANTHROPIC_API_KEY` holds; a stored key of the same id goes before it.
     init(store: any KeyStore, keyring: KeyringFollower, environmentKey: Secret?, logger: Logger) {
@@ -53,13 +57,7 @@ final class KeyDirectory: UpstreamKeyring, Service {
     /// Reads the store once. A key that does not open is logged, stays in use as it was before, if it was, and is tried again.
     func refresh() async throws {
         let stored = try await store.keys()
-        // After the keys: what they are sealed with is then known.
-        do {
-            try await keyring.follow()
-        } catch {
-            logger.error(
-                "the store's new keyring does not open; the known one stays in use", metadata: ["error": "\(error)"])
-        }
+        await followKeyring()  // after the keys: what they are sealed with is then known
         let known = state.withLock { $0 }
         guard known.stored != stored || known.keys.isEmpty else { return }
         var (keys, closed) = ([UpstreamKey](), Set<StoredKey>())
@@ -76,6 +74,24 @@ final class KeyDirectory: UpstreamKeyring, Service {
         if let environmentKey, !keys.contains(where: { $0.id == environmentKey.id }) { keys.append(environmentKey) }
         state.withLock { [keys, closed] in
             $0 = State(keys: keys, stored: closed.isEmpty ? stored : nil, closed: closed)
+        }
+    }
+
+    /// Says once what keeps this process from the store's keyring, and when it is known again.
+    private func followKeyring() async {
+        do {
+            try await keyring.follow()
+            if trouble.withLock({ $0.take() }) != nil { logger.info("the store's keyring is known again") }
+        } catch {
+            let words = "\(error)"
+            let isNew = trouble.withLock { last in
+                defer { last = words }
+                return last != words
+            }
+            guard isNew else { return }
+            logger.error(
+                "the store's new keyring does not open here; the known one stays in use until this relay can open it",
+                metadata: [LogKey.error: "\(words)"])
         }
     }
 

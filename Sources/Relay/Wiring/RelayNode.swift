@@ -64,7 +64,8 @@ struct RelayNode {
 
     func server(
         at address: ListenAddress, tls: TLSCredentials?, keys: KeyDirectory, gate: Gatekeeping,
-        tenants: TenantDirectory, metrics: PrometheusRegistry, greeting: Greeting
+        tenants: TenantDirectory, metrics: PrometheusRegistry, greeting: Greeting,
+        keyringTrouble: @escaping @Sendable () -> RelayError?
     ) throws -> APIServer {
         var api = APIConfiguration()
         api.host = address.host
@@ -94,7 +95,8 @@ struct RelayNode {
             configuration: api, store: store, gateway: gateway, keyring: keys, tokens: gate.authority,
             tokenDesk: gate.directory, webhookSecrets: secrets, tenants: tenants, ledger: ledger, prices: prices,
             holder: holder, wall: SystemClock(), clock: ContinuousClock(),
-            metricsText: { metrics.renderText() }, logger: logger, onListening: greeting.show,
+            metricsText: { metrics.renderText() }, keyringTrouble: keyringTrouble, logger: logger,
+            onListening: greeting.show,
             onAdminListening: greeting.showAdmin)
     }
 }

@@ -78,7 +78,8 @@ struct RelayProcess {
             services += gate.services
             let greeting = Greeting(settings: settings, hasKey: !keys.keys().isEmpty)
             let server = try node.server(
-                at: address, tls: tls, keys: keys, gate: gate, tenants: tenants, metrics: metrics, greeting: greeting)
+                at: address, tls: tls, keys: keys, gate: gate, tenants: tenants, metrics: metrics, greeting: greeting,
+                keyringTrouble: { keyring.trouble })
             services.append(server)
             (keepers, api) = (gate, server)
         } else {
@@ -102,7 +103,7 @@ struct RelayProcess {
             )
         }
         let keyring = KeyringFollower(keeper)
-        store.keepPayloads(with: settings.payloadKeeping(keyring.shared))
+        store.keepPayloads(with: settings.payloadKeeping(following: keyring))
         return keyring
     }
 

@@ -123,6 +123,13 @@ extension Settings {
     func payloadKeeping(_ keyring: SharedKeyring) -> PayloadKeeping {
         PayloadKeeping(sealer: DataKeyVault(keyring: keyring), isOn: encryptPayloads)
     }
+
+    /// The same with the keys that `keyring` follows: at once where somebody meets that they have changed.
+    func payloadKeeping(following keyring: KeyringFollower) -> PayloadKeeping {
+        PayloadKeeping(sealer: DataKeyVault(keyring: keyring.shared), isOn: encryptPayloads) {
+            try await keyring.follow(within: .seconds(2))
+        }
+    }
 }
 
 extension CommonOptions {
