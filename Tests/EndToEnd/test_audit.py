@@ -78,8 +78,8 @@ def test_a_log_cut_off_at_its_end_is_found_by_the_head_that_was_kept(world):
 
 
 def test_names_of_others_move_no_terminal_and_turn_no_line_around(world):
-    world.cli("tokens", "revoke", "--jti", "a\u202eb\u2066c\u200fd\x1b[2Je\x9bf")
     world.cli("tokens", "create-key", "--tenant", "acme", "--name", "x\u202ey\x1b[1m")
+    world.cli("tokens", "revoke", "--jti", "a\u202eb\u2066c\u200fd\x1b[2Je\x9bf")
     for words in (("audit", "list"), ("tokens", "list")):
         shown = world.cli(*words).stdout
         assert not any(mark in shown for mark in "\u202e\u2066\u200f\x1b\x9b")
