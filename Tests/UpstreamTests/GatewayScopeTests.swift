@@ -206,8 +206,12 @@ struct GatewayScopeTests {
         #expect(load.count == 3 && load.values.allSatisfy { $0 >= 10 }, "\(load)")
     }
 
-    @Test func `a job whose organization has a slot at once trades its permit for that, and else keeps it`() async throws {
-        let keys = ["a", "b"].map { UpstreamKey(id: $0, organization: $0, secret: Secret($0), rate: PacingRate(requestsPerSecond: 10)) }
+    @Test func `a job whose organization has a slot at once trades its permit for that, and else keeps it`()
+        async throws
+    {
+        let keys = ["a", "b"].map {
+            UpstreamKey(id: $0, organization: $0, secret: Secret($0), rate: PacingRate(requestsPerSecond: 10))
+        }
         let gateway = gateway(keys) { _, _ in Self.ok() }
         let text = #"{"model":"m","system":[{"text":"Manual","cache_control":{}}],"messages":[{"a":1}]}"#
         let call = UpstreamCall(

@@ -2,9 +2,8 @@ extension Settings {
     /// Keys that a running process takes over on SIGHUP; `egress`, `pacing.limits` and `tokens.issuers`, which are lists of
     /// their own, too. All others need a restart.
     private static let reloadable: Set<String> = [
-        "egress_regions", "limits.batch_body", "limits.batch_lifetime", "limits.body", "limits.body_memory", "limits.bulk_lines",
-        "limits.wait",
-        "log.level", "pacing.interactive_share", "pacing.ramp_up", "pacing.token_burst", "prices.file",
+        "egress_regions", "limits.batch_body", "limits.batch_lifetime", "limits.body", "limits.body_memory",
+        "limits.bulk_lines", "limits.wait", "log.level", "pacing.interactive_share", "pacing.ramp_up", "pacing.token_burst", "prices.file",
         "sync.max_attempts", "sync.patience", "webhooks.rotation_overlap",
     ]
 
