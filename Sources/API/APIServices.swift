@@ -25,6 +25,11 @@ struct APIServices: Sendable {
     let sharedCalls: SharedCalls?
     let readiness = Readiness()
 
+    /// Of the sender's tenant, as they are now: they may have changed since the request began.
+    func limits(of call: Call) -> TenantLimits {
+        call.caller.map { tenants.limits(of: $0.tenant) } ?? .none
+    }
+
     /// As it is now.
     var configuration: APIConfiguration { live.current }
 }
