@@ -27,7 +27,9 @@ extension SQLiteJobStore: BatchStore {
             for (index, item) in items.enumerated() {
                 let row = batch.rows.lowerBound + Int64(batch.total + index)
                 try context.stage(item, of: batch.tenant, at: row)
-                if isBudgeted, item.refusal == nil { try context.stageDemand(item.demand, at: row) }
+                if isBudgeted, item.refusal == nil, let demand = item.demand {
+                    try context.stageDemand(demand, at: row)
+                }
             }
             try context.connection.execute(
                 "UPDATE batches SET total = total + ?, touched_at = ? WHERE number = ?", items.count, now,
