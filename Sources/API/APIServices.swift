@@ -29,6 +29,11 @@ struct APIServices: Sendable {
     let readiness = Readiness()
     let bodyMemory = BodyMemory()
 
+    /// Of the sender's tenant, as they are now: they may have changed since the request began.
+    func limits(of call: Call) -> TenantLimits {
+        call.caller.map { tenants.limits(of: $0.tenant) } ?? .none
+    }
+
     /// As it is now.
     var configuration: APIConfiguration { live.current }
 }

@@ -67,12 +67,15 @@ package protocol JobStore: BatchStore, WebhookStore, ErasureStore {
     func counts(of tenant: TenantID?) async throws(JobStoreError) -> [JobState: Int]
 
     /// Submits ended jobs that did not succeed once more, each as a new job with the same request and no deadline.
-    /// A job is replayed once: repeating the call finds the replays that exist.
-    /// - Parameter tenant: whose jobs they must be; nil for an operator.
+    /// A job is replayed once: repeating the call finds the replays that exist. What limits its tenant has now holds: its
+    /// model, its size, and what it may cost, which is counted anew from its body.
+    /// - Parameters:
+    ///   - tenant: whose jobs they must be; nil for an operator.
+    ///   - prices: what it is counted at.
     /// - Returns: one outcome a replay, in order.
     /// - Throws: `.full` when the queue has no room for all.
     func replay(
-        _ replays: [Replay], of tenant: TenantID?, at now: Timestamp
+        _ replays: [Replay], of tenant: TenantID?, pricedBy prices: PriceList, at now: Timestamp
     ) async throws(JobStoreError) -> [ReplayOutcome]
 
     // MARK: Upkeep
@@ -82,8 +85,10 @@ package protocol JobStore: BatchStore, WebhookStore, ErasureStore {
 
     /// Sets how much of the workers a tenant gets.
     func setShare(_ share: TenantShare) async throws(JobStoreError)
-    /// By name; at most 1,000.
-    func tenants(at now: Timestamp) async throws(JobStoreError) -> [TenantStatus]
+    /// By name, those after `after`; at most `limit`.
+    func tenants(after: TenantID?, limit: Int, at now: Timestamp) async throws(JobStoreError) -> [TenantStatus]
+    /// nil if the store has not met it.
+    func tenant(_ tenant: TenantID, at now: Timestamp) async throws(JobStoreError) -> TenantStatus?
     /// Deletes up to `limit` jobs that ended before `cutoff`, with all that belongs to them, oldest first; jobs with an
     /// event still on its way stay, those of a batch that has not ended before `cutoff`, and the newest job. Looks at a bounded number of jobs.
     /// - Parameter after: where the last slice ended; 0 to begin.
@@ -113,6 +118,16 @@ package protocol JobStore: BatchStore, WebhookStore, ErasureStore {
 }
 
 extension JobStore {
+    /// All of them, by name.
+    package func tenants(at now: Timestamp) async throws(JobStoreError) -> [TenantStatus] {
+        var found: [TenantStatus] = []
+        while true {
+            let page = try await tenants(after: found.last?.share.tenant, limit: 1000, at: now)
+            found += page
+            if page.count < 1000 { return found }
+        }
+    }
+
     /// Claims jobs of any class.
     package func claim(
         limit: Int, bytes: Int, by worker: String, at now: Timestamp, for duration: Duration
@@ -150,6 +165,8 @@ package enum JobStoreError: Error, Hashable, Sendable {
     /// The store cannot be read or written now (disk full, I/O error, busy too long, not a database).
     /// `detail` is for operators: the library's words.
     case unavailable(detail: String)
+    /// The answer would have more than `limit` rows.
+    case tooMany(limit: Int)
     /// The payload was erased with its tenant's data.
     case erased
     /// The payload is sealed and does not open, and why.

@@ -8,7 +8,7 @@ package protocol TenantStore: Sendable {
     /// Sets a tenant's limits; ``TenantLimits/none`` removes them. A budget that is new counts what the tenant has used in
     /// its periods before.
     func setLimits(_ limits: TenantLimits, of tenant: TenantID, at now: Timestamp) async throws(JobStoreError)
-    /// Of tenants that have some; at most 10,000.
+    /// Of tenants that have some.
     func limits() async throws(JobStoreError) -> [TenantID: TenantLimits]
     /// Where the day and the month of `now` stand; empty if the tenant has no budget.
     func budget(of tenant: TenantID, at now: Timestamp) async throws(JobStoreError) -> BudgetBook
@@ -27,7 +27,8 @@ package protocol TenantStore: Sendable {
 
     /// Books usage that no budget waits for.
     func addUsage(_ usage: [UsageKey: UsageCounts]) async throws(JobStoreError)
-    /// At most 10,000 rows, in the order of what they are grouped by.
+    /// In the order of what the rows are grouped by.
+    /// - Throws: `.tooMany` for more than ``UsageQuery/limit`` rows: a bill of some of them would pass for one of all.
     func usage(_ query: UsageQuery) async throws(JobStoreError) -> [UsageRow]
 }
 
@@ -78,6 +79,7 @@ package struct UsageQuery: Hashable, Sendable {
         case tenant, day, key, model
     }
 
+    /// Rows of an answer.
     package static let limit = 10_000
     /// nil for all.
     package var tenant: TenantID?

@@ -218,4 +218,57 @@ struct TenantTests {
             #expect(try await world.send("GET", path).errorCode == "scope_missing")
         }
     }
+
+    @Test func `tenants have pages, and one beyond the first is shown and changed like any other`() async throws {
+        try await World.run { world in
+            for number in 1...1001 {
+                let share = try #require(TenantShare(tenant: .sample("t\(number)"), weight: 7, maxRunning: nil))
+                try await world.store.setShare(share)
+            }
+            let admin = "root:admin"
+            let first = try await world.send("GET", "/admin/v1/tenants", token: admin)
+            #expect(first.text.hasSuffix(#""has_more":true,"last_id":"t998"}"#))
+            let rest = try await world.send("GET", "/admin/v1/tenants?after=t998&limit=5", token: admin)
+            #expect(rest.text.contains(#""name":"t999""#))
+            #expect(rest.text.hasSuffix(#""has_more":false,"last_id":"t999"}"#))
+            #expect(try await world.send("GET", "/admin/v1/tenants/t999", token: admin).status == 200)
+            let changed = try await world.send(
+                "PATCH", "/admin/v1/tenants/t999", #"{"max_running":9}"#, token: admin)
+            #expect(changed.status == 200 && changed.text.contains(#""weight":7,"max_running":9"#))
+        }
+    }
+
+    @Test func `a retry is refused for a model that the tenant may not call any more, or that no budget pays`()
+        async throws
+    {
+        try await World.run { world in
+            let id = try await world.submit()
+            #expect(try await world.send("POST", "/v1/jobs/\(id)/cancel").status == 200)
+            try await limit(world) { $0.models = ModelAllowance(text: "claude-haiku-*") }
+            #expect(try await world.send("POST", "/v1/jobs/\(id)/retry").errorCode == "model_not_allowed")
+            try await limit(world) { $0.budget.moneyPerDay = Money(microdollars: 1) }
+            #expect(try await world.send("POST", "/v1/jobs/\(id)/retry").errorCode == "budget_exhausted")
+            try await limit(world) { $0.budget.moneyPerDay = Money(dollars: "20") }
+            #expect(try await world.send("POST", "/v1/jobs/\(id)/retry").status == 202)
+            #expect(try await spent(world).reserved.money > .zero)
+        }
+    }
+
+    @Test func `lines that come after a limit was set obey it`() async throws {
+        try await World.run { world in
+            let lines = String(repeating: World.jobBody + "\n", count: 64)
+            let reply = try await LoopbackClient.connect(to: world.port) { client in
+                try await client.send(
+                    "POST /v1/jobs HTTP/1.1\r\nhost: r\r\nx-api-key: acme\r\n"
+                        + "content-type: application/x-ndjson\r\ncontent-length: \((lines + World.jobBody).utf8.count)\r\n\r\n\(lines)"
+                )
+                while try await world.store.counts(of: .sample())[.queued] == 0 { await Task.yield() }
+                try await limit(world) { $0.models = ModelAllowance(text: "claude-haiku-*") }
+                try await client.send(World.jobBody)
+                return try await client.reply()
+            }
+            #expect(reply.headers["x-relay-accepted"] == "64" && reply.headers["x-relay-refused"] == "1")
+            #expect(reply.text.contains("model_not_allowed"))
+        }
+    }
 }

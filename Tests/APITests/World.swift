@@ -19,6 +19,7 @@ struct World: Sendable {
     let clock: ManualClock
     let desk: CountingDesk
     let tenants: TenantDirectory
+    let tokens: FixedTokens
     private let services: ServiceGroup
     private let server: APIServer
 
@@ -31,12 +32,13 @@ struct World: Sendable {
         let gateway = ScriptedGateway()
         let desk = CountingDesk()
         let tenants = TenantDirectory(store: store)
+        let tokens = FixedTokens()
         var configuration = APIConfiguration()
         configuration.port = 0
         configure(&configuration)
         let (ports, listening) = AsyncStream<Int>.makeStream()
         let server = APIServer(
-            configuration: configuration, store: store, gateway: gateway, keyring: gateway, tokens: FixedTokens(),
+            configuration: configuration, store: store, gateway: gateway, keyring: gateway, tokens: tokens,
             tokenDesk: desk, webhookSecrets: FixedSecrets(), tenants: tenants, ledger: MemoryPacingLedger(),
             prices: PriceBook(.sample), holder: "test", wall: clock.wall, clock: clock, metricsText: { "up 1\n" },
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
@@ -50,7 +52,7 @@ struct World: Sendable {
                 try await test(
                     World(
                         port: port, store: store, gateway: gateway, clock: clock, desk: desk, tenants: tenants,
-                        services: services, server: server))
+                        tokens: tokens, services: services, server: server))
                 break
             }
             group.cancelAll()
@@ -154,8 +156,15 @@ extension LoopbackClient.Reply {
 }
 
 /// The token is the tenant's name, with the scopes after a colon; `expired` has expired, `bad…` is refused.
-private struct FixedTokens: TokenVerifier {
+final class FixedTokens: TokenVerifier {
+    private let revoked = Mutex<Set<String>>([])
+
+    func revoke(_ token: String) {
+        revoked.withLock { _ = $0.insert(token) }
+    }
+
     func verify(_ token: String) async throws(CredentialRefusal) -> Caller {
+        guard revoked.withLock({ !$0.contains(token) }) else { throw .revoked }
         let parts = token.split(separator: ":", maxSplits: 1)
         guard let name = parts.first, !token.hasPrefix("bad"), let tenant = TenantID(name) else { throw .badSignature }
         if token == "expired" { throw .expired }

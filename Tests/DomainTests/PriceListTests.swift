@@ -20,6 +20,8 @@ struct PriceListTests {
         return try #require(PriceList(rules))
     }
 
+    private static let caching = InputHints(Array(#"{"cache_control":{}}"#.utf8))
+
     @Test func `the first entry that matches counts, and costs are rounded up`() throws {
         let list = try list()
         let usage = TokenUsage(input: 1000, output: 100)
@@ -44,7 +46,7 @@ struct PriceListTests {
         let model = ["claude-a-1", "claude-a-9", "claude-b", "other"].randomElement(using: &random) ?? ""
         let bytes = Int.random(in: 0...1_000_000, using: &random)
         let most = Int.random(in: 1...200_000, using: &random)
-        let demand = list.demand(of: model, bytes: bytes, maxTokens: most, mayCache: true)
+        let demand = list.demand(of: model, bytes: bytes, maxTokens: most, Self.caching)
         let input = Int.random(in: 0...PriceList.inputTokens(of: bytes), using: &random)
         let hour = Int.random(in: 0...input, using: &random)
         let read = Int.random(in: 0...(input - hour), using: &random)
@@ -56,7 +58,7 @@ struct PriceListTests {
     }
 
     @Test func `numbers of any size are priced without overflow`() throws {
-        #expect(try list().demand(of: "x", bytes: .max, maxTokens: .max, mayCache: true).money > .zero)
+        #expect(try list().demand(of: "x", bytes: .max, maxTokens: .max, Self.caching).money > .zero)
         let usage = TokenUsage(input: .max, output: .max, cacheCreation: .max, hourCacheCreation: .max, cacheRead: .max)
         #expect(PriceList.sample.bill(TokenUsage(input: 1, output: 1), of: "claude-test").isPriced)
         #expect(PriceList.sample.price(of: "claude-test").map { $0.cost(usage) > .zero } == true)

@@ -153,3 +153,12 @@ def test_a_running_relay_reads_the_encrypted_file_anew_all_or_nothing(safe):
     client.ended(client.submit(message_body("new")))
     assert set(sources()) == {"127.0.0.61", "127.0.0.62"}
     assert "correct horse" not in relay.output
+
+
+@pytest.mark.parametrize("command", [("config", "check"), ("serve",)])
+def test_what_is_not_yaml_is_refused_without_a_word_of_what_stands_there(safe, command):
+    safe.seal('listen: 127.0.0.1:0\negress:\n  - {id: office, proxy: "http://user:canary-77"ss@canary-78"}\n')
+    done = safe.relay(*command, "--config", safe.file)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0 and "not YAML" in said and "line 3" in said, said
+    assert "canary" not in said

@@ -10,7 +10,7 @@ struct FuzzTarget: Sendable, CustomStringConvertible {
 
     var description: String { name }
 
-    static let all = [json, messages, events, answerHead, requestHead, batch, headerValues, ansibleVault]
+    static let all = [json, messages, events, answerHead, requestHead, batch, headerValues, ansibleVault, token]
 
     static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }
 }

@@ -10,6 +10,11 @@
         }
     }
 
+    /// What TokenIssuer, which is compiled into this program alone, asks of it.
+    enum TokenAuthority {
+        static let ownIssuer = "claude-relay"
+    }
+
     /// The target that FUZZ_TARGET names.
     private let chosen = FuzzTarget.named(ProcessInfo.processInfo.environment["FUZZ_TARGET"] ?? "json")
 

@@ -108,4 +108,21 @@ struct FairnessTests {
             #expect(try await world.claim(1000).count == 36)
         }
     }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `tenants are listed page by page, all of them, and found by name`(_ backEnd: StoreUnderTest) async throws {
+        try await backEnd.run { world in
+            for number in 1...1001 {
+                let share = try #require(TenantShare(tenant: .sample("t\(number)"), weight: 7, maxRunning: nil))
+                try await world.store.setShare(share)
+            }
+            let names = try await world.store.tenants(at: world.now).map(\.share.tenant.text)
+            #expect(names == (1...1001).map { "t\($0)" }.sorted())
+            let page = try await world.store.tenants(after: .sample("t1"), limit: 2, at: world.now)
+            #expect(page.map(\.share.tenant.text) == ["t10", "t100"])
+            let last = try await world.store.tenant(.sample("t999"), at: world.now)
+            #expect(last?.share.weight == 7)
+            #expect(try await world.store.tenant(.sample("nobody"), at: world.now) == nil)
+        }
+    }
 }

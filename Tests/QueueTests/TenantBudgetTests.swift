@@ -119,6 +119,74 @@ struct TenantBudgetTests {
     }
 
     @Test(arguments: StoreUnderTest.all)
+    func `a replay of a job from before the budget reserves what its body may cost`(
+        _ backEnd: StoreUnderTest
+    ) async throws {
+        try await backEnd.run { world in
+            var jobs: [JobID] = []
+            for _ in 0..<3 {
+                jobs.append(try await world.submit(.sample(at: world.now, model: "claude-test")))
+                _ = try await world.store.cancel(jobs[jobs.count - 1], of: .sample(), at: world.now)
+            }
+            let price = PriceList.sample.demand(of: "claude-test", NewJob.sampleBody)
+            try #require(price.money > .zero)
+            try await world.setBudget(money: 2 * price.money.microdollars)
+            let replays = jobs.map { Replay($0, as: .sample(at: world.now)) }
+            let outcomes = try await world.store.replay(replays, of: nil, pricedBy: .sample, at: world.now)
+            #expect(outcomes[0...1] == [.replayed(replays[0].newID), .replayed(replays[1].newID)])
+            guard case .overLimit(.budget) = outcomes[2] else { throw Unexpected(what: "\(outcomes)") }
+            #expect(try await world.standing() == [0, 2 * price.money.microdollars])
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `a replay obeys the models and sizes that its tenant has now`(_ backEnd: StoreUnderTest) async throws {
+        try await backEnd.run { world in
+            let job = try await world.submit(.sample(at: world.now, model: "claude-opus-4"))
+            _ = try await world.store.cancel(job, of: .sample(), at: world.now)
+            func replay(_ change: (inout TenantLimits) -> Void) async throws -> ReplayOutcome {
+                var limits = TenantLimits()
+                change(&limits)
+                try await world.store.setLimits(limits, of: .sample(), at: world.now)
+                let replay = Replay(job, as: .sample(at: world.now))
+                return try await world.store.replay([replay], of: nil, at: world.now)[0]
+            }
+            let models = try #require(ModelAllowance(text: "claude-haiku-*"))
+            #expect(try await replay { $0.models = models } == .overLimit(.modelNotAllowed("claude-opus-4", models)))
+            let size = NewJob.sampleBody.count
+            #expect(
+                try await replay { $0.bodyBytes = size - 1 } == .overLimit(.tooLarge(bytes: size, limit: size - 1)))
+            guard case .replayed = try await replay({ $0.bodyBytes = size }) else { throw Unexpected(what: "refused") }
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `what nobody has counted is refused under a budget, not taken for nothing`(
+        _ backEnd: StoreUnderTest
+    ) async throws {
+        try await backEnd.run { world in
+            var random = SystemRandomNumberGenerator()
+            let batch = NewBatch(
+                id: .make(at: world.now, using: &random), tenant: .sample(), headers: [], createdAt: world.now,
+                expiresAt: world.now.advanced(by: .seconds(60)))
+            try await world.store.beginBatch(batch)
+            func add(_ name: String, _ demand: BudgetAmount?) async throws {
+                let item = BatchItem(
+                    customID: try #require(CustomID(name)), job: .sample(at: world.now), body: NewJob.sampleBody,
+                    model: "claude-test", demand: demand)
+                _ = try await world.store.addToBatch(batch.id, [item], at: world.now)
+            }
+            try await add("a", nil)
+            try await world.setBudget(money: 1_000_000)
+            try await add("b", World.demand)
+            let opening = try await world.store.openBatch(batch.id, idempotency: nil, at: world.now)
+            guard case .refused(.uncounted) = opening else { throw Unexpected(what: "\(opening)") }
+            #expect(try await world.store.submit([.sample(at: world.now)]) == [.refused(.uncounted)])
+            #expect(try await world.standing() == [0, 0])
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
     func `jobs that wait are limited, those of the same submission among them`(_ backEnd: StoreUnderTest) async throws {
         try await backEnd.run { world in
             try await world.setBudget(queued: 2)

@@ -159,4 +159,25 @@ struct TenantCallTests {
                 counts.requests == 2 && counts.errors == 1 && counts.maybeBilled == 1 && counts.cost.microdollars == 9)
         }
     }
+
+    @Test(arguments: [StoreUnderTest.sqlite])
+    func `more usage than one answer holds is refused, not cut`(_ backEnd: StoreUnderTest) async throws {
+        try await backEnd.run { world in
+            let counts = UsageCounts(
+                Bill(model: "m", usage: TokenUsage(input: 1, output: 0), cost: .zero, isPriced: true), isError: false,
+                isMaybeBilled: false)
+            let days = (0...UsageQuery.limit).map { day in
+                UsageKey(
+                    tenant: .sample(), at: world.now.advanced(by: .seconds(-86_400 * day)), key: "k1", model: "m")
+            }
+            try await world.store.addUsage(Dictionary(uniqueKeysWithValues: days.map { ($0, counts) }))
+            await #expect(throws: JobStoreError.tooMany(limit: UsageQuery.limit)) {
+                _ = try await world.store.usage(UsageQuery(by: [.day]))
+            }
+            var shorter = UsageQuery(by: [.day])
+            shorter.until = world.now
+            #expect(try await world.store.usage(shorter).count == UsageQuery.limit)
+            #expect(try await world.store.usage(UsageQuery()).first?.counts.input == UsageQuery.limit + 1)
+        }
+    }
 }

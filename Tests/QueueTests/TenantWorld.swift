@@ -79,3 +79,12 @@ extension World {
             CallSettlement(id: id, usage: [key: counts], known: known, silent: silent), at: now)
     }
 }
+
+extension JobStore {
+    /// Replays at prices of nothing.
+    func replay(
+        _ replays: [Replay], of tenant: TenantID?, at now: Timestamp
+    ) async throws(JobStoreError) -> [ReplayOutcome] {
+        try await replay(replays, of: tenant, pricedBy: .free, at: now)
+    }
+}

@@ -18,6 +18,19 @@ import Webhook
         }
     }
 
+    @Test(arguments: [
+        "egress:\n  - {id: a, proxy: \"http://user:canary\"ss@host\"}\n", "canary: [", "a: 'canary\n", "a: *canary\n",
+        "canary: 1\ncanary: 2\n", "a: canary\n\tb: canary\n", "a: !canary!!x {\n", "--- canary\n--- canary\n",
+        "a: canary\u{1}\n",
+    ])
+    func `what is not YAML is refused with the place, never with what stands there`(text: String) throws {
+        for read in [{ _ = try self.read($0) }, { _ = try PriceFile(path: "prices.yaml").list(in: $0) }] {
+            let error = try #require(#expect(throws: RelayError.self) { try read(text) })
+            #expect(!"\(error)".contains("canary") && !error.message.contains("canary"), "\(error)")
+            #expect(!error.message.contains("ss@host"))
+        }
+    }
+
     @Test func `each kind of value is read`() throws {
         let settings = try read(
             """

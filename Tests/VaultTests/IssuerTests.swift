@@ -156,6 +156,12 @@ struct IssuerTests {
             (claims("", without: "exp"), .noExpiry), (claims(#""exp":"1767225660""#, without: "exp"), .badClaims),
             (claims(#""exp":1767225540"#, without: "exp"), .expired),  // 60 s ago, the leeway
             (claims(#""exp":1767225539.5"#, without: "exp"), .expired),
+            (claims(#""exp":-9223372036854775808"#, without: "exp"), .badClaims),  // has no magnitude as Int64
+            (claims(#""exp":-9223372036854775808.5"#, without: "exp"), .badClaims),
+            (claims(#""exp":9223372036854775807"#, without: "exp"), .badClaims),
+            (claims(#""exp":-1e400"#, without: "exp"), .badClaims),
+            (claims(#""iat":-9223372036854775808"#, without: "-"), .badClaims),
+            (claims(#""nbf":-9223372036854775808"#, without: "-"), .badClaims),
             (claims(#""nbf":1767225661"#, without: "-"), .notYetValid),
             (claims(#""iat":1767225661"#, without: "-"), .notYetValid),
             (claims(#""nbf":null"#, without: "-"), .badClaims),

@@ -134,9 +134,9 @@ extension FaultyStore {
     }
 
     func replay(
-        _ replays: [Replay], of tenant: TenantID?, at now: Timestamp
+        _ replays: [Replay], of tenant: TenantID?, pricedBy prices: PriceList, at now: Timestamp
     ) async throws(JobStoreError) -> [ReplayOutcome] {
-        try await base.replay(replays, of: tenant, at: now)
+        try await base.replay(replays, of: tenant, pricedBy: prices, at: now)
     }
 
     func checkHealth() async throws(JobStoreError) {
@@ -147,8 +147,14 @@ extension FaultyStore {
         try await base.setShare(share)
     }
 
-    func tenants(at now: Timestamp) async throws(JobStoreError) -> [TenantStatus] {
-        try await base.tenants(at: now)
+    func tenants(
+        after: TenantID?, limit: Int, at now: Timestamp
+    ) async throws(JobStoreError) -> [TenantStatus] {
+        try await base.tenants(after: after, limit: limit, at: now)
+    }
+
+    func tenant(_ tenant: TenantID, at now: Timestamp) async throws(JobStoreError) -> TenantStatus? {
+        try await base.tenant(tenant, at: now)
     }
 
     func prune(

@@ -10,11 +10,14 @@ struct BatchIntake {
     private static let sliceBytes = 4 * 1024 * 1024
 
     let batch: NewBatch
-    let limits: TenantLimits
+    /// As they are when a request is read: a batch may take long.
+    let limits: @Sendable () -> TenantLimits
     let prices: PriceList
     let store: any JobStore
     let wall: any WallClock
     let clock: any Clock<Duration>
+    /// Asked before each slice, and before the batch is accepted: throws if its credential holds no more.
+    private let mayGoOn: @Sendable () async throws(RelayError) -> Void
     /// Over all requests in their order, whatever space stands between them.
     private(set) var fingerprint: [UInt8] = []
     private let isFingerprinted: Bool
@@ -28,8 +31,9 @@ struct BatchIntake {
 
     /// - Parameter isFingerprinted: whether ``fingerprint`` is wanted.
     init(
-        _ batch: NewBatch, limits: TenantLimits, prices: PriceList, isFingerprinted: Bool, store: any JobStore,
-        wall: any WallClock, clock: any Clock<Duration>
+        _ batch: NewBatch, limits: @escaping @Sendable () -> TenantLimits, prices: PriceList, isFingerprinted: Bool,
+        store: any JobStore, wall: any WallClock, clock: any Clock<Duration>,
+        mayGoOn: @escaping @Sendable () async throws(RelayError) -> Void
     ) {
         self.batch = batch
         self.limits = limits
@@ -38,6 +42,7 @@ struct BatchIntake {
         self.store = store
         self.wall = wall
         self.clock = clock
+        self.mayGoOn = mayGoOn
     }
 
     /// Takes one request, `{"custom_id": …, "params": …}`.
@@ -65,6 +70,7 @@ struct BatchIntake {
                 remedy: "Send at least one.")
         }
         if !slice.isEmpty { try await store(slice) }
+        try await mayGoOn()
         let (id, now) = (batch.id, wall.now())
         let opening = try await store.reading { store throws(JobStoreError) in
             try await store.openBatch(id, idempotency: idempotency, at: now)
@@ -89,6 +95,7 @@ struct BatchIntake {
     // MARK: Slices
 
     private mutating func store(_ items: [BatchItem]) async throws(RelayError) {
+        try await mayGoOn()
         let (batch, now) = (batch, wall.now())
         if !isBegun {
             try await store.reading { store throws(JobStoreError) in try await store.beginBatch(batch) }
@@ -137,6 +144,7 @@ struct BatchIntake {
         let params = try fields.require("params", "an object, the body for POST /v1/messages") { $0 }
         var random = PooledRandom()
         let (model, maxTokens, refusal) = judge(params, in: element)
+        let limits = limits()
         if refusal == nil { try limits.check(model) }
         let body = fields.bytes(params)
         return BatchItem(

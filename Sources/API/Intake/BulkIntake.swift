@@ -36,6 +36,10 @@ struct BulkIntake {
     let draft: JobDraft
     let store: any JobStore
     let wall: any WallClock
+    /// Asked before each batch: throws if the credential of the submission holds no more.
+    private let mayGoOn: @Sendable () async throws(RelayError) -> Void
+    /// Whether it has ceased to hold: nothing that follows is taken.
+    private(set) var isForbidden = false
     private var answers: [UInt8] = []
     private var entries: [Entry] = []
     private var jobs: [NewJob] = []
@@ -43,16 +47,21 @@ struct BulkIntake {
     private var flight: Flight?
     private(set) var accepted = 0
     private(set) var refused = 0
-    /// The first refusal that is not the fault of its line (a failure of the store, a limit of the tenant), if there was one.
+    /// The first refusal that is not the fault of its line (a failure of the store, a limit of the tenant, a credential that
+    /// holds no more), if there was one.
     private(set) var failure: RelayError?
 
     /// Of lines that the store has not taken yet, and of answers.
     var bytesHeld: Int { batchSize + (flight?.bytes ?? 0) + answers.count }
 
-    init(draft: JobDraft, store: any JobStore, wall: any WallClock) {
+    init(
+        draft: JobDraft, store: any JobStore, wall: any WallClock,
+        mayGoOn: @escaping @Sendable () async throws(RelayError) -> Void
+    ) {
         self.draft = draft
         self.store = store
         self.wall = wall
+        self.mayGoOn = mayGoOn
     }
 
     /// - Parameter number: the line's number in the body, from 1.
@@ -94,6 +103,7 @@ struct BulkIntake {
     private mutating func depart() async {
         await land()
         guard !entries.isEmpty else { return }
+        do { try await mayGoOn() } catch { return forbid(error) }
         let (store, batch, arrival) = (store, jobs, Arrival())
         // Not a child of anything: the next batch is read meanwhile, and `land` always waits for it.
         let outcome = Task { () -> Result<[SubmitOutcome], JobStoreError> in
@@ -104,6 +114,20 @@ struct BulkIntake {
         entries.removeAll(keepingCapacity: true)
         jobs = []
         batchSize = 0
+    }
+
+    /// Refuses what has been collected.
+    private mutating func forbid(_ error: RelayError) {
+        isForbidden = true
+        failure = failure ?? error
+        for entry in entries {
+            switch entry {
+            case .refusal(let own, let line): answerRefusal(own, line: line)
+            case .job(let line): answerRefusal(error, line: line)
+            }
+        }
+        entries = []
+        (jobs, batchSize) = ([], 0)
     }
 
     /// Waits for the batch under way and writes its answers.

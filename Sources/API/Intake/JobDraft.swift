@@ -10,7 +10,8 @@ struct JobDraft: Sendable {
     /// Sent with the request when its turn comes.
     let headers: [HeaderField]
     let address: WebhookAddress
-    let limits: TenantLimits
+    /// As they are when a line is read: a submission may take long.
+    let limits: @Sendable () -> TenantLimits
     let prices: PriceList
 
     /// - Throws: `body_not_json`, `field_missing`, `field_invalid`, `model_not_allowed` or `webhook_refused`.
@@ -24,6 +25,7 @@ struct JobDraft: Sendable {
         }
         let message = try MessagesRequest(document, in: request, path: "request.")
         guard !message.isStream else { throw Self.streamRefused }
+        let limits = limits()
         try limits.check(message.model)
         var random = PooledRandom()
         let runAt = try fields.optional("run_at", Self.timeRule) { time(fields.string($0)) } ?? now

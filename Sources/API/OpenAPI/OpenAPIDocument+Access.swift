@@ -26,8 +26,16 @@ extension OpenAPIDocument {
         Operation("POST", "/admin/v1/tokens/revoke", "Revokes one token, or all of a tenant until now")
             .takes(.json(.object([.init("jti", .text, optional: true), .init("tenant", .text, optional: true)])))
             .answers(200, "What is revoked.", .json(.named("Revocation"))),
-        Operation("GET", "/admin/v1/tenants", "Shares, limits and jobs of each tenant")
-            .answers(200, "All of them.", .json(.object([.init("data", .list(.named("Tenant")))]))),
+        Operation("GET", "/admin/v1/tenants", "Shares, limits and jobs of each tenant, by name")
+            .query("after", .text, "Only tenants after this name.")
+            .query("limit", .integer(1...1000), "How many; 1000 if not given.")
+            .answers(
+                200, "A page; last_id is the next one's after.",
+                .json(
+                    .object([
+                        .init("data", .list(.named("Tenant"))), .init("has_more", .flag),
+                        .init("last_id", .nullable(.text)),
+                    ]))),
         Operation("GET", "/admin/v1/tenants/{name}", "One tenant, and where its budgets stand")
             .answers(200, "The tenant.", .json(.named("TenantWithBudget"))),
         Operation("PATCH", "/admin/v1/tenants/{name}", "Sets what the body names; null removes a limit")

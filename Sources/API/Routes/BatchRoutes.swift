@@ -38,8 +38,9 @@ struct BatchRoutes: Sendable {
             createdAt: now, expiresAt: now.advanced(by: services.configuration.limits.batchLifetime))
         let key = try IdempotencyHeader.key(call.headers)
         var intake = BatchIntake(
-            batch, limits: call.limits, prices: services.tenants.prices.list, isFingerprinted: key != nil,
-            store: services.store, wall: services.wall, clock: services.clock)
+            batch, limits: { services.limits(of: call) }, prices: services.tenants.prices.list,
+            isFingerprinted: key != nil, store: services.store, wall: services.wall, clock: services.clock,
+            mayGoOn: { () throws(RelayError) in try await Authenticator(services: services).checkAgain(call) })
         do {
             try await read(call.body, limit: limit, into: &intake)
             let lifetime = services.configuration.idempotencyLifetime
@@ -60,7 +61,7 @@ struct BatchRoutes: Sendable {
     }
 
     private func read(_ body: RequestBytes, limit: Int, into intake: inout BatchIntake) async throws {
-        var splitter = BatchSplitter(limit: intake.limits.bodyLimit(within: services.configuration.limits.bodyLimit))
+        var splitter = BatchSplitter(limit: intake.limits().bodyLimit(within: services.configuration.limits.bodyLimit))
         var length = 0
         while let chunk = try await body.next() {
             length += chunk.readableBytes

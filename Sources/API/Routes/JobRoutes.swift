@@ -113,8 +113,9 @@ struct JobRoutes: Sendable {
         var random = SystemRandomNumberGenerator()
         let now = services.wall.now()
         let replay = Replay(old.id, as: .make(at: now, using: &random))
+        let prices = services.tenants.prices.list
         let outcomes = try await services.store.reading { store throws(JobStoreError) in
-            try await store.replay([replay], of: old.tenant, at: now)
+            try await store.replay([replay], of: old.tenant, pricedBy: prices, at: now)
         }
         switch outcomes.first {
         case .replayed(let id)?, .existing(let id)?:

@@ -20,8 +20,8 @@ struct MessagesRoutes: Sendable {
 
     /// A path that the relay knows nothing of: its answer may have any form and length, so it is passed on as it comes.
     func other(_ call: Call) async throws -> Answer {
-        guard !call.limits.concernsModels else { throw RelayError.callNotCountable }
         let body = try await collect(call)
+        guard !services.limits(of: call).concernsModels else { throw RelayError.callNotCountable }
         let sendsBody = !body.bytes.isEmpty || ["POST", "PUT", "PATCH"].contains(call.method)
         let interactive = InteractiveCall(
             services: services, requestID: call.id,
@@ -33,13 +33,14 @@ struct MessagesRoutes: Sendable {
     /// Not billed; but a model that the tenant may not call is none of its business either.
     private func countTokens(_ call: Call) async throws -> Answer {
         let body = try await collect(call)
-        if let models = call.limits.models {
+        let limits = services.limits(of: call)
+        if let models = limits.models {
             guard !isEncoded(call) else { throw RelayError.callNotCountable }
             let fields = try JSONFields(body.bytes)
             guard let model = fields.member("model").flatMap(fields.string) else {
                 throw RelayError.modelNotAllowed(nil, models)
             }
-            try call.limits.check(model)
+            try limits.check(model)
         }
         return try await forward(call, body: body)
     }
@@ -52,11 +53,11 @@ struct MessagesRoutes: Sendable {
         let body = try await collect(call)
         // A compressed body is not looked into: whether it asks for a stream shows in the answer, so that is not held up.
         guard !isEncoded(call) else {
-            guard !call.limits.concernsModels else { throw RelayError.callNotCountable }
+            guard !services.limits(of: call).concernsModels else { throw RelayError.callNotCountable }
             return stream(call, body: body, demand: .unread(.interactive, bytes: body.bytes.count))
         }
         let request = try SynchronousRequest(body.bytes)
-        try call.limits.check(request.model)
+        try services.limits(of: call).check(request.model)
         return request.isStream
             ? stream(call, body: body, request) : try await share(call, body: body, request)
     }

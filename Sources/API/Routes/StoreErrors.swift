@@ -27,6 +27,10 @@ extension RelayError {
             self.init(
                 .storeBusy, "\(waiting) writes of \(bytes) bytes wait for the disk already; nothing was changed.",
                 remedy: "Retry after the delay, or send less at once.", retryAfter: .seconds(1))
+        case .tooMany(let limit):
+            self.init(
+                .queryInvalid, "The answer has more than \(limit) rows, and part of it would pass for all of it.",
+                remedy: "Ask for less: a shorter time (since, until), one tenant, or fewer things to group by.")
         case .erased: self = .payloadErased
         case .unreadable(let error): self = error
         case .keyringChanged:

@@ -14,7 +14,8 @@ struct SubmissionRoute: Sendable {
         let type = call.headers[.contentType]?.split(separator: ";").first.map { $0.lowercased() } ?? ""
         let draft = JobDraft(
             tenant: try call.tenant(), headers: ForwardedHeaders.ofJob(call.headers),
-            address: services.configuration.webhookAddress, limits: call.limits, prices: services.tenants.prices.list)
+            address: services.configuration.webhookAddress, limits: { services.limits(of: call) },
+            prices: services.tenants.prices.list)
         return Self.bulkTypes.contains(type) ? try await submitMany(call, draft) : try await submitOne(call, draft)
     }
 
@@ -23,6 +24,7 @@ struct SubmissionRoute: Sendable {
     private func submitOne(_ call: Call, _ draft: JobDraft) async throws -> Answer {
         let body = try await call.body.collect(
             limit: call.limits.bodyLimit(within: services.configuration.limits.bodyLimit))
+        try await Authenticator(services: services).checkAgain(call)
         let now = services.wall.now()
         let job = try draft.job(body, at: now, idempotency: try idempotency(call, body, at: now))
         let outcomes = try await services.store.reading { store throws(JobStoreError) in try await store.submit([job]) }
@@ -66,9 +68,11 @@ struct SubmissionRoute: Sendable {
                 .headerInvalid, "An Idempotency-Key came with a bulk submission; allowed is one with a single job.",
                 remedy: "Leave it out, or submit the jobs one by one.")
         }
-        var intake = BulkIntake(draft: draft, store: services.store, wall: services.wall)
+        var intake = BulkIntake(
+            draft: draft, store: services.store, wall: services.wall,
+            mayGoOn: { () throws(RelayError) in try await Authenticator(services: services).checkAgain(call) })
         try await read(
-            call.body, limit: draft.limits.bodyLimit(within: services.configuration.limits.bodyLimit), into: &intake)
+            call.body, limit: call.limits.bodyLimit(within: services.configuration.limits.bodyLimit), into: &intake)
         let body = await intake.finish()
         guard intake.accepted + intake.refused > 0 else {
             throw RelayError(
@@ -84,7 +88,7 @@ struct SubmissionRoute: Sendable {
         return .full(status: status, headers: headers, body: body)
     }
 
-    /// What comes after the limit of lines is read and dropped, so that the client gets to read what became of the lines
+    /// What comes after the limit of lines, or after the credential has ceased to hold, is read and dropped, so that the client gets to read what became of the lines
     /// before it.
     private func read(_ body: RequestBytes, limit: Int, into intake: inout BulkIntake) async throws {
         var splitter = LineSplitter(limit: limit)
@@ -92,7 +96,7 @@ struct SubmissionRoute: Sendable {
         while let chunk = try await body.next() {
             for line in splitter.feed(chunk) {
                 number += 1
-                guard await take(line, number, into: &intake) else { return try await drop(body) }
+                guard await take(line, number, into: &intake), !intake.isForbidden else { return try await drop(body) }
             }
             do throws(RelayError) {
                 try body.hold(splitter.bytesHeld + intake.bytesHeld)
@@ -123,7 +127,7 @@ struct SubmissionRoute: Sendable {
         case .text(let bytes) where bytes.isEmpty: break
         case .text(let bytes): await intake.add(bytes, number: number)
         case .tooLong(let count):
-            let limit = intake.draft.limits.bodyLimit(within: services.configuration.limits.bodyLimit)
+            let limit = intake.draft.limits().bodyLimit(within: services.configuration.limits.bodyLimit)
             intake.refuse(RequestBytes.tooLarge(count, limit), line: number)
         }
         return true

@@ -4,6 +4,7 @@ import Queue
 /// `/admin/v1/tenants`: limits and budgets, as operators see and set them.
 struct TenantRoutes: Sendable {
     private static let bodyLimit = 64 * 1024
+    private static let pageLimits = 1...1000
     private static let shareFields = ["weight", "max_running"]
     let services: APIServices
 
@@ -18,23 +19,28 @@ struct TenantRoutes: Sendable {
 
     private func list(_ call: Call) async throws -> Answer {
         let now = services.wall.now()
-        let tenants = try await services.store.reading { store throws(JobStoreError) in
-            try await store.tenants(at: now)
+        let after = try call.query.value("after", "a tenant's name: \(Identifier.rule)") { TenantID($0) }
+        let limit = try call.query.limit(in: Self.pageLimits) ?? Self.pageLimits.upperBound
+        let found = try await services.store.reading { store throws(JobStoreError) in
+            try await store.tenants(after: after, limit: limit + 1, at: now)
         }
+        let tenants = found.prefix(limit)
         let limits = try await services.tenants.asking { store throws(JobStoreError) in try await store.limits() }
         var json = JSONObject()
         json.setRaw(
             "data",
             JSONObject.array(
                 tenants.map { TenantText.tenant($0.share.tenant, $0, limits[$0.share.tenant] ?? .none).closed() }))
+        json.set("has_more", found.count > limit)
+        json.set("last_id", tenants.last?.share.tenant.text)
         return .json(json.closed())
     }
 
     private func show(_ call: Call) async throws -> Answer {
         let (tenant, now) = (try tenant(call), services.wall.now())
         let status = try await services.store.reading { store throws(JobStoreError) in
-            try await store.tenants(at: now)
-        }.first { $0.share.tenant == tenant }
+            try await store.tenant(tenant, at: now)
+        }
         let limits = try await limits(of: tenant)
         guard status != nil || limits != nil else { throw Self.unknown(tenant.text) }
         let book = try await services.tenants.asking { store throws(JobStoreError) in
@@ -80,8 +86,8 @@ struct TenantRoutes: Sendable {
     private func storedShare(of tenant: TenantID) async throws(RelayError) -> TenantShare? {
         let now = services.wall.now()
         return try await services.store.reading { store throws(JobStoreError) in
-            try await store.tenants(at: now)
-        }.first { $0.share.tenant == tenant }?.share
+            try await store.tenant(tenant, at: now)
+        }?.share
     }
 
     /// What the body does not name stays as it is in `old`. - Returns: nil if the body names neither part of it.

@@ -9,9 +9,12 @@ final class AnswerSink {
     private nonisolated(unsafe) var body: (any ResponseBodyWriter)?
     /// The status that was sent; nil before.
     private(set) var status: Int?
+    private let isHead: Bool
 
-    init(_ writer: consuming ResponseWriter) {
+    /// - Parameter isHead: the request was a HEAD: of an answer that is written piece by piece only the head is sent.
+    init(_ writer: consuming ResponseWriter, isHead: Bool = false) {
         head = consume writer
+        self.isHead = isHead
     }
 
     /// Answers `Expect: 100-continue`, so that the client sends its body.
@@ -33,6 +36,12 @@ final class AnswerSink {
         self.status = status
         var headers = headers
         headers.forbidStoring()
+        guard !isHead else {
+            // Without a length the library would end the answer as a chunked one, and those bytes begin the next answer.
+            if headers[.contentLength] == nil { headers[.contentLength] = "0" }
+            let response = HTTPResponse(status: .init(code: status), headerFields: headers)
+            return try await writer.write(response: response, body: ResponseBody())
+        }
         body = try await writer.writeHead(HTTPResponse(status: .init(code: status), headerFields: headers))
     }
 

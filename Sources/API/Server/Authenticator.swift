@@ -31,6 +31,19 @@ struct Authenticator: Sendable {
         return caller
     }
 
+    /// Whether the credential still holds with which the request of `call` began: it may have been revoked, or have expired,
+    /// while the body came in. Costs no look at the store.
+    /// - Throws: `token_invalid`.
+    func checkAgain(_ call: Call) async throws(RelayError) {
+        for credential in try Self.credentials(in: call.headers) {
+            guard let caller = try? await services.tokens.verify(credential), caller.tenant == call.caller?.tenant,
+                caller.scopes == call.caller?.scopes
+            else { continue }
+            return
+        }
+        throw Self.invalid
+    }
+
     private func verify(_ exchange: ClientExchange) async throws(RelayError) -> Caller {
         let credentials = try Self.credentials(in: exchange.request.headers)
         guard !credentials.isEmpty else { throw Self.missing }

@@ -20,7 +20,7 @@ struct Responder: Sendable {
         to request: Request, with writer: consuming ResponseWriter, from address: SocketAddress?
     ) async throws {
         let watch = Stopwatch(services.clock)
-        let exchange = ClientExchange(request, AnswerSink(writer), from: address)
+        let exchange = ClientExchange(request, AnswerSink(writer, isHead: request.method == .head), from: address)
         let method = request.method.rawValue
         defer { exchange.body.release() }
         do {

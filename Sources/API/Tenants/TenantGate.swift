@@ -84,8 +84,9 @@ struct TenantGate: Sendable {
     private func reserve(
         _ id: String, _ meter: CallMeter, _ limits: TenantLimits, _ body: [UInt8]
     ) async throws(RelayError) -> Bool {
-        guard !limits.budget.isNone else { return false }
-        let demand = limits.demand(of: meter.model, body, maxTokens: meter.maxTokens, at: prices.list)
+        guard let demand = limits.demand(of: meter.model, body, maxTokens: meter.maxTokens, at: prices.list) else {
+            return false
+        }
         let call = NewCall(
             id: id, tenant: meter.tenant, model: meter.model, demand: demand, holder: holder, life: Self.callLife)
         let now = wall.now()
@@ -127,11 +128,9 @@ extension TenantLimits {
         if let models, !models.allows(model) { throw .modelNotAllowed(model, models) }
     }
 
-    /// What a request may take from the tenant's budgets at most; nothing if it has none.
-    func demand(of model: String, _ body: [UInt8], maxTokens: Int?, at prices: PriceList) -> BudgetAmount {
-        guard !budget.isNone else { return .nothing }
-        return prices.demand(
-            of: model, bytes: body.count, maxTokens: maxTokens, mayCache: PromptPrefix.mentionsCache(body))
+    /// What a request may take from the tenant's budgets; nil, without a look at it, if it has none.
+    func demand(of model: String, _ body: [UInt8], maxTokens: Int?, at prices: PriceList) -> BudgetAmount? {
+        budget.isNone ? nil : prices.demand(of: model, body, maxTokens: maxTokens)
     }
 
     /// The stricter of the tenant's limit and the relay's.

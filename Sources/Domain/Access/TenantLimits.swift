@@ -18,6 +18,13 @@ package struct TenantLimits: Hashable, Sendable {
     package init() {}
 
     package var isNone: Bool { self == .none }
+    /// Why a request that was accepted under other limits may not be sent once more under these; nil if it may.
+    package func refusal(ofModel model: String, bytes: Int) -> AdmissionRefusal? {
+        if let models, !models.allows(model) { return .modelNotAllowed(model, models) }
+        if let bodyBytes, bytes > bodyBytes { return .tooLarge(bytes: bytes, limit: bodyBytes) }
+        return nil
+    }
+
     /// Whether what a call asks for must be read before it is sent.
     package var concernsModels: Bool { models != nil || !budget.isNone }
 }
@@ -27,4 +34,10 @@ package enum AdmissionRefusal: Hashable, Sendable {
     /// `queued` jobs wait, and `limit` are allowed.
     case queueFull(queued: Int, limit: Int)
     case budget(BudgetRefusal)
+    /// What it may cost was not counted when it was read, for its tenant had no budget then.
+    case uncounted
+    /// Of a replay: its model is not among those that the tenant may call now.
+    case modelNotAllowed(String, ModelAllowance)
+    /// Of a replay: its body has `bytes`, and `limit` are allowed now.
+    case tooLarge(bytes: Int, limit: Int)
 }

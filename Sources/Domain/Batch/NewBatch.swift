@@ -32,12 +32,13 @@ package struct BatchItem: Hashable, Sendable {
     package let model: String
     /// Why the relay will not send it; it then ends as errored with this answer. nil if the upstream is to judge.
     package let refusal: [UInt8]?
-    /// What it may take from its tenant's budgets at most.
-    package let demand: BudgetAmount
+    /// What it may take from its tenant's budgets; nil if nobody has counted it, as for tenants without one. Unknown is not
+    /// nothing: a tenant that has a budget after all is refused.
+    package let demand: BudgetAmount?
 
     package init(
         customID: CustomID, job: JobID, body: [UInt8], model: String, refusal: [UInt8]? = nil,
-        demand: BudgetAmount = .nothing
+        demand: BudgetAmount? = nil
     ) {
         self.demand = demand
         self.customID = customID

@@ -32,13 +32,27 @@ package struct PriceList: Hashable, Sendable {
             model: model, usage: usage, cost: usage.map((price ?? dearest).cost) ?? .zero, isPriced: price != nil)
     }
 
-    /// What a call may cost at most: its input as ``inputTokens(of:)`` counts it, and as much output as it allows.
-    /// - Parameters:
-    ///   - maxTokens: nil if the body does not say; then ``assumedOutput`` counts.
-    ///   - mayCache: whether the body asks for caching, which makes input dearer.
-    package func demand(of model: String, bytes: Int, maxTokens: Int?, mayCache: Bool) -> BudgetAmount {
+    /// What the call with this Messages body may cost.
+    /// - Parameter maxTokens: of the body; nil if it does not say, then ``assumedOutput`` counts.
+    package func demand(of model: String, _ body: [UInt8], maxTokens: Int?) -> BudgetAmount {
+        demand(of: model, bytes: body.count, maxTokens: maxTokens, InputHints(body))
+    }
+
+    /// The same, with `max_tokens` read from the body.
+    package func demand(of model: String, _ body: [UInt8]) -> BudgetAmount {
+        let fields = try? JSONFields(body)
+        return demand(of: model, body, maxTokens: fields?.member("max_tokens").flatMap { fields?.positiveInteger($0) })
+    }
+
+    /// What a call may cost: its input as ``inputTokens(of:)`` counts it, with what `hints` tell of beside, and as much
+    /// output as it allows.
+    package func demand(of model: String, bytes: Int, maxTokens: Int?, _ hints: InputHints = .none) -> BudgetAmount {
+        demand(
+            of: model, input: Self.inputTokens(of: bytes, hints), maxTokens: maxTokens, mayCache: hints.mayCache)
+    }
+
+    private func demand(of model: String, input: Int, maxTokens: Int?, mayCache: Bool) -> BudgetAmount {
         let price = price(of: model) ?? dearest
-        let input = Self.inputTokens(of: bytes)
         let output = min(max(0, maxTokens ?? Self.assumedOutput), ModelPrice.tokenLimit)
         return BudgetAmount(
             tokens: input + output,
@@ -46,9 +60,11 @@ package struct PriceList: Hashable, Sendable {
     }
 
     /// Tokens that a body of `bytes` has at most, as a rule: one in two bytes, and what the provider adds for tools. English
-    /// has one in four.
-    package static func inputTokens(of bytes: Int) -> Int {
-        min(bytes, 2 * ModelPrice.tokenLimit) / 2 + 500
+    /// has one in four. Images are small in bytes at times; what is fetched may fill the model's context.
+    package static func inputTokens(of bytes: Int, _ hints: InputHints = .none) -> Int {
+        let images = min(hints.images, ModelPrice.tokenLimit / InputHints.imageTokens) * InputHints.imageTokens
+        let told = min(bytes, 2 * ModelPrice.tokenLimit) / 2 + 500 + images
+        return hints.isOpenEnded ? max(told, InputHints.contextWindow) : told
     }
 
     private static let assumedOutput = 128_000

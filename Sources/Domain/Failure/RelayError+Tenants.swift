@@ -36,6 +36,16 @@ extension RelayError {
                 remedy: "Submit again after the delay, or have the operator raise it (relay tenants set --queued).",
                 retryAfter: .seconds(5))
         case .budget(let refusal): self = refusal.error(at: now)
+        case .uncounted:
+            self.init(
+                .budgetExhausted,
+                "The tenant was given a budget while this was being received, so what it may cost was not counted.",
+                remedy: "Send it again after the delay.", retryAfter: .seconds(2))
+        case .modelNotAllowed(let model, let allowed): self = .modelNotAllowed(model, allowed)
+        case .tooLarge(let bytes, let limit):
+            self.init(
+                .bodyTooLarge, "The body has \(bytes) bytes; the limit is \(limit).",
+                remedy: "Send less, or have the operator raise it (relay tenants set --body).")
         }
     }
 }

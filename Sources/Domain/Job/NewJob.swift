@@ -21,8 +21,9 @@ package struct NewJob: Hashable, Sendable {
     /// The client's `metadata` object as raw JSON, returned unchanged.
     package let metadata: [UInt8]?
     package let idempotency: IdempotencyKey?
-    /// What it may take from its tenant's budgets at most.
-    package let demand: BudgetAmount
+    /// What it may take from its tenant's budgets; nil if nobody has counted it, as for tenants without one. Unknown is not
+    /// nothing: a tenant that has a budget after all is refused.
+    package let demand: BudgetAmount?
 
     package var models: ModelClass { ModelClass(model: model) }
 
@@ -35,7 +36,7 @@ package struct NewJob: Hashable, Sendable {
         id: JobID, tenant: TenantID, body: [UInt8], headers: [HeaderField], model: String,
         priority: Priority = .normal, createdAt: Timestamp, runAt: Timestamp, deadline: Timestamp? = nil,
         webhook: WebhookTarget? = nil, metadata: [UInt8]? = nil, idempotency: IdempotencyKey? = nil,
-        demand: BudgetAmount = .nothing
+        demand: BudgetAmount? = nil
     ) {
         self.id = id
         self.tenant = tenant

@@ -47,6 +47,6 @@ extension MemoryJobStore: TenantStore {
     }
 
     package func usage(_ query: UsageQuery) async throws(JobStoreError) -> [UsageRow] {
-        try change { $0.usage(query) }
+        try change { model throws(JobStoreError) in try model.usage(query) }
     }
 }

@@ -113,10 +113,10 @@ package final class MemoryJobStore: JobStore, KeyStore, EgressStore, TokenStore,
     }
 
     package func replay(
-        _ replays: [Replay], of tenant: TenantID?, at now: Timestamp
+        _ replays: [Replay], of tenant: TenantID?, pricedBy prices: PriceList, at now: Timestamp
     ) async throws(JobStoreError) -> [ReplayOutcome] {
         try change { model throws(JobStoreError) in
-            try model.replay(replays, of: tenant, maxDepth: maxDepth, at: now)
+            try model.replay(replays, of: tenant, pricedBy: prices, maxDepth: maxDepth, at: now)
         }
     }
 
@@ -129,8 +129,15 @@ package final class MemoryJobStore: JobStore, KeyStore, EgressStore, TokenStore,
         }
     }
 
-    package func tenants(at now: Timestamp) async throws(JobStoreError) -> [TenantStatus] {
-        model.withLock { Array($0.tenants(at: now).prefix(1000)) }
+    package func tenants(
+        after: TenantID?, limit: Int, at now: Timestamp
+    ) async throws(JobStoreError) -> [TenantStatus] {
+        let all = model.withLock { $0.tenants(at: now) }
+        return Array(all.filter { $0.share.tenant.text > after?.text ?? "" }.prefix(limit))
+    }
+
+    package func tenant(_ tenant: TenantID, at now: Timestamp) async throws(JobStoreError) -> TenantStatus? {
+        model.withLock { $0.tenants(at: now) }.first { $0.share.tenant == tenant }
     }
 
     package func prune(

@@ -27,8 +27,11 @@ extension MemoryModel {
         /// With its tenant's data.
         var isErased = false
 
-        /// What its requests may take that are no jobs yet.
-        var demand: BudgetAmount { staged.filter { $0.refusal == nil }.map(\.demand).reduce(.nothing, +) }
+        /// What its requests may take that are no jobs yet; nil if that of one is unknown.
+        var demand: BudgetAmount? {
+            let demands = staged.filter { $0.refusal == nil }.map(\.demand)
+            return demands.contains(nil) ? nil : demands.compactMap(\.self).reduce(.nothing, +)
+        }
 
         var record: BatchRecord {
             BatchRecord(
@@ -213,8 +216,8 @@ extension MemoryModel {
         let new = NewJob(
             id: item.job, tenant: batch.tenant, body: item.body, headers: batch.headers, model: item.model,
             priority: .batch, createdAt: batch.createdAt, runAt: min(batch.createdAt, now), deadline: batch.expiresAt)
-        if let reservedAt = batches[index].reservedAt, item.refusal == nil {
-            hold(Reservation(item.demand, at: reservedAt), for: item.job)
+        if let reservedAt = batches[index].reservedAt, let demand = item.demand, item.refusal == nil {
+            hold(Reservation(demand, at: reservedAt), for: item.job)
         }
         batches[index].jobs.append((item.job, item.customID))
         add(Job(new, row: Int64(jobs.count + 1)))

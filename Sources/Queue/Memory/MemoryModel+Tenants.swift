@@ -61,7 +61,7 @@ extension MemoryModel {
         }.map(\.value.reservation)
         let ofCalls = tenancy.calls.values.filter { $0.call.tenant == tenant }.map(\.reservation)
         let ofBatches = batches.filter { $0.new.tenant == tenant }.compactMap { batch in
-            batch.reservedAt.map { Reservation(batch.demand, at: $0) }
+            batch.reservedAt.map { Reservation(batch.demand ?? .nothing, at: $0) }
         }
         return (ofJobs + ofCalls + ofBatches).filter { $0.periods.contains(period) }.reduce(.nothing) { $0 + $1.amount }
     }
@@ -82,7 +82,7 @@ extension MemoryModel {
 
     /// - Returns: why not; nil if it is let in.
     func admit(
-        _ demand: BudgetAmount, of tenant: TenantID, count: Int = 1, _ admission: inout Admission, at now: Timestamp
+        _ demand: BudgetAmount?, of tenant: TenantID, count: Int = 1, _ admission: inout Admission, at now: Timestamp
     ) -> AdmissionRefusal? {
         let limits = tenancy.limits[tenant] ?? .none
         let queued = admission.queued[tenant] ?? queuedJobs(of: tenant)
@@ -90,6 +90,7 @@ extension MemoryModel {
         if limits.budget.isNone {
             admission.reservations.append(nil)
         } else {
+            guard let demand else { return .uncounted }
             if let refusal = admission.books[tenant, default: BudgetBook()]
                 .reserve(demand, under: limits.budget, at: now)
             {
@@ -189,7 +190,7 @@ extension MemoryModel {
             at: UsageKey(tenant: tenant, at: now, key: nil, model: model))
     }
 
-    func usage(_ query: UsageQuery) -> [UsageRow] {
+    func usage(_ query: UsageQuery) throws(JobStoreError) -> [UsageRow] {
         let by = query.dimensions
         let since = query.since?.startOfDay ?? Timestamp(microseconds: .min)
         let until = query.until?.startOfDay ?? Timestamp(microseconds: .max)
@@ -208,7 +209,8 @@ extension MemoryModel {
                     counts: same.map(\.counts).reduce(UsageCounts(), +))
             }
         }
-        return Array(sums.sorted { $0.place.lexicographicallyPrecedes($1.place) }.prefix(UsageQuery.limit))
+        guard sums.count <= UsageQuery.limit else { throw .tooMany(limit: UsageQuery.limit) }
+        return sums.sorted { $0.place.lexicographicallyPrecedes($1.place) }
     }
 }
 

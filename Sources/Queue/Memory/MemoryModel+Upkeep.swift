@@ -2,11 +2,11 @@ import Domain
 
 extension MemoryModel {
     mutating func replay(
-        _ replays: [Replay], of tenant: TenantID?, maxDepth: Int, at now: Timestamp
+        _ replays: [Replay], of tenant: TenantID?, pricedBy prices: PriceList, maxDepth: Int, at now: Timestamp
     ) throws(JobStoreError) -> [ReplayOutcome] {
         var seen: [JobID: JobID] = [:]
         var admission = beginAdmission()
-        let outcomes = replays.map { plan($0, of: tenant, &seen, &admission, at: now) }
+        let outcomes = replays.map { plan($0, of: tenant, &seen, &admission, pricedBy: prices, at: now) }
         let accepted = zip(replays, outcomes).filter { $1 == .replayed($0.newID) }.map(\.0)
         try reserve(accepted.count, maxDepth: maxDepth)
         tenancy.books = admission.books
@@ -20,14 +20,19 @@ extension MemoryModel {
 
     private func plan(
         _ replay: Replay, of tenant: TenantID?, _ seen: inout [JobID: JobID], _ admission: inout Admission,
-        at now: Timestamp
+        pricedBy prices: PriceList, at now: Timestamp
     ) -> ReplayOutcome {
         if let first = seen[replay.job] { return .existing(first) }
         guard let job = rows[replay.job].map({ jobs[$0] }), job.isVisible(to: tenant) else { return .unknown }
         if job.isErased { return .erased }
         if let existing = job.replayedAs { return .existing(existing) }
         guard job.life.state.isTerminal, job.life.state != .succeeded else { return .refused(job.life.state) }
-        let demand = tenancy.reservations[replay.job]?.reservation.amount ?? .nothing
+        let limits = tenancy.limits[job.new.tenant] ?? .none
+        if let refusal = limits.refusal(ofModel: job.new.model, bytes: job.new.body.count) {
+            return .overLimit(refusal)
+        }
+        let before = tenancy.reservations[replay.job]?.reservation.amount ?? .nothing
+        let demand = limits.budget.isNone ? nil : prices.demand(of: job.new.model, job.new.body).most(before)
         if let refusal = admit(demand, of: job.new.tenant, &admission, at: now) { return .overLimit(refusal) }
         seen[replay.job] = replay.newID
         return .replayed(replay.newID)

@@ -10,11 +10,12 @@ struct JobAdmission {
     private var queued: [Int64: Int] = [:]
 
     /// - Parameters:
+    ///   - demand: nil if it is unknown, which no budget has room for.
     ///   - tenant: nil for one that is new, and so has no limits.
     ///   - count: jobs that come in together, all or none.
     /// - Returns: why not; nil if they are let in.
     mutating func admit(
-        _ demand: BudgetAmount, of tenant: Int64?, count: Int = 1, in context: WriteContext, at now: Timestamp
+        _ demand: BudgetAmount?, of tenant: Int64?, count: Int = 1, in context: WriteContext, at now: Timestamp
     ) throws -> AdmissionRefusal? {
         guard let tenant, let stored = try context.limits(of: tenant) else {
             reservations.append(nil)
@@ -36,12 +37,13 @@ struct JobAdmission {
     }
 
     private mutating func reserve(
-        _ demand: BudgetAmount, of tenant: Int64, _ limits: BudgetLimits, _ context: WriteContext, at now: Timestamp
+        _ demand: BudgetAmount?, of tenant: Int64, _ limits: BudgetLimits, _ context: WriteContext, at now: Timestamp
     ) throws -> AdmissionRefusal? {
         guard !limits.isNone else {
             reservations.append(nil)
             return nil
         }
+        guard let demand else { return .uncounted }
         let periods = BudgetPeriod.all(containing: now)
         var book = try context.book(of: tenant, periods)
         if let mine = books[tenant] { book.entries.merge(mine.entries) { $1 } }

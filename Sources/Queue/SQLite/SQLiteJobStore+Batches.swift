@@ -120,7 +120,7 @@ extension WriteContext {
         for (index, item) in items.enumerated() {
             let row = batch.rows.lowerBound + Int64(batch.total + index)
             try stage(item, of: batch.tenant, at: row)
-            if isBudgeted, item.refusal == nil { try stageDemand(item.demand, at: row) }
+            if isBudgeted, item.refusal == nil, let demand = item.demand { try stageDemand(demand, at: row) }
         }
         try connection.execute(
             "UPDATE batches SET total = total + ?, touched_at = ? WHERE number = ?", items.count, now,

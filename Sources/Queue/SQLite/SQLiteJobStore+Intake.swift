@@ -11,12 +11,12 @@ extension SQLiteJobStore {
     }
 
     package func replay(
-        _ replays: [Replay], of tenant: TenantID?, at now: Timestamp
+        _ replays: [Replay], of tenant: TenantID?, pricedBy prices: PriceList, at now: Timestamp
     ) async throws(JobStoreError) -> [ReplayOutcome] {
         guard !replays.isEmpty else { return [] }
         let limit = configuration.maxDepth
         return try await sealing { () async throws(JobStoreError) in
-            try await writer.perform { try $0.replay(replays, of: tenant, limit: limit, at: now) }
+            try await writer.perform { try $0.replay(replays, of: tenant, limit: limit, pricedBy: prices, at: now) }
         }
     }
 }
@@ -110,11 +110,13 @@ extension WriteContext {
 
     /// Decides before anything is written, so that a refusal costs the neighbours nothing.
     fileprivate func replay(
-        _ replays: [Replay], of tenant: TenantID?, limit: Int, at now: Timestamp
+        _ replays: [Replay], of tenant: TenantID?, limit: Int, pricedBy prices: PriceList, at now: Timestamp
     ) throws -> [ReplayOutcome] {
         var seen: [JobID: JobID] = [:]
         var admission = JobAdmission()
-        let plan = try replays.map { try self.plan($0, of: tenant, seen: &seen, &admission, at: now) }
+        let plan = try replays.map {
+            try self.plan($0, of: tenant, seen: &seen, &admission, pricedBy: prices, at: now)
+        }
         let accepted = zip(replays, plan).filter { $1.source != nil }
         try reserve(accepted.count, limit: limit)
         adopt(admission)
@@ -128,7 +130,7 @@ extension WriteContext {
 
     private func plan(
         _ replay: Replay, of tenant: TenantID?, seen: inout [JobID: JobID], _ admission: inout JobAdmission,
-        at now: Timestamp
+        pricedBy prices: PriceList, at now: Timestamp
     ) throws -> (source: Int64?, outcome: ReplayOutcome) {
         if let first = seen[replay.job] { return (nil, .existing(first)) }
         let found = try connection.first(
@@ -146,19 +148,35 @@ extension WriteContext {
         if isErased { return (nil, .erased) }
         if let replayedAs { return (nil, .existing(replayedAs)) }
         guard state.isTerminal, state != .succeeded else { return (nil, .refused(state)) }
-        if let refusal = try admission.admit(demand(of: row), of: number(of: owner), in: self, at: now) {
+        let number = try number(of: owner)
+        let limits = try number.flatMap { try self.limits(of: $0)?.limits } ?? .none
+        if let refusal = try refusal(ofReplaying: row, under: limits) { return (nil, .overLimit(refusal)) }
+        let demand = try demand(ofReplaying: row, under: limits, pricedBy: prices)
+        if let refusal = try admission.admit(demand, of: number, in: self, at: now) {
             return (nil, .overLimit(refusal))
         }
         seen[replay.job] = replay.newID
         return (row, .replayed(replay.newID))
     }
 
-    /// What was reserved for the job when it came in; nothing if its tenant had no budget then.
-    private func demand(of job: Int64) throws -> BudgetAmount {
-        try connection.first(
+    private func refusal(ofReplaying job: Int64, under limits: TenantLimits) throws -> AdmissionRefusal? {
+        guard limits.models != nil || limits.bodyBytes != nil else { return nil }
+        let found = try connection.first("SELECT model, length(body), sealed FROM jobs WHERE row = ? LIMIT 1", job) {
+            let overhead = try PayloadForm(stored: $0.int(2)) == .sealed ? StoredRequest.overhead : 0
+            return (model: $0.text(0), bytes: $0.int(1) - overhead)
+        }
+        return found.flatMap { limits.refusal(ofModel: $0.model, bytes: $0.bytes) }
+    }
+
+    /// Counted from the body: the tenant may have had no budget when the job came in. Not less than what was reserved then.
+    private func demand(
+        ofReplaying job: Int64, under limits: TenantLimits, pricedBy prices: PriceList
+    ) throws -> BudgetAmount? {
+        guard !limits.budget.isNone, let old = try connection.repeatable(job, by: payloadKeys) else { return nil }
+        let before = try connection.first(
             "SELECT made_at, tokens, money FROM reservations WHERE job = ? LIMIT 1", job,
-            read: Reservation.init(stored:)
-        )?.amount ?? .nothing
+            read: Reservation.init(stored:))
+        return prices.demand(of: old.model, old.body).most(before?.amount ?? .nothing)
     }
 
     private func repeatJob(

@@ -88,7 +88,15 @@ extension SQLiteConnection {
             try [JobState.errored, .expired]
                 .flatMap { try unsuccessful($0.code, tenant, before: before, limit: limit) }
                 .sorted(by: >).prefix(limit).map(\.self)
-        case (.running, _):
+        case (.running, let tenant?):
+            // Of this tenant alone: the last one looked at may become the page's cursor. There are only so many running.
+            try all(
+                """
+                SELECT r.job FROM running r JOIN jobs j ON j.row = r.job
+                WHERE r.job < ? AND j.tenant = (SELECT number FROM tenants WHERE name = ?) ORDER BY r.job DESC LIMIT ?
+                """, before, tenant, limit
+            ) { $0.int64(0) }
+        case (.running, nil):
             try all("SELECT job FROM running WHERE job < ? ORDER BY job DESC LIMIT ?", before, limit) { $0.int64(0) }
         case (.queued, nil):
             try all("SELECT job FROM queued WHERE job < ? ORDER BY job DESC LIMIT ?", before, limit) { $0.int64(0) }

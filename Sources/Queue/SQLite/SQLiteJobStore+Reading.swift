@@ -41,27 +41,46 @@ extension SQLiteJobStore {
         }
     }
 
-    package func tenants(at now: Timestamp) async throws(JobStoreError) -> [TenantStatus] {
+    package func tenants(
+        after: TenantID?, limit: Int, at now: Timestamp
+    ) async throws(JobStoreError) -> [TenantStatus] {
         try await read { connection in
-            let found = try connection.all(
+            try connection.all(
                 """
                 SELECT number, name, weight, max_running, queued, running, succeeded, errored, canceled, expired
-                FROM tenants ORDER BY name LIMIT 1000
-                """
-            ) { row in
-                let tenant = try TenantID(stored: row.text(1))
-                guard let share = TenantShare(tenant: tenant, weight: row.int(2), maxRunning: row.optionalInt(3)) else {
-                    throw DamagedValue(description: "damaged file: the share of \(tenant) is out of range")
-                }
-                return (row.int64(0), share, [JobState: Int](stored: row, from: 4))
-            }
-            return try found.map { number, share, counts in
-                let due = try connection.earliestDue(of: number)
-                let waiting = due.map { now.duration(since: $0) }
-                return TenantStatus(
-                    share: share, counts: counts, waiting: waiting.flatMap { $0 >= .zero ? $0 : nil })
-            }
+                FROM tenants WHERE name > ? ORDER BY name LIMIT ?
+                """, after?.text ?? "", limit, read: StoredTenant.init(stored:)
+            ).map { try connection.status(of: $0, at: now) }
         }
+    }
+
+    package func tenant(_ tenant: TenantID, at now: Timestamp) async throws(JobStoreError) -> TenantStatus? {
+        try await read { connection in
+            try connection.first(
+                """
+                SELECT number, name, weight, max_running, queued, running, succeeded, errored, canceled, expired
+                FROM tenants WHERE name = ? LIMIT 1
+                """, tenant.text, read: StoredTenant.init(stored:)
+            ).map { try connection.status(of: $0, at: now) }
+        }
+    }
+}
+
+/// A tenant as its row holds it.
+private struct StoredTenant {
+    let number: Int64
+    let share: TenantShare
+    let counts: [JobState: Int]
+
+    /// Reads `number, name, weight, max_running` and the counts by state.
+    init(stored row: SQLiteRow) throws {
+        let tenant = try TenantID(stored: row.text(1))
+        guard let share = TenantShare(tenant: tenant, weight: row.int(2), maxRunning: row.optionalInt(3)) else {
+            throw DamagedValue(description: "damaged file: the share of \(tenant) is out of range")
+        }
+        number = row.int64(0)
+        self.share = share
+        counts = [JobState: Int](stored: row, from: 4)
     }
 }
 
@@ -87,6 +106,12 @@ extension SQLiteConnection {
             if row.bool(4) { throw JobStoreError.erased }
             return try jobResult(row, of: id, by: keys)
         }
+    }
+
+    fileprivate func status(of tenant: StoredTenant, at now: Timestamp) throws -> TenantStatus {
+        let waiting = try earliestDue(of: tenant.number).map { now.duration(since: $0) }
+        return TenantStatus(
+            share: tenant.share, counts: tenant.counts, waiting: waiting.flatMap { $0 >= .zero ? $0 : nil })
     }
 
     /// The counters whose name is `prefix` and a state, one for each of `states`.

@@ -99,7 +99,9 @@ extension SQLiteJobStore: TenantStore {
     }
 
     package func usage(_ query: UsageQuery) async throws(JobStoreError) -> [UsageRow] {
-        try await read { try $0.usage(query) }
+        let rows = try await read { try $0.usage(query) }
+        guard rows.count <= UsageQuery.limit else { throw .tooMany(limit: UsageQuery.limit) }
+        return rows
     }
 }
 
@@ -204,7 +206,8 @@ extension SQLiteConnection {
             """,
             by.contains(.tenant), by.contains(.day), by.contains(.key), by.contains(.model), query.tenant?.text,
             query.since?.startOfDay ?? Timestamp(microseconds: .min),
-            query.until?.startOfDay ?? Timestamp(microseconds: .max), UsageQuery.limit, read: UsageRow.init(stored:))
+            query.until?.startOfDay ?? Timestamp(microseconds: .max), UsageQuery.limit + 1, read: UsageRow.init(stored:)
+        )
     }
 }
 

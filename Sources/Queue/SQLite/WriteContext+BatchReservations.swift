@@ -27,8 +27,16 @@ extension WriteContext {
         return nil
     }
 
-    private func stagedDemand(of batch: StoredBatch) throws -> BudgetAmount {
-        try connection.first(
+    /// nil if that of one of its requests is unknown: it was staged before the tenant had a budget.
+    private func stagedDemand(of batch: StoredBatch) throws -> BudgetAmount? {
+        let isUnknown = try connection.first(
+            """
+            SELECT 1 FROM staged s WHERE s.row >= ? AND s.row < ? AND s.refusal IS NULL
+                AND NOT EXISTS (SELECT 1 FROM staged_demands d WHERE d.row = s.row) LIMIT 1
+            """, batch.rows.lowerBound, batch.rows.upperBound
+        ) { _ in true }
+        guard isUnknown == nil else { return nil }
+        return try connection.first(
             """
             SELECT coalesce(sum(tokens), 0), coalesce(sum(money), 0) FROM staged_demands WHERE row >= ? AND row < ?
             """, batch.rows.lowerBound, batch.rows.upperBound

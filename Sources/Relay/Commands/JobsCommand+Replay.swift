@@ -49,7 +49,7 @@ extension JobsCommand {
             let now = SystemClock().now()
             var random = SystemRandomNumberGenerator()
             let replays = jobs.map { Queue.Replay($0, as: .make(at: now, using: &random)) }
-            return try await store.replay(replays, of: nil, at: now)
+            return try await store.replay(replays, of: nil, pricedBy: try common.settings().prices(), at: now)
         }
 
         private func words(_ outcome: ReplayOutcome) -> String {
@@ -58,7 +58,9 @@ extension JobsCommand {
             case .existing(let id): "was replayed before as \(id)"
             case .refused(let state): "not replayed: it is \(state.rawValue)"
             case .overLimit(.queueFull(_, let limit)): "not replayed: its tenant has \(limit) jobs waiting, its limit"
-            case .overLimit(.budget): "not replayed: its tenant's budget has no room for it"
+            case .overLimit(.modelNotAllowed): "not replayed: its tenant may not call its model"
+            case .overLimit(.tooLarge(_, let limit)): "not replayed: its tenant's bodies have at most \(limit) bytes"
+            case .overLimit(.uncounted), .overLimit(.budget): "not replayed: its tenant's budget has no room for it"
             case .unknown: "there is no such job"
             case .erased: "not replayed: its tenant's data was erased"
             }

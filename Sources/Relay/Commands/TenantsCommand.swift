@@ -35,11 +35,10 @@ struct TenantsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let (store, now) = (try common.openStore(), SystemClock().now())
-            let id = TenantID(tenant)
-            let status = try await store.tenants(at: now).first { $0.share.tenant == id }
-            guard let id, let limits = try await store.limits()[id] ?? status.map({ _ in .none }) else {
-                throw ValidationError("There is no tenant '\(tenant)'; relay tenants list shows them.")
-            }
+            let unknown = ValidationError("There is no tenant '\(tenant)'; relay tenants list shows them.")
+            guard let id = TenantID(tenant) else { throw unknown }
+            let status = try await store.tenant(id, at: now)
+            guard let limits = try await store.limits()[id] ?? status.map({ _ in .none }) else { throw unknown }
             print(table(status, limits).text)
             let book = try await store.budget(of: id, at: now)
             if !book.entries.isEmpty { print("\n\(standing(book, limits.budget).text)") }

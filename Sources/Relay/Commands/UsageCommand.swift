@@ -31,7 +31,14 @@ struct UsageCommand: AsyncParsableCommand {
 
     func run() async throws {
         let query = try query()
-        let rows = try await common.openStore().usage(query)
+        let rows: [UsageRow]
+        do {
+            rows = try await common.openStore().usage(query)
+        } catch JobStoreError.tooMany(let limit) {
+            throw ValidationError(
+                "The answer has more than \(limit) rows, and part of it would pass for all of it; ask for less: a "
+                    + "shorter time (--since, --until), one tenant (--tenant), or fewer things to group by (--by).")
+        }
         guard !csv else { return StandardOutput.write(Array(UsageText.csv(rows, query).utf8)) }
         var table = TextTable(UsageText.titles(query).map { $0.uppercased() })
         for row in rows { table.add(UsageText.cells(row, query)) }

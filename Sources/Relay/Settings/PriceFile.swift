@@ -18,7 +18,7 @@ struct PriceFile {
     /// - Throws: `configuration_invalid`, with what was met and where.
     func list(in text: String) throws(RelayError) -> PriceList {
         let root: Node?
-        do { root = try Yams.compose(yaml: text) } catch { throw refusal("is not YAML: \(error)") }
+        do { root = try Yams.compose(yaml: text) } catch { throw refusal("is not YAML: \(YamlFault.words(error))") }
         guard let root else { throw refusal("is empty") }
         var rules: [PriceRule] = []
         for (name, node) in try file.pairs(of: root, within: "") {

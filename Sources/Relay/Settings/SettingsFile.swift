@@ -43,7 +43,8 @@ struct SettingsFile {
             return try Yams.compose(yaml: text)
         } catch {
             throw RelayError(
-                .configurationInvalid, "\(path) is not YAML: \(error)", remedy: "Correct it and start again.")
+                .configurationInvalid, "\(path) is not YAML: \(YamlFault.words(error)).",
+                remedy: "Correct it and start again.")
         }
     }
 

@@ -38,7 +38,7 @@ struct StrictJSON {
         guard let member = members[name], member.kind == .number else { return nil }
         let text = String(decoding: document[member.value], as: UTF8.self)
         let parts = text.split(separator: ".", maxSplits: 1)
-        if let seconds = Int64(parts[0]), abs(seconds) < 1 << 40, !text.contains(where: { "eE".contains($0) }) {
+        if let seconds = Int64(parts[0]), seconds.magnitude < 1 << 40, !text.contains(where: { "eE".contains($0) }) {
             let fraction = parts.count > 1 ? parts[1].prefix(6) : ""
             let digits = fraction + String(repeating: "0", count: 6 - fraction.count)
             let sign: Int64 = text.hasPrefix("-") ? -1 : 1
