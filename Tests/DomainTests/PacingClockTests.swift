@@ -20,8 +20,8 @@ struct PacingClockTests {
         ).take(from: &states, at: now)
     }
 
-    private func tokens(perSecond: Double) throws -> PacingLimits {
-        PacingLimits(input: try #require(TokenRate(tokensPerMinute: perSecond * 60)))
+    private func tokens(perSecond: Double) -> PacingLimits {
+        PacingLimits(input: TokenRate(tokensPerMinute: perSecond * 60))
     }
 
     private func wait(_ offer: SlotOffer, since now: Timestamp) -> Duration {
@@ -32,9 +32,9 @@ struct PacingClockTests {
     }
 
     @Test(arguments: back)
-    func `a clock set back stops tokens for no longer than starts`(_ back: Duration) throws {
+    func `a clock set back stops tokens for no longer than starts`(_ back: Duration) {
         var states = [ScopePacing()]
-        let limits = [try tokens(perSecond: 1)]
+        let limits = [tokens(perSecond: 1)]
         _ = take(&states, limits, input: 3, at: Self.start)
         let now = Self.start.advanced(by: .zero - back)
         let after = wait(take(&states, limits, input: 1, at: now), since: now)
@@ -54,7 +54,7 @@ struct PacingClockTests {
         let now = Self.start.advanced(by: .zero - back)
         #expect(wait(take(&reported, [.none], at: now), since: now) <= ScopePacing.maxHorizon + .seconds(1))
         var states = [ScopePacing()]
-        let limits = [try tokens(perSecond: 1)]
+        let limits = [tokens(perSecond: 1)]
         guard case .slots(let block) = take(&states, limits, input: 1, at: Self.start) else { throw Missing.slots }
         let end = Self.start.advanced(by: back * 2)
         states[0].settle(0, of: block, block.shares[0], cost: TokenCost(input: 5, output: 0), by: "p", at: end)
@@ -65,7 +65,7 @@ struct PacingClockTests {
 
     @Test func `what is credited after the clock was set back is what had not flowed off by then`() throws {
         var states = [ScopePacing()]
-        let limits = [try tokens(perSecond: 1)]
+        let limits = [tokens(perSecond: 1)]
         guard case .slots(let early) = take(&states, limits, input: 5, at: Self.start) else { throw Missing.slots }
         let later = Self.start.advanced(by: .seconds(100))
         guard case .slots(let late) = take(&states, limits, input: 5, at: later) else { throw Missing.slots }
@@ -100,7 +100,7 @@ struct PacingClockTests {
     @Test func `a whole block given back leaves no room before it`() throws {
         var states = [ScopePacing(), ScopePacing()]
         let limits = [
-            PacingLimits(rate: PacingRate(requestsPerSecond: 1)), try tokens(perSecond: 1),
+            PacingLimits(rate: PacingRate(requestsPerSecond: 1)), tokens(perSecond: 1),
         ]
         func slots(_ offer: SlotOffer) throws -> SlotBlock {
             guard case .slots(let block) = offer else { throw Missing.slots }
@@ -122,7 +122,7 @@ struct PacingClockTests {
         var states = [ScopePacing()]
         let limits = [
             PacingLimits(
-                rate: PacingRate(requestsPerSecond: 1), input: try #require(TokenRate(tokensPerMinute: 60)))
+                rate: PacingRate(requestsPerSecond: 1), input: TokenRate(tokensPerMinute: 60))
         ]
         let offer = take(&states, limits, input: 2, limit: 3, burst: .seconds(9), horizon: .seconds(9), at: Self.start)
         guard case .slots(let block) = offer else { throw Missing.slots }
