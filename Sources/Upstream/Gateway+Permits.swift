@@ -42,7 +42,7 @@ extension Gateway {
             let slots = Set(permits.map(\.slot))
             let count = (0..<block.count).reversed().prefix { slots.contains($0) }.count
             let now = wall.now()
-            // A slot that is not given back is only spent for nothing.
+            // If it cannot be written, starts and tokens are only spent for nothing, and the calls are over all the same.
             if count > 0 { try? await ledger.returnSlots(count, of: block, by: configuration.holder, at: now) }
             for slot in slots where slot < block.count - count {
                 try? await ledger.settle(slot, of: block, cost: .nothing, by: configuration.holder, at: now)
@@ -100,7 +100,7 @@ extension Gateway {
         let (usable, rest, room, isCutOff) = state.withLock { state in
             (
                 state.keyFaults.sound(state.roster.usable(of: keys, at: now), for: demand.models, at: now),
-                state.brake.rests(at: now),
+                state.rest(at: now),
                 state.brake.room(beside: state.inFlight), state.egress.isExhausted
             )
         }
@@ -112,19 +112,32 @@ extension Gateway {
         let ordered = KeyOrder.of(usable, for: demand.prefix)
         // Who waits takes the first key that may begin now; only for its prompt cache it waits for one a moment.
         let horizon = demand.urgency == .interactive && demand.prefix == nil ? .zero : Self.horizon
-        var permits: [Permit] = []
-        var next: (key: UpstreamKey, at: Timestamp)?
-        for key in ordered where permits.count < limit {
-            switch try await offer(of: key, limit: limit - permits.count, demand, horizon: horizon, at: now) {
-            case .permits(let more): permits += more
-            case .wait(let until): if next.map({ until < $0.at }) ?? true { next = (key, until) }
-            }
-        }
+        let (permits, next) = try await gather(limit, demand, of: ordered, horizon: horizon, at: now)
         guard permits.isEmpty else { return .permits(permits.sorted { $0.start < $1.start }) }
         guard let next else { return .wait(until: now) }
         let ahead = min(left, ScopePacing.maxHorizon)
         guard demand.urgency == .interactive, next.at <= now.advanced(by: ahead) else { return .wait(until: next.at) }
         return try await offer(of: next.key, limit: 1, demand, horizon: ahead, at: now)
+    }
+
+    /// What the keys have, one after the other, and who of those that have nothing has something first. If the ledger fails
+    /// meanwhile, what is in hand is used: dropped, it would stay in flight.
+    private func gather(
+        _ limit: Int, _ demand: CallDemand, of keys: [UpstreamKey], horizon: Duration, at now: Timestamp
+    ) async throws(RelayError) -> (permits: [Permit], next: (key: UpstreamKey, at: Timestamp)?) {
+        var permits: [Permit] = []
+        var next: (key: UpstreamKey, at: Timestamp)?
+        do throws(RelayError) {
+            for key in keys where permits.count < limit {
+                switch try await offer(of: key, limit: limit - permits.count, demand, horizon: horizon, at: now) {
+                case .permits(let more): permits += more
+                case .wait(let until): if next.map({ until < $0.at }) ?? true { next = (key, until) }
+                }
+            }
+        } catch {
+            if permits.isEmpty { throw error }
+        }
+        return (permits, next)
     }
 
     func offer(

@@ -29,6 +29,12 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
             rules.demands(of: key, models: models, isUnread: isUnread, learned: standing.learned)
         }
 
+        /// Until when the provider is given a rest; nil if it is not.
+        mutating func rest(at now: Timestamp) -> Timestamp? {
+            brake.rebase(at: now)
+            return brake.rests(at: now)
+        }
+
         mutating func noteStart(_ start: Timestamp, in lane: String) {
             if lastStarts.count >= Self.lanesKept, lastStarts[lane] == nil {
                 let recent = start.advanced(by: .seconds(-60))
@@ -76,7 +82,7 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
                     .init(id: key.id, organization: key.organization, outage: state.roster.outage(of: key, at: now))
                 },
                 paths: state.egress.states(at: now),
-                inFlight: state.inFlight, overloadedUntil: state.brake.rests(at: now))
+                inFlight: state.inFlight, overloadedUntil: state.rest(at: now))
         }
     }
 
@@ -89,18 +95,22 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
         }
     }
 
+    /// A quarter of what a process may be silent.
+    private static var renewalPeriod: Duration { CallHold.life / 4 }
+
     /// Keeps in step with the other processes until the task is cancelled: what they have met, and that our calls in
     /// flight still are.
     package func keepInStep() async {
-        var rounds = 0
+        var renewedAt: Timestamp?
         while !Task.isCancelled {
             let now = wall.now()
             if let standing = try? await ledger.standing(at: now) {
                 state.withLock { $0.standing.merge(standing, at: now) }
             }
             for doubled in doubledLimits() { await onNotice(.limitsDoubled(doubled)) }
-            if rounds % 15 == 0 { try? await ledger.renew(configuration.holder, at: now) }
-            rounds += 1
+            // At once, too, when the clock was set: to the others our calls may seem over. And again soon if it failed.
+            let isDue = renewedAt.map { now < $0 || now >= $0.advanced(by: Self.renewalPeriod) } ?? true
+            if isDue, (try? await ledger.renew(configuration.holder, at: now)) != nil { renewedAt = now }
             try? await clock.sleep(for: .seconds(1))
         }
     }
@@ -210,10 +220,11 @@ extension Gateway {
     }
 
     /// Sleeps until the permit's start. Calls of a key that wake late, together, are spread out again; a little faster
-    /// than the rate, so that the delay does not add up. Canceled: returns at once.
+    /// than the rate, so that the delay does not add up. By the rates alone: when its tokens are there the ledger has
+    /// said, and what it lets run ahead does. Canceled: returns at once.
     private func waitForStart(of permit: Permit) async {
         await sleep(until: permit.start)
-        guard let spacing = permit.block?.spacing else { return }
+        guard let spacing = permit.block?.rateSpacing, spacing > .zero else { return }
         let lane = "\(permit.key.id) \(permit.countedScope.name)"
         let start = state.withLock { state in
             let now = wall.now()

@@ -211,6 +211,39 @@ def test_a_clock_set_back_by_an_hour_delays_nothing(world, faults):
     assert client.ended(scheduled, seconds=10)["status"] == "succeeded"
 
 
+def test_a_clock_set_back_by_an_hour_stops_no_tokens_and_no_requests_of_a_tenant(world, faults):
+    limits = [{"organization": "default", "input_tokens_per_minute": 60_000, "concurrency": 8}]
+    world.config.write_text(CONFIG + f"pacing: {{token_burst: 1s, limits: {json.dumps(limits)}}}\n")
+    world.sim("--latency", "20ms")
+    world.add_key()
+    relay = faults.relay(world)
+    client = world.client(relay)
+    world.cli("tenants", "set", "acme", "--rps", "10")
+
+    def one_after_another(count):
+        for number in range(count):
+            if client.http.get("/v1/jobs?limit=1").status_code == 429:
+                return True
+
+    eventually("its requests are limited", lambda: one_after_another(30), seconds=20)
+
+    def submitted(text):
+        answer = client.http.post("/v1/jobs", content=job_line(message_body(text)), headers=VERSION)
+        return answer.json()["id"] if answer.status_code == 202 else None
+
+    before = [eventually("it is taken", lambda: submitted(f"before {number}")) for number in range(3)]
+    faults.shift_clock(-HOUR)
+    # No slot lies further ahead than ten seconds, so nobody waits longer.
+    after = eventually("a request is let in", lambda: submitted("after"), seconds=20, every=0.3)
+
+    def status(job):
+        answer = client.http.get(f"/v1/jobs/{job}")
+        return answer.json()["status"] if answer.status_code == 200 else None
+
+    for job in [*before, after]:
+        eventually("it has succeeded", lambda: status(job) == "succeeded", seconds=25, every=0.3)
+
+
 def test_a_relay_that_starts_after_the_clock_was_set_back_takes_up_all(world, faults):
     sim = world.sim()
     world.add_key()

@@ -124,5 +124,123 @@ struct PacingLedgerTests {
         }
     }
 
+    private static let calls = PacingScope.organization("o", .other)
+
+    private func take(
+        _ limit: Int, of ledger: any PacingLedger, by holder: String, at now: Timestamp
+    ) async throws -> SlotBlock? {
+        let demand = ScopeDemand(scope: Self.calls, limits: PacingLimits(concurrency: 20))
+        let request = SlotRequest([demand], limit: limit, horizon: .zero, holder: holder)
+        guard case .slots(let block) = try await ledger.takeSlots(request, at: now) else { return nil }
+        return block
+    }
+
+    @Test func `calls that ended while the ledger could not be written are not in flight for ever`() async throws {
+        try await withTemporaryFolder { folder in
+            let path = folder + "/pacing.sqlite"
+            let (ledger, other) = (try SQLitePacingLedger.open(at: path), try SQLitePacingLedger.open(at: path))
+            let now = ManualClock().timestamp
+            let block = try #require(await take(20, of: ledger, by: "p", at: now))
+            let file = try SQLiteConnection(path: path)
+            try file.script("ALTER TABLE holds RENAME TO lost")
+            for slot in 0..<20 {
+                await #expect(throws: (any Error).self) {
+                    try await ledger.settle(slot, of: block, cost: nil, by: "p", at: now)
+                }
+            }
+            try file.script("ALTER TABLE lost RENAME TO holds")
+            #expect(try await take(1, of: other, by: "q", at: now) == nil, "nobody has told the file")
+            try await ledger.renew("p", at: now)
+            #expect(try await take(20, of: other, by: "q", at: now)?.count == 20)
+        }
+    }
+
+    @Test func `who takes slots says first what it really has in flight`() async throws {
+        try await withTemporaryFolder { folder in
+            let path = folder + "/pacing.sqlite"
+            let ledger = try SQLitePacingLedger.open(at: path)
+            let now = ManualClock().timestamp
+            let block = try #require(await take(20, of: ledger, by: "p", at: now))
+            try await ledger.returnSlots(5, of: block, by: "p", at: now)
+            let file = try SQLiteConnection(path: path)
+            try file.script("UPDATE holds SET count = 20")
+            #expect(try await take(20, of: ledger, by: "p", at: now)?.count == 5)
+            try file.script("DELETE FROM holds")
+            #expect(try await take(1, of: ledger, by: "p", at: now) == nil)
+        }
+    }
+
+    @Test(arguments: [false, true], [Duration.seconds(3600), .seconds(61), .seconds(-3600), .seconds(-180)])
+    func `a clock that is set forgets no call in flight, and none that ends then ends another`(
+        isStored: Bool, step: Duration
+    ) async throws {
+        try await withTemporaryFolder { folder in
+            let memory = MemoryPacingLedger()
+            func open() throws -> any PacingLedger {
+                isStored ? try SQLitePacingLedger.open(at: folder + "/pacing.sqlite") : memory
+            }
+            let (first, second) = (try open(), try open())
+            let now = ManualClock().timestamp
+            let block = try #require(await take(12, of: first, by: "p", at: now))
+            let later = now.advanced(by: step)
+            #expect(try await take(20, of: first, by: "p", at: later)?.count == 8)
+            #expect(try await take(1, of: second, by: "q", at: later) == nil)
+            for slot in 0..<12 { try await first.settle(slot, of: block, cost: nil, by: "p", at: later) }
+            #expect(try await take(20, of: second, by: "q", at: later)?.count == 12)
+            #expect(try await take(1, of: first, by: "p", at: later) == nil)
+        }
+    }
+
+    @Test func `a call outlasts many renewals`() async throws {
+        try await withTemporaryFolder { folder in
+            let ledger = try SQLitePacingLedger.open(at: folder + "/pacing.sqlite")
+            let now = ManualClock().timestamp
+            _ = try #require(await take(20, of: ledger, by: "p", at: now))
+            var later = now
+            for _ in 0..<40 {
+                later = later.advanced(by: .seconds(50))
+                try await ledger.renew("p", at: later)
+                #expect(try await take(1, of: ledger, by: "q", at: later) == nil)
+            }
+            #expect(try await take(20, of: ledger, by: "q", at: later.advanced(by: .seconds(61)))?.count == 20)
+        }
+    }
+
+    @Test func `no number of scopes at rest hides one that is paused`() async throws {
+        try await withTemporaryFolder { folder in
+            let ledger = try SQLitePacingLedger.open(at: folder + "/pacing.sqlite")
+            let now = ManualClock().timestamp
+            try await ledger.pause(.key("z"), until: now.advanced(by: .seconds(9)))
+            let file = try SQLiteConnection(path: folder + "/pacing.sqlite")
+            func flood(_ column: String) throws {
+                try file.script(
+                    """
+                    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10500)
+                    INSERT OR REPLACE INTO scopes SELECT 'a' || i, 0, 0, 0, 0, 0, 0, NULL,
+                        \(column), NULL, 1, NULL, 0, 0, 0, 0 FROM n
+                    """)
+            }
+            for learned in ["NULL", "\(now.microseconds)"] {
+                try flood(learned)
+                let standing = try await ledger.standing(at: now)
+                #expect(standing.first?.scope == .key("z") && standing.count == (learned == "NULL" ? 1 : 10_000))
+            }
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `a pause that a clock set back has left far ahead ends when any must`(isStored: Bool) async throws {
+        try await withTemporaryFolder { folder in
+            let ledger: any PacingLedger =
+                isStored ? try SQLitePacingLedger.open(at: folder + "/pacing.sqlite") : MemoryPacingLedger()
+            let now = ManualClock().timestamp
+            try await ledger.pause(.key("k"), until: now.advanced(by: .seconds(3600)))
+            for second in [0, 300] {
+                let standing = try await ledger.standing(at: now.advanced(by: .seconds(second)))
+                #expect(standing.map(\.pausedUntil) == [now.advanced(by: ScopePacing.maxPause)])
+            }
+        }
+    }
+
     private enum Missing: Error { case slots }
 }

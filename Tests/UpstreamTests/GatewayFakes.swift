@@ -47,12 +47,20 @@ struct SilentTransport: Transport {
 
 /// The book of one process, one slot at a time; remembers what was given back, settled and learned.
 final class FakeLedger: PacingLedger {
+    private struct Unwritable: Error {}
+
     private let scopes = Mutex<[PacingScope: ScopePacing]>([:])
     let returned = Mutex<[Int]>([])
     let settled = Mutex<[TokenCost?]>([])
     let learned = Mutex<[PacingScope]>([])
+    /// No slots can be taken in these.
+    let failing = Mutex<Set<PacingScope>>([])
+    let renewals = Mutex(0)
 
     func takeSlots(_ request: SlotRequest, at now: Timestamp) async throws -> SlotOffer {
+        if request.demands.contains(where: { demand in failing.withLock { $0.contains(demand.scope) } }) {
+            throw Unwritable()
+        }
         let one = SlotRequest(
             request.demands, limit: 1, cost: request.cost, urgency: request.urgency, horizon: request.horizon,
             holder: request.holder, style: request.style)
@@ -91,6 +99,7 @@ final class FakeLedger: PacingLedger {
     }
 
     func renew(_ holder: String, at now: Timestamp) async throws {
+        renewals.withLock { $0 += 1 }
         scopes.withLock { for scope in $0.keys { $0[scope]?.renew(holder, at: now) } }
     }
 

@@ -46,6 +46,69 @@ struct GatewayPacingTests {
         }
     }
 
+    /// 450,000 input tokens a minute, and no limit of requests.
+    @Test(.timeLimit(.minutes(1)))
+    func `a call that may run ahead of its tokens starts at once, and so do the small ones behind it`() async throws {
+        let model = "claude-sonnet-5"
+        let rules = PacingRules(limits: [
+            .organization("org", nil): PacingLimits(input: TokenRate(tokensPerMinute: 450_000))
+        ])
+        let gateway = Gateway(
+            configuration: GatewayConfiguration(upstream: "http://up", egress: [.direct], pacing: rules),
+            transport: FakeTransport { _, _ in UpstreamReply(status: 200, headers: [], body: Array("{}".utf8)) },
+            ledger: ledger,
+            keyring: FakeKeyring([UpstreamKey(id: "k", organization: "org", secret: Secret("s"), rate: nil)]),
+            clock: clock, wall: clock.wall)
+        let now = clock.timestamp
+        for bytes in [100, 105_000, 100, 52_500, 100] {
+            let demand = CallDemand(.interactive, model: model, bytes: bytes)
+            let permit = try #require(try await gateway.permits(upTo: 1, for: demand, within: .zero).first)
+            #expect(permit.start == now)
+            let call = UpstreamCall(
+                method: "POST", path: "/v1/messages", headers: [], body: Array("{}".utf8), model: model)
+            #expect(await gateway.exchange(call, with: permit, avoiding: []).startedAt == now)
+        }
+    }
+
+    @Test func `permits in hand are used if the ledger fails at the next key`() async throws {
+        let keys = ["a", "b"].map {
+            UpstreamKey(id: $0, organization: $0, secret: Secret($0), rate: PacingRate(requestsPerSecond: 1))
+        }
+        let gateway = Gateway(
+            configuration: GatewayConfiguration(upstream: "http://up", egress: [.direct]),
+            transport: FakeTransport { _, _ in UpstreamReply(status: 200, headers: [], body: []) },
+            ledger: ledger, keyring: FakeKeyring(keys), clock: clock, wall: clock.wall)
+        ledger.failing.withLock { $0 = [.key("b")] }
+        var permits: [Permit] = []
+        for _ in 0..<4 where permits.isEmpty {  // the keys take turns
+            permits = (try? await gateway.permits(upTo: 2, for: CallDemand(.batch), within: .zero)) ?? []
+        }
+        #expect(permits.map(\.key.id) == ["a"])
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `calls in flight are told of at once when the clock was set`() async {
+        let gateway = gateway()
+        let upkeep = Task { await gateway.keepInStep() }
+        func pass(_ seconds: Int) async -> Int {
+            for _ in 0..<seconds {
+                await clock.waitForSleepers()
+                clock.advance(by: .seconds(1))
+            }
+            await clock.waitForSleepers()
+            return ledger.renewals.withLock { $0 }
+        }
+        #expect(await pass(14) == 1)
+        #expect(await pass(1) == 2)
+        for step in [3600, -3600] {
+            let before = ledger.renewals.withLock { $0 }
+            clock.stepWall(by: .seconds(step))
+            #expect(await pass(1) == before + 1)
+        }
+        upkeep.cancel()
+        await upkeep.value
+    }
+
     @Test func `only the end of a block is given back: a slot before one in use is spent`() async {
         let gateway = gateway()
         let block = permits(4)

@@ -106,7 +106,7 @@ struct TenantGate: Sendable {
 
     private func giveBack(_ slot: SlotBlock?) async {
         guard let slot else { return }
-        // If the ledger cannot be written, the call counts until its process has not been heard of for a while.
+        // If the ledger cannot be written, its process' next taking or renewal there says that the call is over.
         try? await ledger.settle(0, of: slot, cost: nil, by: holder, at: wall.now())
     }
 

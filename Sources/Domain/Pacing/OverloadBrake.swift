@@ -22,7 +22,7 @@ package struct OverloadBrake: Sendable {
     private static let cutPause = Duration.seconds(1)
 
     private var inRow = 0
-    private var restsUntil: Timestamp?
+    private var rest: (from: Timestamp, until: Timestamp)?
     private var share = 0.0
     private var window: Double?
     private var cutAt: Timestamp?
@@ -33,7 +33,13 @@ package struct OverloadBrake: Sendable {
 
     /// Until when nothing should be sent; nil for now.
     package func rests(at now: Timestamp) -> Timestamp? {
-        restsUntil.flatMap { now < $0 ? $0 : nil }
+        rest.flatMap { now < $0.until ? $0.until : nil }
+    }
+
+    /// After a clock was set back to before a rest began, the rest begins again: none is as much longer as the clock went.
+    package mutating func rebase(at now: Timestamp) {
+        guard let rest, now < rest.from else { return }
+        self.rest = (now, now.advanced(by: rest.until.duration(since: rest.from)))
     }
 
     /// How many more calls may be in flight.
@@ -47,12 +53,13 @@ package struct OverloadBrake: Sendable {
     /// Overloads reported during a rest belong to the calls that caused it: they do not double it.
     /// - Parameter inFlight: the calls under way, this one included.
     package mutating func overloaded(retryAfter: Duration?, inFlight: Int = 1, at now: Timestamp) {
+        rebase(at: now)
         share += (1 - share) / 16
         shrink(inFlight, at: now)
         if rests(at: now) == nil { inRow += 1 }
-        guard let rest = retryAfter == nil ? ownRest : retryAfter.flatMap(askedRest) else { return }
-        let until = now.advanced(by: rest)
-        restsUntil = max(until, restsUntil ?? until)
+        guard let wanted = retryAfter == nil ? ownRest : retryAfter.flatMap(askedRest) else { return }
+        let until = now.advanced(by: wanted)
+        if rest.map({ $0.until < until }) ?? true { rest = (now, until) }
     }
 
     private mutating func shrink(_ inFlight: Int, at now: Timestamp) {

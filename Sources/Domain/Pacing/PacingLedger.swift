@@ -24,10 +24,12 @@ package protocol PacingLedger: Sendable {
     /// Lets the rate of `scope` begin small and grow again: the provider found that it grew too fast.
     func slowDown(_ scope: PacingScope, at now: Timestamp) async throws
 
-    /// `holder` lives: its calls in flight stay counted.
+    /// `holder` lives: its calls in flight stay counted, those it has taken and not ended through this ledger (``SlotsHeld``),
+    /// whatever was written of them.
     func renew(_ holder: String, at now: Timestamp) async throws
 
-    /// The scopes that are paused after `now`, and the limits that were reported; at most 10,000.
+    /// The scopes that are paused after `now`, and the limits that were reported; at most 10,000, the paused ones first. A
+    /// pause longer than any may be, which a clock that was set back has left, is shortened.
     func standing(at now: Timestamp) async throws -> [ScopeStanding]
 }
 

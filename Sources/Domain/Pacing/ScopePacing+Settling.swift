@@ -5,7 +5,7 @@ package struct LearnedLimits: Hashable, Sendable {
     package let at: Timestamp
 
     /// For so long they hold without being reported again.
-    static let life = Duration.seconds(3600)
+    package static let life = Duration.seconds(3600)
     /// They are written anew only after this time, if they are the same.
     static let freshness = Duration.seconds(60)
 
@@ -43,6 +43,18 @@ extension ScopePacing {
         }
     }
 
+    /// `holder` lives and has `count` calls in flight, whatever was written of it. Changes nothing if that is written, so that
+    /// asking again and again costs no writes.
+    package mutating func restate(_ count: Int, by holder: String, at now: Timestamp) {
+        if let hold = holds.first(where: { $0.holder == holder }) {
+            guard hold.count != count || hold.until <= now else { return }
+        } else if count == 0 {
+            return
+        }
+        holds.removeAll { $0.holder == holder }
+        if count > 0 { holds.append(CallHold(holder: holder, count: count, until: now.advanced(by: CallHold.life))) }
+    }
+
     /// `holder` lives: its calls stay counted.
     package mutating func renew(_ holder: String, at now: Timestamp) {
         guard let index = holds.firstIndex(where: { $0.holder == holder }) else { return }
@@ -50,7 +62,9 @@ extension ScopePacing {
     }
 
     /// Gives back the last `count` slots of `block`: the starts if nobody has taken any after them, the tokens as far as
-    /// they have not flowed off.
+    /// they have not flowed off. Of a whole block the place is free from its first slot on: what was taken before it has been
+    /// forgotten, and that may be close (where another scope, tokens or the jobs' share keep the block's slots further apart
+    /// than this scope's rate does).
     package mutating func giveBack(
         _ count: Int, of block: SlotBlock, _ share: ScopeShare, by holder: String, at now: Timestamp
     ) {
@@ -58,8 +72,8 @@ extension ScopePacing {
         guard count > 0 else { return }
         let final = block.start(of: block.count - 1)
         if share.spacing > .zero, nextFree == final.advanced(by: share.spacing) {
-            nextFree = block.start(of: block.count - count - 1).advanced(by: share.spacing)
-            if count == block.count { nextFree = min(nextFree, block.first) }
+            let kept = block.count - count
+            nextFree = kept == 0 ? block.first : block.start(of: kept - 1).advanced(by: share.spacing)
             batchFree = min(batchFree, max(nextFree, block.first))
         }
         let left = block.start(of: max(block.count - count - 1, 0))
@@ -91,7 +105,7 @@ extension ScopePacing {
     ) {
         if used > share.tokens {
             let from = max(self[keyPath: flow].until, now)
-            self[keyPath: flow].until = from.advanced(by: share.rate.time(for: used - share.tokens))
+            self[keyPath: flow].hold(until: from.advanced(by: share.rate.time(for: used - share.tokens)), at: now)
         } else if used < share.tokens {
             let since = self[keyPath: flow].credited - share.credited
             let from = max(now, self[keyPath: flow].lastStart)
@@ -104,13 +118,17 @@ extension ScopePacing {
     }
 
     /// Takes over what the provider reports: its limits, and that less is left than this ledger thinks (others may use
-    /// the same organization).
+    /// the same organization). What was used before limits were known is not: their burst is then taken as spent.
     package mutating func learn(_ report: RateLimitReport, burst: Duration, at now: Timestamp) {
-        let isKnown = learned.map { $0.limits == report.limits && now.duration(since: $0.at) < LearnedLimits.freshness }
-        if isKnown != true { learned = LearnedLimits(limits: report.limits, at: now) }
+        let isNew = learned?.limits != report.limits
+        if isNew || learned.map({ now.duration(since: $0.at) >= LearnedLimits.freshness }) ?? true {
+            learned = LearnedLimits(limits: report.limits, at: now)
+        }
         if let reading = report.requests { nextFree = max(nextFree, reading.goesOn(at: now)) }
-        if let reading = report.input { input.until = max(input.until, reading.goesOn(at: now).advanced(by: burst)) }
-        if let reading = report.output { output.until = max(output.until, reading.goesOn(at: now).advanced(by: burst)) }
+        for (reading, flow) in [(report.input, \ScopePacing.input), (report.output, \ScopePacing.output)] {
+            guard let goesOn = reading?.goesOn(at: now), isNew || goesOn > now else { continue }
+            self[keyPath: flow].hold(until: goesOn.advanced(by: burst), at: now)
+        }
     }
 }
 

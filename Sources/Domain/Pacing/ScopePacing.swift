@@ -51,6 +51,11 @@ package struct ScopePacing: Hashable, Sendable {
         pausedUntil = max(pausedUntil, until)
     }
 
+    /// After a clock was set back, no pause lasts longer than any may.
+    package mutating func clampPause(at now: Timestamp) {
+        pausedUntil = min(pausedUntil, now.advanced(by: Self.maxPause))
+    }
+
     /// The provider finds that traffic has grown too fast: begin again small.
     package mutating func slowDown(at now: Timestamp) {
         rampFrom = now
@@ -64,18 +69,21 @@ package struct ScopePacing: Hashable, Sendable {
         batchFree = min(batchFree, latest)
     }
 
-    /// Drops what is over, and what only a clock that was set back can explain.
+    /// Drops what is over, and mends what only a clock that was set back can explain.
     mutating func prepare(at now: Timestamp, style: PacingStyle) {
-        pausedUntil = min(pausedUntil, now.advanced(by: Self.maxPause))
-        input.until = min(input.until, now.advanced(by: Self.maxDebt))
-        output.until = min(output.until, now.advanced(by: Self.maxDebt))
+        clampPause(at: now)
+        input.prepare(at: now)
+        output.prepare(at: now)
         interactiveAt = min(interactiveAt, now.advanced(by: Self.maxHorizon))
-        holds.removeAll { $0.count <= 0 || $0.until <= now || $0.until > now.advanced(by: CallHold.life * 2) }
-        if let learned,
-            learned.at.advanced(by: LearnedLimits.life) <= now || learned.at > now.advanced(by: .seconds(60))
-        {
-            self.learned = nil
+        for index in holds.indices where holds[index].until > now.advanced(by: Self.maxHorizon + CallHold.life) {
+            holds[index].until = now.advanced(by: CallHold.life)
         }
+        holds.removeAll { $0.count <= 0 || $0.until <= now }
+        if let known = learned {
+            if known.at > now.advanced(by: .seconds(60)) { learned = LearnedLimits(limits: known.limits, at: now) }
+            if known.at.advanced(by: LearnedLimits.life) <= now { learned = nil }
+        }
+        if let from = rampFrom, from > now { rampFrom = now }
         if style.rampUp > .zero, nextFree.advanced(by: Self.rampRest) < now { rampFrom = now }
         if let from = rampFrom, from.advanced(by: rampTime(style)) <= now { rampFrom = nil }
     }
@@ -164,7 +172,7 @@ package struct TokenFlow: Hashable, Sendable {
     package var until = Timestamp(microseconds: 0)
     /// What has been given back in all.
     package var credited = Duration.zero
-    /// The start of the last slot that was booked.
+    /// The start of the last slot that was booked, or when more was found to be spent, if that is later.
     package var lastStart = Timestamp(microseconds: 0)
 
     package init() {}
@@ -173,5 +181,26 @@ package struct TokenFlow: Hashable, Sendable {
         let each = share.rate.time(for: share.tokens)
         until = max(share.before.advanced(by: each * count), final.advanced(by: each))
         lastStart = final
+    }
+
+    /// Nothing begins before `until`, as is known since `now`.
+    mutating func hold(until: Timestamp, at now: Timestamp) {
+        guard until > self.until else { return }
+        self.until = until
+        lastStart = max(lastStart, now)
+    }
+
+    /// Mends what only a clock that was set back can explain: the last start lies within the longest horizon from now in
+    /// real time, so what was booked flows off as far behind it as before. To what is credited later that is as if it
+    /// had been credited: those tokens' ends come earlier by as much.
+    mutating func prepare(at now: Timestamp) {
+        let latest = now.advanced(by: ScopePacing.maxHorizon)
+        let back = lastStart.duration(since: latest)
+        if back > .zero {
+            lastStart = latest
+            until = until.advanced(by: .zero - back)
+            credited += back
+        }
+        until = min(until, now.advanced(by: ScopePacing.maxDebt))
     }
 }

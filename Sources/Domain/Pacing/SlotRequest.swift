@@ -59,7 +59,11 @@ package struct SlotRequest: Sendable {
     }
 
     /// Takes the slots out of `states`, one for each demand in their order. Pure; ledgers call it in a transaction.
-    package func take(from states: inout [ScopePacing], at now: Timestamp) -> SlotOffer {
+    /// - Parameter held: the holder's calls in flight in each scope; nil: what the states say of them holds.
+    package func take(
+        from states: inout [ScopePacing], holding held: [Int]? = nil, at now: Timestamp
+    ) -> SlotOffer {
+        for (index, count) in (held ?? []).enumerated() { states[index].restate(count, by: holder, at: now) }
         for index in states.indices { states[index].prepare(at: now, style: style) }
         let limits = zip(demands, states).map { $0.limits.stricter($1.learnedLimits) }
         for index in states.indices { states[index].rebase(under: limits[index], at: now, style: style) }

@@ -4,6 +4,8 @@
 package struct StandingBook: Sendable {
     private var pauses: [PacingScope: Timestamp] = [:]
     private var limits: [PacingScope: PacingLimits] = [:]
+    /// When the ledger was last told of a scope's limits by this process.
+    private var told: [PacingScope: Timestamp] = [:]
 
     package init() {}
 
@@ -20,22 +22,31 @@ package struct StandingBook: Sendable {
         pauses[scope] = max(until, pauses[scope] ?? until)
     }
 
-    /// - Returns: whether the ledger should be told: the limits are new, or the provider says that little is left.
+    /// - Returns: whether the ledger should be told: the limits are new, or it has not been told for a while (it forgets what
+    ///   is not repeated), or the provider says that little is left.
     package mutating func learn(_ report: RateLimitReport, of scope: PacingScope, at now: Timestamp) -> Bool {
         let isNew = limits[scope] != report.limits
         limits[scope] = report.limits
-        return isNew
-            || [report.requests, report.input, report.output].contains { $0.map { $0.goesOn(at: now) > now } ?? false }
+        let isLow = [report.requests, report.input, report.output].contains {
+            $0.map { $0.goesOn(at: now) > now } ?? false
+        }
+        let isFresh = told[scope].map { $0 <= now && now < $0.advanced(by: LearnedLimits.freshness) } ?? false
+        guard isNew || isLow || !isFresh else { return false }
+        told[scope] = now
+        return true
     }
 
-    /// Takes over what the ledger says, of this process and all others.
+    /// Takes over what the ledger says, of this process and all others. Pauses that only a clock which was set back explains
+    /// become as long as any may be.
     package mutating func merge(_ standing: [ScopeStanding], at now: Timestamp) {
-        pauses = pauses.filter { $0.value > now }
+        let latest = now.advanced(by: ScopePacing.maxPause)
+        pauses = pauses.filter { $0.value > now }.mapValues { min($0, latest) }
         limits = [:]
         for entry in standing {
             if entry.pausedUntil > now { pause(entry.scope, until: entry.pausedUntil) }
             if !entry.learned.isNone { limits[entry.scope] = entry.learned }
         }
+        told = told.filter { limits[$0.key] != nil }
     }
 }
 

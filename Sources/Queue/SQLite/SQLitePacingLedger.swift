@@ -1,5 +1,6 @@
 import Dispatch
 package import Domain
+import Synchronization
 
 /// The ``PacingLedger`` that the processes of a store share: a small SQLite file, never synced.
 ///
@@ -46,6 +47,8 @@ package final class SQLitePacingLedger: PacingLedger {
 
     private let connection: SQLiteConnection
     private let queue = DispatchQueue(label: "relay.pacing")
+    /// Changed on the queue alone, so in the order of the transactions.
+    private let held = Mutex(SlotsHeld())
 
     private init(connection: SQLiteConnection) {
         self.connection = connection
@@ -60,32 +63,53 @@ package final class SQLitePacingLedger: PacingLedger {
     }
 
     package func takeSlots(_ request: SlotRequest, at now: Timestamp) async throws -> SlotOffer {
-        try await transact { connection in
-            let before = try request.demands.map { try connection.pacing(of: $0.scope) }
-            var states = before
-            let offer = request.take(from: &states, at: now)
-            for (index, demand) in request.demands.enumerated() where states[index] != before[index] {
-                try connection.save(states[index], as: demand.scope, over: before[index])
+        try await perform { ledger in
+            let counts = ledger.held.withLock { $0.counts(for: request) }
+            let offer = try ledger.inTransaction { connection in
+                let before = try request.demands.map { try connection.pacing(of: $0.scope) }
+                var states = before
+                let offer = request.take(from: &states, holding: counts, at: now)
+                for (index, demand) in request.demands.enumerated() where states[index] != before[index] {
+                    try connection.save(states[index], as: demand.scope, over: before[index])
+                }
+                return offer
             }
+            if case .slots(let block) = offer { ledger.held.withLock { $0.took(block, by: request.holder) } }
             return offer
         }
     }
 
     package func returnSlots(_ count: Int, of block: SlotBlock, by holder: String, at now: Timestamp) async throws {
-        try await transact { connection in
-            for share in block.shares {
-                try connection.update(share.scope) { $0.giveBack(count, of: block, share, by: holder, at: now) }
-            }
+        try await correct(block, block.shares, ended: count, by: holder, at: now) { pacing, share in
+            pacing.giveBack(count, of: block, share, by: holder, at: now)
         }
     }
 
     package func settle(
         _ index: Int, of block: SlotBlock, cost: TokenCost?, by holder: String, at now: Timestamp
     ) async throws {
-        try await transact { connection in
-            for share in block.shares where share.mustSettle {
-                try connection.update(share.scope) {
-                    $0.settle(index, of: block, share, cost: cost, by: holder, at: now)
+        let shares = block.shares.filter(\.mustSettle)
+        try await correct(block, shares, ended: 1, by: holder, at: now) { pacing, share in
+            pacing.settle(index, of: block, share, cost: cost, by: holder, at: now)
+        }
+    }
+
+    /// Corrects what `block` has booked in `shares`. `ended` slots of it are over, even if that cannot be written.
+    private func correct(
+        _ block: SlotBlock, _ shares: [ScopeShare], ended: Int, by holder: String, at now: Timestamp,
+        _ change: @escaping @Sendable (inout ScopePacing, ScopeShare) -> Void
+    ) async throws {
+        try await perform { ledger in
+            let counts = ledger.held.withLock { held in
+                held.ended(ended, of: block, by: holder)
+                return shares.map { held.count(of: holder, in: $0.scope) }
+            }
+            try ledger.inTransaction { connection in
+                for (share, count) in zip(shares, counts) {
+                    try connection.update(share.scope) { pacing in
+                        change(&pacing, share)
+                        pacing.restate(count, by: holder, at: now)
+                    }
                 }
             }
         }
@@ -106,22 +130,31 @@ package final class SQLitePacingLedger: PacingLedger {
     }
 
     package func renew(_ holder: String, at now: Timestamp) async throws {
-        try await transact { connection in
-            _ = try connection.execute(
-                "UPDATE holds SET until = ? WHERE holder = ?", now.advanced(by: CallHold.life), holder)
-            try connection.forgetScopes(unusedSince: now.advanced(by: .zero - Self.memory))
+        try await perform { ledger in
+            let scopes = ledger.held.withLock { $0.scopes(of: holder) }
+            try ledger.inTransaction { connection in
+                try connection.execute("DELETE FROM holds WHERE holder = ?", holder)
+                for (scope, count) in scopes {
+                    let hold = CallHold(holder: holder, count: count, until: now.advanced(by: CallHold.life))
+                    try connection.insert(hold, in: scope)
+                }
+                try connection.forgetScopes(unusedSince: now.advanced(by: .zero - Self.memory))
+            }
         }
     }
 
     package func standing(at now: Timestamp) async throws -> [ScopeStanding] {
         try await transact { connection in
-            try connection.all(
+            let latest = now.advanced(by: ScopePacing.maxPause)
+            try connection.execute("UPDATE scopes SET paused_until = ?1 WHERE paused_until > ?1", latest)
+            return try connection.all(
                 """
                 SELECT next_free, paused_until, input_until, output_until, batch_free, interactive_at, ramp_from,
                     learned_at, learned_rate, learned_input, learned_output, input_credited, output_credited,
                     input_start, output_start, name
-                FROM scopes ORDER BY name LIMIT 10000
-                """
+                FROM scopes WHERE paused_until > ?1 OR learned_at > ?2
+                ORDER BY paused_until <= ?1, name LIMIT 10000
+                """, now, now.advanced(by: .zero - LearnedLimits.life)
             ) { row in
                 (PacingScope(name: row.text(15)), ScopePacing(stored: row, holds: []))
             }.compactMap { scope, pacing in pacing.standing(of: scope, at: now) }
@@ -131,9 +164,16 @@ package final class SQLitePacingLedger: PacingLedger {
     private func transact<Value: Sendable>(
         _ body: @escaping @Sendable (SQLiteConnection) throws -> Value
     ) async throws -> Value {
+        try await perform { ledger in try ledger.inTransaction(body) }
+    }
+
+    /// Runs `work` on the queue, after what has been asked before.
+    private func perform<Value: Sendable>(
+        _ work: @escaping @Sendable (SQLitePacingLedger) throws -> Value
+    ) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
             queue.async {
-                continuation.resume(with: Result { try self.inTransaction(body) })
+                continuation.resume(with: Result { try work(self) })
             }
         }
     }
@@ -141,7 +181,8 @@ package final class SQLitePacingLedger: PacingLedger {
     private func inTransaction<Value>(_ body: (SQLiteConnection) throws -> Value) throws -> Value {
         do {
             let value = try connection.transaction { try body(connection) }
-            if connection.logPages >= 1000 { _ = try connection.checkpoint() }
+            // If that fails, whoever commits next tries again: what is committed holds, and must be told.
+            if connection.logPages >= 1000 { _ = try? connection.checkpoint() }
             return value
         } catch {
             throw JobStoreError(error)
@@ -154,7 +195,7 @@ extension SQLiteConnection {
         let holds = try all(
             "SELECT holder, count, until FROM holds WHERE scope = ? LIMIT 10000", scope.name
         ) { CallHold(holder: $0.text(0), count: $0.int(1), until: $0.time(2)) }
-        return try first(
+        let stored = try first(
             """
             SELECT next_free, paused_until, input_until, output_until, batch_free, interactive_at, ramp_from, learned_at,
                 learned_rate, learned_input, learned_output, input_credited, output_credited, input_start,
@@ -163,7 +204,17 @@ extension SQLiteConnection {
             """, scope.name
         ) {
             ScopePacing(stored: $0, holds: holds)
-        } ?? ScopePacing()
+        }
+        if let stored { return stored }
+        var fresh = ScopePacing()
+        fresh.holds = holds
+        return fresh
+    }
+
+    fileprivate func insert(_ hold: CallHold, in scope: PacingScope) throws {
+        try execute(
+            "INSERT INTO holds (scope, holder, count, until) VALUES (?, ?, ?, ?)", scope.name, hold.holder, hold.count,
+            hold.until)
     }
 
     fileprivate func update(_ scope: PacingScope, _ change: (inout ScopePacing) -> Void) throws {
@@ -199,11 +250,7 @@ extension SQLiteConnection {
             pacing.output.credited.microseconds, pacing.input.lastStart, pacing.output.lastStart, scope.name)
         guard pacing.holds != before.holds else { return }
         try execute("DELETE FROM holds WHERE scope = ?", scope.name)
-        for hold in pacing.holds {
-            try execute(
-                "INSERT INTO holds (scope, holder, count, until) VALUES (?, ?, ?, ?)", scope.name, hold.holder,
-                hold.count, hold.until)
-        }
+        for hold in pacing.holds { try insert(hold, in: scope) }
     }
 }
 
