@@ -254,6 +254,17 @@ struct TenantTests {
         }
     }
 
+    @Test func `a job is counted although its process has not heard of the budget yet`() async throws {
+        try await World.run { world in
+            var limits = TenantLimits()
+            limits.budget.moneyPerDay = Money(dollars: "20")
+            try await world.store.setLimits(limits, of: .sample(), at: world.clock.timestamp)
+            _ = try await world.submit()
+            #expect(try await spent(world).reserved.money > .zero)
+            #expect(try await world.send("POST", "/v1/jobs", World.jobBody).status == 202)
+        }
+    }
+
     @Test func `lines that come after a limit was set obey it`() async throws {
         try await World.run { world in
             let lines = String(repeating: World.jobBody + "\n", count: 64)

@@ -91,6 +91,7 @@ def test_a_token_of_each_algorithm_opens_and_each_flaw_closes(world, algorithm):
         public = pem(key)
     place = world.folder / "key"
     place.write_bytes(public)
+    place.chmod(0o640 if algorithm == "HS256" else 0o644)
     configure(world, algorithm, source, place, tokens="failed_attempts: 1000, ",
               more=', allowed_scopes: [messages, jobs, "admin:read"], tenants: [acme, beta]')
     sim = world.sim()

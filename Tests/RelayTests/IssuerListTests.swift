@@ -84,6 +84,19 @@ struct IssuerListTests {
         #expect(throws: RelayError.self) { try issuer.keys(in: Array("[]".utf8)) }
     }
 
+    @Test(arguments: [(0o644, false), (0o604, false), (0o660, false), (0o640, true), (0o400, true)])
+    func `a secret that others may read or change is refused, with what to do`(mode: Int, isTaken: Bool) throws {
+        try withTemporaryFolder { folder in
+            let path = folder + "/secret"
+            try Array("one".utf8).write(to: path)
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+            let file = WatchedFile(path, limit: 10, isSecret: true)
+            guard !isTaken else { return #expect(try file.read { $0 } == Array("one".utf8)) }
+            let error = try #require(#expect(throws: RelayError.self) { try file.read { $0 } })
+            #expect(error.message.contains(String(mode, radix: 8)) && error.remedy.contains("chmod 640"))
+        }
+    }
+
     @Test func `a watched file is taken once, and again when it has changed`() throws {
         try withTemporaryFolder { folder in
             let path = folder + "/keys"

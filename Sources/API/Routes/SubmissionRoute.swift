@@ -26,9 +26,16 @@ struct SubmissionRoute: Sendable {
             limit: call.limits.bodyLimit(within: services.configuration.limits.bodyLimit))
         try await Authenticator(services: services).checkAgain(call)
         let now = services.wall.now()
-        let job = try draft.job(body, at: now, idempotency: try idempotency(call, body, at: now))
-        let outcomes = try await services.store.reading { store throws(JobStoreError) in try await store.submit([job]) }
-        switch outcomes.first.map({ SubmitAnswer($0, at: now) }) {
+        let key = try idempotency(call, body, at: now)
+        var job = try draft.job(body, at: now, idempotency: key)
+        var outcome = try await submit(job)
+        if outcome == .refused(.uncounted) {
+            // Its tenant was given a budget a moment ago, by another process perhaps.
+            try await services.tenants.lookAtLimits()
+            job = try draft.job(body, at: now, idempotency: key)
+            outcome = try await submit(job)
+        }
+        switch outcome.map({ SubmitAnswer($0, at: now) }) {
         case .accepted:
             return .json(JobText.job(JobRecord(accepted: job)), status: 202, headers: location(job.id))
         case .existing(let id):
@@ -36,6 +43,10 @@ struct SubmissionRoute: Sendable {
         case .refused(let error): throw error
         case nil: throw RelayError(JobStoreError.unavailable(detail: "no outcome"))
         }
+    }
+
+    private func submit(_ job: NewJob) async throws(RelayError) -> SubmitOutcome? {
+        try await services.store.reading { store throws(JobStoreError) in try await store.submit([job]) }.first
     }
 
     private func replay(_ id: JobID, _ call: Call) async throws -> Answer {

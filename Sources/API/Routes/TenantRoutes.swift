@@ -70,6 +70,7 @@ struct TenantRoutes: Sendable {
         if let share {
             try await services.store.reading { store throws(JobStoreError) in try await store.setShare(share) }
         }
+        try await services.tenants.lookAtLimits()  // in this process they are in force at once
         return try await show(call)
     }
 

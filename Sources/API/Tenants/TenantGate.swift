@@ -17,6 +17,11 @@ struct TenantGate: Sendable {
 
     func limits(of tenant: TenantID) -> TenantLimits { directory.limits(of: tenant) }
 
+    /// Reads the limits anew, rather than within a second.
+    func lookAtLimits() async throws(RelayError) {
+        do { try await directory.synchronize() } catch { throw RelayError(error) }
+    }
+
     // MARK: Requests
 
     /// - Throws: `tenant_rate_limited`.

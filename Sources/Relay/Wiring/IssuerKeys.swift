@@ -96,7 +96,7 @@ final class IssuerKeys: Service {
                 .keys(try await Self.fetch(url, entry, transport))
             }
         }
-        let file = WatchedFile(entry.file ?? "", limit: VerificationKeys.documentLimit)
+        let file = entry.watchedFile(entry.file ?? "")
         let initial = try file.read(entry.keys) ?? VerificationKeys([])
         return PublishedKeys(initial: initial, lifetime: Self.fileLifetime, clock: SystemClock(), onFailure: onFailure)
         {
@@ -121,8 +121,15 @@ extension Settings {
     func checkIssuers() throws(RelayError) {
         for issuer in tokenIssuers {
             guard let path = issuer.file else { continue }
-            _ = try WatchedFile(path, limit: VerificationKeys.documentLimit).read(issuer.keys)
+            _ = try issuer.watchedFile(path).read(issuer.keys)
         }
         _ = try AuthorityFile(tokenAuthorityFile, in: "tokens.ca_file")
+    }
+}
+
+extension IssuerSettings {
+    fileprivate func watchedFile(_ path: String) -> WatchedFile {
+        // Who reads the secret of HS256 can sign with it.
+        WatchedFile(path, limit: VerificationKeys.documentLimit, isSecret: algorithm == .hs256)
     }
 }

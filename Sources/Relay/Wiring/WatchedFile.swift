@@ -14,12 +14,16 @@ final class WatchedFile: Sendable {
 
     let path: String
     private let limit: Int
+    private let isSecret: Bool
     private let seen = Mutex<Stamp?>(nil)
 
-    /// - Parameter limit: bytes.
-    init(_ path: String, limit: Int) {
+    /// - Parameters:
+    ///   - limit: bytes.
+    ///   - isSecret: whether it is refused while others than its owner and group may use it.
+    init(_ path: String, limit: Int, isSecret: Bool = false) {
         self.path = path
         self.limit = limit
+        self.isSecret = isSecret
     }
 
     /// What `use` makes of the content; nil if the file is as it was when `use` last took it.
@@ -30,6 +34,12 @@ final class WatchedFile: Sendable {
         // Of the file that is open: a path can lead elsewhere a moment later.
         var status = stat()
         guard fstat(file, &status) == 0 else { throw unreadable }
+        guard !isSecret || status.st_mode & 0o027 == 0 else {
+            let mode = String(status.st_mode & 0o777, radix: 8)
+            throw RelayError(
+                .configurationInvalid, "\(path) holds a secret and has mode \(mode); allowed is 640 or less.",
+                remedy: "Run: chmod 640 '\(path)'.")
+        }
         let stamp = Stamp(
             device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int(status.st_size),
             seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
