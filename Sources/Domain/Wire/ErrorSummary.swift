@@ -43,7 +43,8 @@ struct ErrorSummary {
 
     private static let spendLimitWords = [
         "your usage reached a spend limit you set", "usage reached a spend limit you set",
-        "you have reached your specified api usage limits", "you have reached your specified workspace api usage limits",
+        "you have reached your specified api usage limits",
+        "you have reached your specified workspace api usage limits",
     ]
 
     /// The API tells a request from an unsupported region so, and in no other way.
