@@ -14,11 +14,13 @@ extension Gateway {
     ) async {
         let now = wall.now()
         let (pause, outage, rest, refusedPath) = state.withLock { state in
-            if let usage, let model = call.model {
+            // One that broke off says nothing of what a whole answer costs.
+            if verdict == .success, let usage, let model = call.model {
                 state.estimator.learn(model: model, bytes: call.body?.count ?? 0, usage: usage)
             }
             let before = state.roster.outage(of: permit.key, at: now)
             let pause = state.book(verdict, permit, at: now)
+            state.bookKey(verdict, permit, error: error, at: now)
             let refusedPath = passage.flatMap { state.bookPath(verdict, permit, over: $0, since: start, at: now) }
             let outage = state.roster.outage(of: permit.key, at: now)
             return (
@@ -72,23 +74,19 @@ extension Permit {
 extension Gateway.State {
     /// Returns until when the scope that the call counts in must pause, if it must.
     fileprivate mutating func book(_ verdict: Verdict, _ permit: Permit, at now: Timestamp) -> Timestamp? {
-        let key = permit.key
         let calls = inFlight
         inFlight = max(0, inFlight - 1)
         switch verdict {
-        case .success:
-            brake.succeeded()
-            roster.succeeded(key)
+        case .success: brake.succeeded()
         case .overloaded(let delay): brake.overloaded(retryAfter: delay, inFlight: calls, at: now)
-        case .keyRefused: roster.refused(key, at: now)
-        case .permissionRefused: roster.lacksPermission(key, at: now)
-        case .spendLimited: roster.spendLimited(key, at: now)
         case .rateLimited(let delay):
             // 1 s if it does not say, and never more than 10 minutes.
             let until = now.advanced(by: min(delay ?? .seconds(1), .seconds(600)))
             standing.pause(permit.countedScope, until: until)
             return until
-        case .clientFault, .egressRefused, .egressFault, .upstreamFault, .deferred: break
+        case .clientFault, .keyRefused, .permissionRefused, .spendLimited, .egressRefused, .egressFault, .upstreamFault,
+            .deferred:
+            break
         }
         return nil
     }
@@ -115,6 +113,23 @@ extension Gateway.State {
         case .deferred: break
         }
         return nil
+    }
+
+    /// What the verdict says of the key. A call to no model says nothing: a path that a client has chosen may ask for what
+    /// only another kind of key may do, and calls to models find out by themselves.
+    /// - Parameter error: the envelope's `error_code` or `type`.
+    fileprivate mutating func bookKey(_ verdict: Verdict, _ permit: Permit, error: String?, at now: Timestamp) {
+        let key = permit.key
+        defer { if permit.isTrial { roster.trialEnded(of: key) } }
+        guard permit.models != nil else { return }
+        switch verdict {
+        case .success: roster.succeeded(key, isTrial: permit.isTrial)
+        case .keyRefused: roster.refused(key, at: now)
+        case .permissionRefused: roster.lacksPermission(key, at: now)
+        case .spendLimited where error == "invalid_request_error": roster.toldSpendLimit(key, at: now)
+        case .spendLimited: roster.spendLimited(key, at: now)
+        case .clientFault, .rateLimited, .overloaded, .egressRefused, .egressFault, .upstreamFault, .deferred: break
+        }
     }
 
     /// Returns until when the key is set aside for the call's class of models, if that begins now.

@@ -35,7 +35,8 @@ extension Gateway {
         return state.withLock { state in
             let usable = state.keyFaults.sound(state.roster.usable(of: keys, at: now), for: models, at: now)
             return KeyOrder.of(usable, for: prefix).map { key in
-                (key, state.demands(of: key, models).isEmpty && state.standing.pause(of: key, models, at: now) == nil)
+                let isFree = state.roster.isSound(key) && state.standing.pause(of: key, models, at: now) == nil
+                return (key, isFree && state.demands(of: key, models).isEmpty)
             }
         }
     }

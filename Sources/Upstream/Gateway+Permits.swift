@@ -35,6 +35,7 @@ extension Gateway {
     }
 
     package func giveBack(_ permits: [Permit]) async {
+        for permit in permits where permit.isTrial { state.withLock { $0.roster.trialEnded(of: permit.key) } }
         let booked = permits.filter { $0.block != nil }
         for (block, permits) in Dictionary(grouping: booked, by: \.block) {
             guard let block else { continue }
@@ -50,14 +51,17 @@ extension Gateway {
         }
     }
 
-    /// A permit in the place of `permit` that counts where a call to `model` does; nil if it has been given back because
-    /// there is nothing left, with the time to come again.
+    /// A permit in the place of `permit` that counts where a call to `model` does and for what it costs; nil if it has been
+    /// given back because there is nothing left, with the time to come again.
     func fit(_ permit: Permit, to call: UpstreamCall) async -> Result<Permit, DeferralError> {
-        guard let model = call.model, permit.models != ModelClass(model: model) else { return .success(permit) }
-        let demand = CallDemand(.batch, model: model, bytes: call.body?.count)
+        guard let model = call.model else { return .success(permit) }
+        let isOfClass = permit.models == ModelClass(model: model)
+        if isOfClass, !isTooSmall(permit, for: call, to: model) { return .success(permit) }
+        let demand = CallDemand(.batch, model: model, bytes: call.body?.count, maxTokens: call.maxTokens)
+        let horizon = isOfClass ? Self.sizeHorizon : Self.horizon
         let now = wall.now()
         await giveBack([permit])
-        switch try? await offer(of: permit.key, limit: 1, demand, horizon: Self.horizon, at: now) {
+        switch try? await offer(of: permit.key, limit: 1, demand, horizon: horizon, at: now) {
         case .permits(let permits): return permits.first.map { .success($0) } ?? .failure(DeferralError(wait: nil))
         case .wait(let until):
             return .failure(DeferralError(wait: max(until.duration(since: now), .milliseconds(1))))
@@ -153,29 +157,35 @@ extension Gateway {
                 } ?? .nothing
             )
         }
-        if let pause, demands.isEmpty || pause > now.advanced(by: horizon) { return .wait(until: pause) }
+        // Nor is a place booked behind the pause: it may grow meanwhile.
+        if let pause { return .wait(until: pause) }
+        let admission = state.withLock { $0.roster.admit(key, at: now) }
+        if case .none(let until) = admission { return .wait(until: until) }
+        let isTrial = admission == .trial
+        let (limit, isMovable) = (isTrial ? 1 : limit, demand.urgency == .batch)
         guard !demands.isEmpty else {
-            return .permits(
-                Array(
-                    repeating: Permit(
-                        key: key, start: now, block: nil, models: models, isMovable: demand.urgency == .batch),
-                    count: limit))
+            let permit = Permit(
+                key: key, start: now, block: nil, models: models, isMovable: isMovable, isTrial: isTrial)
+            return .permits(Array(repeating: permit, count: limit))
         }
         let request = SlotRequest(
             demands, limit: limit, cost: cost, urgency: demand.urgency, horizon: horizon,
             holder: configuration.holder, style: state.withLock { $0.rules.style })
         do {
             switch try await ledger.takeSlots(request, at: now) {
-            case .none(let until): return .wait(until: until)
+            case .none(let until):
+                if isTrial { state.withLock { $0.roster.trialEnded(of: key) } }
+                return .wait(until: until)
             case .slots(let block):
                 return .permits(
                     (0..<block.count).map {
                         Permit(
                             key: key, start: block.start(of: $0), block: block, slot: $0, models: models,
-                            isMovable: demand.urgency == .batch)
+                            isMovable: isMovable, isTrial: isTrial)
                     })
             }
         } catch {
+            if isTrial { state.withLock { $0.roster.trialEnded(of: key) } }
             throw .ledgerUnavailable(error)
         }
     }
@@ -190,7 +200,7 @@ extension Gateway {
             keys.compactMap { key in state.roster.outage(of: key, at: now).map { (key.id, $0) } }
         }
         let words = outages.map { "'\($0.0)' (\($0.1.reason.rawValue) until \($0.1.until.rfc3339))" }
-        let earliest = outages.map(\.1.until).min()
+        let earliest = outages.map(\.1.nextTry).min()
         return RelayError(
             .noUpstreamKey, "Every upstream key is out: \(words.joined(separator: ", ")).",
             remedy: "Check the keys in the Claude Console, replace them with `relay keys add NAME`, or wait.",

@@ -186,9 +186,10 @@ extension Gateway {
         let permit: Permit
         switch await fit(taken, to: call) {
         case .success(let fitting): permit = await homed(fitting, for: call)
-        case .failure(let deferral): return .failure(deferred(taken, for: deferral.wait))
+        case .failure(let deferral): return .failure(notBegun(taken, .deferred(retryAfter: deferral.wait)))
         }
         await waitForStart(of: permit)
+        if let unsent = await unsent(permit) { return .failure(unsent) }
         let startedAt = wall.now()
         let passage = state.withLock { state in
             state.inFlight += 1
@@ -197,26 +198,16 @@ extension Gateway {
         let opening = Opening(call: call, permit: permit, passage: passage, startedAt: startedAt)
         guard let passage else { return .failure(await end(.egressRefused, nil, opening, nil)) }
         do throws(TransportFailure) {
-            guard !Task.isCancelled else {
-                throw TransportFailure(.canceled, maybeSent: false, detail: "canceled before it was sent")
-            }
             guard call.isIntact else {
                 throw TransportFailure(.altered, maybeSent: false, detail: "the body is not what was taken in")
             }
             let head = try await transport.send(request(call, key: permit.key), over: passage.path)
+            if permit.isTrial, (200..<300).contains(head.status) { passed(permit) }
             await learn(head.headers, of: permit, over: passage)
             return .success(Answer(opening: opening, head: head, firstByteAt: wall.now()))
         } catch {
             return .failure(await end(.egressFault(error), nil, opening, nil))
         }
-    }
-
-    /// The exchange of a call that was not begun.
-    private func deferred(_ permit: Permit, for wait: Duration?) -> Exchange {
-        let now = wall.now()
-        return Exchange(
-            verdict: .deferred(retryAfter: wait), reply: nil, key: permit.key.id, egress: Self.noPath, startedAt: now,
-            endedAt: now)
     }
 
     /// Sleeps until the permit's start. Calls of a key that wake late, together, are spread out again; a little faster

@@ -42,13 +42,16 @@ package struct Permit: Hashable, Sendable {
     package let models: ModelClass?
     /// Whether the call may still go with another key, where its prompt is cached: it was not known when this was taken.
     package let isMovable: Bool
+    /// Whether the call tries a key that was out: it is the only one that may.
+    package let isTrial: Bool
 
     package init(
         key: UpstreamKey, start: Timestamp, block: SlotBlock?, slot: Int = 0, models: ModelClass? = nil,
-        isMovable: Bool = false
+        isMovable: Bool = false, isTrial: Bool = false
     ) {
         self.key = key
         self.isMovable = isMovable
+        self.isTrial = isTrial
         self.start = start
         self.block = block
         self.slot = slot

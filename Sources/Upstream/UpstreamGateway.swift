@@ -25,7 +25,7 @@ package protocol UpstreamGateway: Sendable {
     func open(_ call: UpstreamCall, with permit: Permit, avoiding egress: Set<String>) async -> OpenedExchange
 
     /// Books what became of a streamed answer after its head.
-    /// - Parameter usage: what it has cost; nil if it does not say.
+    /// - Parameter usage: what it has cost, by what came of it if it broke off; nil if nothing tells.
     func book(_ verdict: Verdict, of exchange: StreamedExchange, usage: TokenUsage?) async
 }
 

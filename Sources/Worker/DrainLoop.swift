@@ -76,7 +76,8 @@ struct DrainLoop: Service {
             }
             trouble.over()
             let claims = try await claim(permits.count, of: models, orGiveBack: permits)
-            turns.served(models, with: claims.map(\.model))
+            let bytes = claims.reduce(0) { $0 + $1.body.count }
+            turns.served(models, with: claims.map(\.model), bytes: bytes)
             let unused = start(claims, with: permits)
             if !unused.isEmpty { await services.gateway.giveBack(unused) }
             guard !claims.isEmpty else {

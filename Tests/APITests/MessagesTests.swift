@@ -154,6 +154,37 @@ struct MessagesTests {
         }
     }
 
+    @Test
+    func `a call whose key is held up before it is sent asks for another permit, and that is no attempt`() async throws
+    {
+        for body in [World.messageBody, World.streamBody] {
+            try await World.run(configure: { $0.limits.maxAttempts = 1 }) { world in
+                let deferred = OpenedExchange.settled(.answered(.deferred(retryAfter: nil), nil))
+                for _ in 0..<3 { world.gateway.script { _ in deferred } }
+                world.gateway.script { _ in .reply(404, "{}", .clientFault) }
+                #expect(try await world.send("POST", "/v1/messages", body).status == 404)
+                #expect(world.gateway.record.demands.count == 4)
+                world.gateway.script { _ in
+                    world.gateway.refusePermits(
+                        RelayError(.noUpstreamKey, "Out.", remedy: "Wait.", retryAfter: .seconds(9)))
+                    return deferred
+                }
+                let refused = try await world.send("POST", "/v1/messages", body)
+                #expect(refused.errorCode == "no_upstream_key" && refused.headers["retry-after"] == "9")
+            }
+        }
+    }
+
+    @Test
+    func `a call that is held up again and again ends as one that found no permit`() async throws {
+        try await World.run { world in
+            for _ in 0..<20 { world.gateway.script { _ in .settled(.answered(.deferred(retryAfter: nil), nil)) } }
+            let reply = try await world.send("POST", "/v1/messages", World.messageBody)
+            #expect(reply.errorCode == "pacing_exhausted" && reply.headers["retry-after"] == "1")
+            #expect(world.gateway.record.calls.count == 11)
+        }
+    }
+
     @Test(arguments: [#""max_tokens":0"#, #""max_tokens":16.0"#, #""max_tokens":16,"messages_v2":{}"#])
     func `what a newer API may allow is the upstream's to judge`(_ members: String) async throws {
         try await World.run { world in

@@ -11,6 +11,7 @@ final class ScriptedGateway: UpstreamGateway, UpstreamKeyring {
         var avoided: [Set<String>] = []
         var demands: [CallDemand] = []
         var booked: [Verdict] = []
+        var usages: [TokenUsage?] = []
         var givenBack = 0
     }
 
@@ -84,7 +85,10 @@ final class ScriptedGateway: UpstreamGateway, UpstreamKeyring {
     }
 
     func book(_ verdict: Verdict, of exchange: StreamedExchange, usage: TokenUsage?) async {
-        state.withLock { $0.record.booked.append(verdict) }
+        state.withLock { state in
+            state.record.usages.append(usage)
+            state.record.booked.append(verdict)
+        }
     }
 }
 

@@ -117,6 +117,7 @@ struct TenantTests {
             _ = try await world.send("POST", "/v1/messages", World.streamBody)
             let entry = try await spent(world)
             #expect(entry.reserved == .nothing && entry.spent.tokens == 40 + 16, "max_tokens is 16")
+            #expect(world.gateway.record.usages == [TokenUsage(input: 40, output: 16)], "and so it is paced")
         }
     }
 

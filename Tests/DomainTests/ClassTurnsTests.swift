@@ -38,6 +38,17 @@ struct ClassTurnsTests {
         #expect(turns.order(of: [opus], at: now.advanced(by: .seconds(-3600))) == [opus])
     }
 
+    @Test func `a demand tells the size of the jobs started last`() {
+        var turns = ClassTurns()
+        #expect(turns.demand(for: opus).bytes == nil)
+        turns.served(opus, with: ["claude-opus-4-1", "claude-opus-4-1"], bytes: 201_000)
+        #expect(turns.demand(for: opus).bytes == 100_500 && turns.demand(for: haiku).bytes == nil)
+        turns.served(opus, with: [])
+        #expect(turns.demand(for: opus).bytes == 100_500)
+        turns.served(opus, with: ["claude-opus-4-1"], bytes: 1000)
+        #expect(turns.demand(for: opus).bytes == 1000)
+    }
+
     @Test func `a demand names the model seen last, or one of the class`() {
         var turns = ClassTurns()
         #expect(turns.demand(for: opus).models == opus && turns.demand(for: .other).models == .other)

@@ -49,6 +49,26 @@ struct VerdictReplyTests {
         Row(
             status: 400, body: error("invalid_request_error", "Your usage reached a spend limit you set."),
             verdict: .spendLimited),
+        Row(
+            status: 400,
+            body: error(
+                "invalid_request_error",
+                "You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC."),
+            verdict: .spendLimited),
+        // What a client has written is quoted, and must take no key out.
+        Row(
+            status: 400,
+            body: error(
+                "invalid_request_error", "Unexpected value(s) `reached spend limit` for the `anthropic-beta` header."),
+            verdict: .clientFault),
+        Row(
+            status: 400,
+            body: error(
+                "invalid_request_error", "Your usage reached a spend limit you set.: Extra inputs are not permitted"),
+            verdict: .clientFault),
+        Row(
+            status: 404, body: error("invalid_request_error", "Your usage reached a spend limit you set."),
+            verdict: .clientFault),
         Row(status: 429, body: error("rate_limit_error"), verdict: .rateLimited(retryAfter: nil)),
         Row(status: 429, body: "", headers: after("7"), verdict: .rateLimited(retryAfter: .seconds(7))),
         Row(status: 429, body: "", headers: after("0.25"), verdict: .rateLimited(retryAfter: .milliseconds(250))),

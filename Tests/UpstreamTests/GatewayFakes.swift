@@ -74,6 +74,9 @@ final class FakeLedger: PacingLedger {
 
     func returnSlots(_ count: Int, of block: SlotBlock, by holder: String, at now: Timestamp) async throws {
         returned.withLock { $0.append(count) }
+        for share in block.shares {
+            update(share.scope) { $0.giveBack(count, of: block, share, by: holder, at: now) }
+        }
     }
 
     func settle(

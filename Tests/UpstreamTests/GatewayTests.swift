@@ -11,7 +11,8 @@ struct GatewayTests {
     private let call = UpstreamCall(
         method: "POST", path: "/v1/messages?beta=true",
         headers: [HeaderField("X-API-Key", "client"), HeaderField("Authorization", "Bearer c"), HeaderField("a", "b")],
-        body: [0x7B, 0x7D])
+        body: [0x7B, 0x7D], model: "claude-sonnet-5")
+    private static let demand = CallDemand(.batch, model: "claude-sonnet-5")
 
     private static func key(_ id: String, secret: String = "s", rps: Double? = nil) -> UpstreamKey {
         UpstreamKey(
@@ -33,7 +34,7 @@ struct GatewayTests {
     }
 
     private func once(_ gateway: Gateway<ManualClock>) async throws -> Exchange {
-        let permit = try #require(try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero).first)
+        let permit = try #require(try await gateway.permits(upTo: 1, for: Self.demand, within: .zero).first)
         return await gateway.exchange(call, with: permit, avoiding: [])
     }
 
@@ -55,7 +56,7 @@ struct GatewayTests {
         for (digest, count) in [(BodyDigest([0x7B, 0x7D]), 1), (BodyDigest([0x7B, 0x7C]), 1), (nil, 2)] {
             let call = UpstreamCall(
                 method: "POST", path: "/v1/messages", headers: [], body: [0x7B, 0x7D], digest: digest)
-            let permit = try #require(try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero).first)
+            let permit = try #require(try await gateway.permits(upTo: 1, for: Self.demand, within: .zero).first)
             let exchange = await gateway.exchange(call, with: permit, avoiding: [])
             #expect(transport.requests.count == count && exchange.verdict.isRetryable == false)
         }
@@ -65,7 +66,7 @@ struct GatewayTests {
     @Test func `without keys there is no permit, and the error says what to do`() async throws {
         let gateway = gateway(FakeKeyring([]), Self.answering(200))
         do {
-            _ = try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .seconds(9))
+            _ = try await gateway.permits(upTo: 1, for: Self.demand, within: .seconds(9))
             Issue.record("a permit without a key")
         } catch {
             #expect(error.code == .noUpstreamKey && error.remedy.contains("relay keys add"))
@@ -81,14 +82,14 @@ struct GatewayTests {
 
     @Test func `a spent key makes the call wait for its next slot, within the patience`() async throws {
         let gateway = gateway(FakeKeyring([Self.key("k", rps: 2)]), Self.answering(200))
-        #expect(try await gateway.permits(upTo: 5, for: CallDemand(.batch), within: .zero).count == 1)
+        #expect(try await gateway.permits(upTo: 5, for: Self.demand, within: .zero).count == 1)
         do {
-            _ = try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero)
+            _ = try await gateway.permits(upTo: 1, for: Self.demand, within: .zero)
             Issue.record("a permit too early")
         } catch {
             #expect(error.code == .pacingExhausted && error.retryAfter == .milliseconds(500))
         }
-        async let later = gateway.permits(upTo: 1, for: CallDemand(.batch), within: .seconds(1))
+        async let later = gateway.permits(upTo: 1, for: Self.demand, within: .seconds(1))
         await clock.waitForSleepers()
         clock.advance(by: .milliseconds(500))
         #expect(try await later.first?.start == clock.timestamp)
@@ -96,10 +97,10 @@ struct GatewayTests {
 
     @Test func `cancelling ends the wait for a permit`() async throws {
         let gateway = gateway(FakeKeyring([Self.key("k", rps: 1)]), Self.answering(200))
-        _ = try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero)
+        _ = try await gateway.permits(upTo: 1, for: Self.demand, within: .zero)
         let task = Task { () -> ErrorCode? in
             do throws(RelayError) {
-                _ = try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .seconds(60))
+                _ = try await gateway.permits(upTo: 1, for: Self.demand, within: .seconds(60))
                 return nil
             } catch {
                 return error.code
@@ -112,9 +113,9 @@ struct GatewayTests {
 
     @Test func `permits given back go to the ledger, those of unlimited keys nowhere`() async throws {
         let limited = gateway(FakeKeyring([Self.key("k", rps: 2)]), Self.answering(200))
-        await limited.giveBack(try await limited.permits(upTo: 1, for: CallDemand(.batch), within: .zero))
+        await limited.giveBack(try await limited.permits(upTo: 1, for: Self.demand, within: .zero))
         let unlimited = gateway(FakeKeyring([Self.key("k")]), Self.answering(200))
-        await unlimited.giveBack(try await unlimited.permits(upTo: 3, for: CallDemand(.batch), within: .zero))
+        await unlimited.giveBack(try await unlimited.permits(upTo: 3, for: Self.demand, within: .zero))
         #expect(ledger.returned.withLock { $0 } == [1])
     }
 
@@ -125,10 +126,10 @@ struct GatewayTests {
         #expect(try await once(gateway).verdict == .rateLimited(retryAfter: .seconds(3)))
         clock.advance(by: .milliseconds(2800))
         await #expect(throws: RelayError.self) {
-            try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero)
+            try await gateway.permits(upTo: 1, for: Self.demand, within: .zero)
         }
         clock.advance(by: .milliseconds(200))
-        #expect(try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero).count == 1)
+        #expect(try await gateway.permits(upTo: 1, for: Self.demand, within: .zero).count == 1)
     }
 
     @Test func `a refused key is out, the others go on, and a new secret brings it back`() async throws {
@@ -149,14 +150,14 @@ struct GatewayTests {
         let gateway = gateway(FakeKeyring([Self.key("k")]), Self.answering(401))
         _ = try await once(gateway)
         do {
-            _ = try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero)
+            _ = try await gateway.permits(upTo: 1, for: Self.demand, within: .zero)
             Issue.record("the key is not out")
         } catch {
             #expect(error.code == .noUpstreamKey && error.message.contains("'k' (refused until"))
             #expect(error.retryAfter == .seconds(300))
         }
         clock.advance(by: .seconds(300))
-        #expect(try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero).count == 1)
+        #expect(try await gateway.permits(upTo: 1, for: Self.demand, within: .zero).count == 1)
     }
 
     @Test func `a spend limit takes the key out until the first of next month`() async throws {
@@ -217,7 +218,7 @@ struct GatewayTests {
 
     @Test func `a 2xx opens as a stream that counts as in flight until it is booked`() async throws {
         let gateway = gateway(FakeKeyring([Self.key("k")]), Self.answering(200, "data"))
-        let permit = try #require(try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero).first)
+        let permit = try #require(try await gateway.permits(upTo: 1, for: Self.demand, within: .zero).first)
         guard case .streaming(let stream) = await gateway.open(call, with: permit, avoiding: []) else {
             Issue.record("settled")
             return
@@ -234,7 +235,7 @@ struct GatewayTests {
             configuration: GatewayConfiguration(upstream: "http://up", egress: [.direct]),
             transport: Self.answering(401), ledger: FakeLedger(), keyring: FakeKeyring([Self.key("k")]), clock: clock,
             wall: clock.wall, onNotice: { notice in told.withLock { $0.append(notice) } })
-        let permits = try await gateway.permits(upTo: 3, for: CallDemand(.batch), within: .zero)
+        let permits = try await gateway.permits(upTo: 3, for: Self.demand, within: .zero)
         for permit in permits { _ = await gateway.exchange(call, with: permit, avoiding: []) }
         let outage = try #require(gateway.status().keys.first?.outage)
         #expect(told.withLock { $0 } == [.keyOut("k", outage)])
@@ -242,7 +243,7 @@ struct GatewayTests {
 
     @Test func `any other answer opens settled`() async throws {
         let gateway = gateway(FakeKeyring([Self.key("k")]), Self.answering(500))
-        let permit = try #require(try await gateway.permits(upTo: 1, for: CallDemand(.batch), within: .zero).first)
+        let permit = try #require(try await gateway.permits(upTo: 1, for: Self.demand, within: .zero).first)
         guard case .settled(let exchange) = await gateway.open(call, with: permit, avoiding: []) else {
             Issue.record("streaming")
             return
@@ -253,13 +254,16 @@ struct GatewayTests {
     @Test func `a call waits for its permit's start, and cancelling then sends nothing`() async throws {
         let transport = Self.answering(200)
         let gateway = gateway(FakeKeyring([Self.key("k")]), transport)
-        let permit = Permit(key: Self.key("k"), start: clock.timestamp.advanced(by: .milliseconds(50)), block: nil)
+        let models = Self.demand.models
+        let permit = Permit(
+            key: Self.key("k"), start: clock.timestamp.advanced(by: .milliseconds(50)), block: nil, models: models)
         async let exchange = gateway.exchange(call, with: permit, avoiding: [])
         await clock.waitForSleepers()
         #expect(transport.requests.isEmpty)
         clock.advance(by: .milliseconds(50))
         #expect(await exchange.startedAt == permit.start)
-        let late = Permit(key: permit.key, start: clock.timestamp.advanced(by: .seconds(1)), block: nil)
+        let late = Permit(
+            key: permit.key, start: clock.timestamp.advanced(by: .seconds(1)), block: nil, models: models)
         let task = Task { await gateway.exchange(call, with: late, avoiding: []).verdict }
         await clock.waitForSleepers()
         task.cancel()

@@ -4,12 +4,15 @@ import Domain
 struct InteractiveBudget {
     /// An overloaded provider is not helped by insistence.
     private static let overloadRetries = 2
+    /// Each waits for a permit before, so there are few; a limit all the same.
+    private static let deferralLimit = 10
 
     let policy: RetryPolicy
     /// False for calls whose effects we do not know: what may have been executed is not sent again.
     let repeatsMaybeExecuted: Bool
     private(set) var attempts = 0
     private var overloads = 0
+    private var deferrals = 0
     /// Ways out that have failed this call.
     private(set) var avoided: Set<String> = []
 
@@ -22,6 +25,11 @@ struct InteractiveBudget {
     mutating func decide(
         after verdict: Verdict, egress: String, elapsed: Duration, using random: inout some RandomNumberGenerator
     ) -> RetryPolicy.Decision {
+        if case .deferred = verdict {
+            // Nothing was sent: no attempt. The next permit is waited for, so the call need not wait here.
+            deferrals += 1
+            return deferrals <= Self.deferralLimit && elapsed < policy.maxElapsed ? .retry(after: .zero) : .giveUp
+        }
         attempts += 1
         switch verdict {
         case .egressFault(let failure) where failure.kind == .exhausted: break  // the way is not to blame

@@ -97,7 +97,9 @@ private struct Attempts {
         do {
             permit = try await Self.permit(services, demand, within: max(.zero, rest))
             return true
-        } catch let error as RelayError where last.hasReply || error.code == .pacingExhausted {
+        } catch let error as RelayError
+            where !last.isDeferred && (last.hasReply || error.code == .pacingExhausted)
+        {
             return false
         }
     }

@@ -20,20 +20,25 @@ struct InteractiveOutcome: Sendable {
 
     var hasReply: Bool { reply != nil }
 
+    /// Whether it was not sent after all: why there is no other permit says more to the client.
+    var isDeferred: Bool {
+        guard case .deferred = verdict else { return false }
+        return true
+    }
+
     /// The upstream's answer where it concerns the client; the relay's own where it would tell of its keys and paths.
     /// - Throws: `no_upstream_key` or `upstream_unreachable`.
     func answer() throws(RelayError) -> Answer {
         switch verdict {
         case .keyRefused: throw Self.keysRefused
+        case .deferred(let delay): throw Self.deferred(delay)
         case .egressRefused: throw Self.unreachable("the upstream refused every way out that was tried")
         case .egressFault(let failure) where failure.kind == .altered: throw Self.altered
         case .egressFault(let failure) where failure.kind == .exhausted && !failure.maybeSent:
             throw Self.exhausted
         case .egressFault(let failure):
             throw Self.unreachable(failure.kind.rawValue, mayBeExecuted: verdict.isMaybeBilled)
-        case .success, .clientFault, .permissionRefused, .rateLimited, .spendLimited, .overloaded, .upstreamFault,
-            .deferred:
-            break
+        case .success, .clientFault, .permissionRefused, .rateLimited, .spendLimited, .overloaded, .upstreamFault: break
         }
         guard let reply else { throw Self.unreachable("no answer") }
         if case .upstreamFault = verdict, (200..<300).contains(reply.status) {
@@ -54,6 +59,13 @@ struct InteractiveOutcome: Sendable {
     private static let keysRefused = RelayError(
         .noUpstreamKey, "The upstream refused every key that was tried.",
         remedy: "Check the upstream keys with relay keys list and relay doctor.")
+
+    private static func deferred(_ delay: Duration?) -> RelayError {
+        RelayError(
+            .pacingExhausted, "The upstream held up each key that the call was to be sent with; nothing was sent.",
+            remedy: "Send it again after the Retry-After delay, or submit it as a job.",
+            retryAfter: delay ?? .seconds(1))
+    }
 
     private static let exhausted = RelayError(
         .localExhaustion, "The relay's machine has no socket, port or memory left for another call; nothing was sent.",

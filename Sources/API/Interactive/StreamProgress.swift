@@ -37,7 +37,7 @@ struct StreamProgress {
     /// What the events so far say of the tokens used; nil if they do not.
     var usage: TokenUsage? { TokenUsage(streamStart: scanner.startData, delta: scanner.deltaData) }
 
-    /// The same for the tenant's books. An answer that ended before it said how much it had generated is taken to have a
+    /// The same for the books, the tenant's and those of pacing. An answer that ended before it said how much it had generated is taken to have a
     /// token for every four bytes that came, so that breaking calls off in time does not make them free.
     /// - Parameter maxTokens: what the request allowed.
     func usage(atMost maxTokens: Int?) -> TokenUsage? {

@@ -53,10 +53,9 @@ struct StreamRelay {
     }
 
     private func book(_ verdict: Verdict) async {
-        await services.gateway.book(verdict, of: stream, usage: progress.usage)
-        guard let meter else { return }
-        let usage = progress.usage(atMost: meter.maxTokens)
-        meter.note(verdict, key: stream.key, usage: usage, at: services.wall.now())
+        let usage = progress.usage(atMost: meter?.maxTokens)
+        await services.gateway.book(verdict, of: stream, usage: usage)
+        meter?.note(verdict, key: stream.key, usage: usage, at: services.wall.now())
     }
 
     private mutating func relay() async throws -> InteractiveOutcome? {

@@ -9,18 +9,41 @@ package struct KeyOutage: Hashable, Sendable {
 
     package let reason: Reason
     package let until: Timestamp
+    /// When one call may try the key all the same; at ``until`` at the latest.
+    package let nextTry: Timestamp
 }
 
-/// Which upstream keys may be used: all but those that the upstream has refused, each until its time is over or its
-/// secret has changed.
+/// Which upstream keys may be used: all but those that the upstream has refused. Once an outage's time is over one call at
+/// a time tries the key, until one succeeds; a key whose secret has changed is used at once.
 package struct KeyRoster: Sendable {
+    /// What a call may do with a key.
+    package enum Admission: Hashable, Sendable {
+        case free
+        /// It is the one that tries the key: its end must be told by ``succeeded(_:isTrial:)``, a refusal or
+        /// ``trialEnded(of:)``.
+        case trial
+        /// Not before the instant given.
+        case none(until: Timestamp)
+    }
+
     /// How long a refused key is left alone. Then one call tries it again, in case an operator mended it upstream.
     package static let refusalTime = Duration.seconds(300)
+    /// How often one call tries a key that has reached its spend limit, in case an operator has raised that.
+    package static let spendTryTime = Duration.seconds(3600)
+    /// How long a key rests whose spend limit was told in words alone. Told again by the call that tries it: twice as long, up
+    /// to ``spendTryTime``.
+    package static let toldTime = Duration.seconds(300)
+    /// A call that tries a key and tells nothing for so long lets another try.
+    package static let trialTime = Duration.seconds(60)
 
     private struct Entry: Sendable {
-        let outage: KeyOutage
+        var outage: KeyOutage
         /// The secret that was refused; another one under the same id is worth a try.
         let secret: Secret
+        /// How long it rested last for words alone.
+        var toldRest: Duration?
+        /// While a call tries the key.
+        var trialUntil: Timestamp?
     }
 
     /// Refusals for want of permission in a row that take a key out. One says more about the request.
@@ -33,10 +56,12 @@ package struct KeyRoster: Sendable {
 
     package init() {}
 
-    /// The keys that may be used, in the order to try them: each call begins with the next one.
+    /// The keys that may be used or tried, in the order to ask them: each call begins with the next one.
     package mutating func usable(of keys: [UpstreamKey], at now: Timestamp) -> [UpstreamKey] {
-        outages = outages.filter { now < $0.value.outage.until }
-        let usable = keys.filter { outage(of: $0, at: now) == nil }
+        let usable = keys.filter { key in
+            if case .none = admission(of: key, at: now) { return false }
+            return true
+        }
         guard !usable.isEmpty else { return [] }
         turn = (turn + 1) % usable.count
         return Array(usable[turn...] + usable[..<turn])
@@ -44,12 +69,39 @@ package struct KeyRoster: Sendable {
 
     /// nil while `key` may be used.
     package func outage(of key: UpstreamKey, at now: Timestamp) -> KeyOutage? {
-        guard let entry = outages[key.id], entry.secret == key.secret, now < entry.outage.until else { return nil }
-        return entry.outage
+        guard let entry = entry(of: key) else { return nil }
+        guard now >= entry.outage.until else { return entry.outage }
+        guard case .none(let until) = admission(of: key, at: now) else { return nil }
+        return KeyOutage(reason: entry.outage.reason, until: until, nextTry: until)
     }
 
+    /// Whether calls may use `key` as they like.
+    package func isSound(_ key: UpstreamKey) -> Bool { entry(of: key) == nil }
+
+    /// Asks for one call, right before it takes its permit.
+    package mutating func admit(_ key: UpstreamKey, at now: Timestamp) -> Admission {
+        let admission = admission(of: key, at: now)
+        if admission == .trial { outages[key.id]?.trialUntil = now.advanced(by: Self.trialTime) }
+        return admission
+    }
+
+    private func admission(of key: UpstreamKey, at now: Timestamp) -> Admission {
+        guard let entry = entry(of: key) else { return .free }
+        if let trial = entry.trialUntil, now < trial, trial <= now.advanced(by: Self.trialTime) {
+            return .none(until: trial)
+        }
+        return now < entry.outage.nextTry ? .none(until: entry.outage.nextTry) : .trial
+    }
+
+    /// The call that tried `key` was not sent, or has told nothing of it: another may try.
+    package mutating func trialEnded(of key: UpstreamKey) {
+        outages[key.id]?.trialUntil = nil
+    }
+
+    /// The upstream does not take `key`: it is out for ``refusalTime``.
     package mutating func refused(_ key: UpstreamKey, at now: Timestamp) {
-        takeOut(key, .refused, until: now.advanced(by: Self.refusalTime))
+        let until = now.advanced(by: Self.refusalTime)
+        takeOut(key, KeyOutage(reason: .refused, until: until, nextTry: until))
     }
 
     /// A request asked for what `key` may not do.
@@ -61,19 +113,41 @@ package struct KeyRoster: Sendable {
         }
     }
 
-    package mutating func succeeded(_ key: UpstreamKey) {
+    /// - Parameter isTrial: whether it was the call that tried the key: then the outage is over.
+    package mutating func succeeded(_ key: UpstreamKey, isTrial: Bool = false) {
         refusals[key.id] = nil
+        if isTrial { outages[key.id] = nil }
     }
 
-    /// Spend limits are lifted at 00:00 UTC on the 1st of the next month.
+    /// Spend limits are lifted at 00:00 UTC on the 1st of the next month, or when an operator raises them.
     package mutating func spendLimited(_ key: UpstreamKey, at now: Timestamp) {
-        takeOut(key, .spendLimited, until: now.startOfNextMonth)
+        let until = now.startOfNextMonth
+        let nextTry = min(until, now.advanced(by: Self.spendTryTime))
+        takeOut(key, KeyOutage(reason: .spendLimited, until: until, nextTry: nextTry))
     }
 
-    /// A shorter outage never ends a longer one.
-    private mutating func takeOut(_ key: UpstreamKey, _ reason: KeyOutage.Reason, until: Timestamp) {
-        if let entry = outages[key.id], entry.secret == key.secret, entry.outage.until > until { return }
-        outages[key.id] = Entry(outage: KeyOutage(reason: reason, until: until), secret: key.secret)
+    /// The same by what was read from words: a client may have had a hand in them, so it does not last.
+    package mutating func toldSpendLimit(_ key: UpstreamKey, at now: Timestamp) {
+        let last = entry(of: key)
+        let isNew = last.map { now >= $0.outage.until } ?? true  // else by calls that were under way
+        let rest = last?.toldRest.map { isNew ? min($0 * 2, Self.spendTryTime) : $0 } ?? Self.toldTime
+        let until = now.advanced(by: rest)
+        takeOut(key, KeyOutage(reason: .spendLimited, until: until, nextTry: until), toldRest: rest)
+    }
+
+    /// A shorter outage never ends a longer one; but it puts off when that is tried next.
+    private mutating func takeOut(_ key: UpstreamKey, _ outage: KeyOutage, toldRest: Duration? = nil) {
+        if let last = entry(of: key)?.outage, last.until > outage.until {
+            let nextTry = min(last.until, max(last.nextTry, outage.nextTry))
+            outages[key.id]?.outage = KeyOutage(reason: last.reason, until: last.until, nextTry: nextTry)
+            outages[key.id]?.trialUntil = nil
+            return
+        }
+        outages[key.id] = Entry(outage: outage, secret: key.secret, toldRest: toldRest)
+    }
+
+    private func entry(of key: UpstreamKey) -> Entry? {
+        outages[key.id].flatMap { $0.secret == key.secret ? $0 : nil }
     }
 }
 

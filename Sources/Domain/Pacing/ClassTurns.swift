@@ -7,6 +7,8 @@ package struct ClassTurns: Sendable {
     private struct Record: Sendable {
         /// The latest seen: estimates are kept by model.
         var model: String
+        /// Of the bodies of those that were started last, on average; nil before the first.
+        var bytes: Int?
         /// The round in which it was served last.
         var round = 0
         var restsUntil: Timestamp?
@@ -27,7 +29,7 @@ package struct ClassTurns: Sendable {
 
     /// What is asked for on behalf of a job of this class.
     package func demand(for models: ModelClass) -> CallDemand {
-        CallDemand(.batch, model: records[models]?.model ?? models.exampleModel)
+        CallDemand(.batch, model: records[models]?.model ?? models.exampleModel, bytes: records[models]?.bytes)
     }
 
     /// There is nothing left of `models` for `wait`; nil: not known for how long.
@@ -37,12 +39,14 @@ package struct ClassTurns: Sendable {
     }
 
     /// `models` has had its turn; jobs for `claimed` were started.
-    package mutating func served(_ models: ModelClass, with claimed: [String]) {
+    /// - Parameter bytes: of all their bodies.
+    package mutating func served(_ models: ModelClass, with claimed: [String], bytes: Int = 0) {
         round += 1
         var record = records[models] ?? Record(model: models.exampleModel)
         record.round = round
         record.restsUntil = nil
         if let latest = claimed.last(where: { ModelClass(model: $0) == models }) { record.model = latest }
+        if !claimed.isEmpty, bytes > 0 { record.bytes = bytes / claimed.count }
         records[models] = record
     }
 

@@ -65,6 +65,11 @@ package struct PacingScope: Hashable, Sendable {
         PacingScope(name: "key:\(id)")
     }
 
+    /// The calls of a key that are to no model (counting tokens, lists): the provider limits them apart from the others.
+    package static func otherCalls(ofKey id: String) -> PacingScope {
+        PacingScope(name: "other:\(id)")
+    }
+
     /// The calls of an organization to one class of models: what the provider limits.
     package static func organization(_ id: String, _ models: ModelClass) -> PacingScope {
         PacingScope(name: "organization:\(id):\(models.name)")
@@ -89,14 +94,14 @@ package struct PacingScope: Hashable, Sendable {
 extension UpstreamKey {
     /// All that a call with it counts in. `models` is nil for a call to no model.
     package func scopes(of models: ModelClass?) -> [PacingScope] {
-        guard let models else { return [.key(id)] }
+        guard let models else { return [.key(id), .otherCalls(ofKey: id)] }
         return [.key(id), .organization(organization, models)] + (workspaceScope(of: models).map { [$0] } ?? [])
     }
 
-    /// What the provider's reports and refusals speak of: the organization's class of models, or its workspace's; the key
-    /// if the call is to no model.
+    /// What the provider's reports and refusals speak of: the organization's class of models, or its workspace's; the key's
+    /// other calls if the call is to no model.
     package func countedScope(of models: ModelClass?) -> PacingScope {
-        guard let models else { return .key(id) }
+        guard let models else { return .otherCalls(ofKey: id) }
         return workspaceScope(of: models) ?? .organization(organization, models)
     }
 

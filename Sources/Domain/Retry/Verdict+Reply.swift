@@ -29,7 +29,7 @@ extension Verdict {
 
     private static func refusal(_ status: Int, _ error: ErrorSummary, retryAfter delay: Duration?) -> Verdict {
         if error.type == "overloaded_error" { return .overloaded(retryAfter: delay) }
-        if error.isSpendLimit { return .spendLimited }
+        if error.isSpendLimit || status == 400 && error.tellsSpendLimit { return .spendLimited }
         return switch status {
         case 401, 402: .keyRefused
         case 403 where error.isRegionRefusal: .egressRefused

@@ -6,7 +6,8 @@ package enum Verdict: Hashable, Sendable {
     case clientFault
     /// 429: the key's pacing scope pauses until `retryAfter` has passed; the job goes on.
     case rateLimited(retryAfter: Duration?)
-    /// 429 with a spend-limit code: the key is out until it resets; the job goes on with another.
+    /// 429 with a spend-limit code: the key is out until it resets. Or a 400 that says so in words alone: then for minutes.
+    /// The job goes on with another.
     case spendLimited
     /// 529 or `overloaded_error`: the provider's load. Slow down everywhere; no key is penalised.
     case overloaded(retryAfter: Duration?)

@@ -27,12 +27,25 @@ struct ErrorSummary {
         code = Self.text("error_code", of: inner, in: body)
     }
 
+    /// Told by a code, which no client has a hand in.
     var isSpendLimit: Bool {
-        if code == "enforced_spend_limit_reached" || code == "contract_spend_limit_reached" { return true }
-        // A limit that the customer has set is told in a 400, in words alone.
-        let words = type == "invalid_request_error" ? message?.lowercased() ?? "" : ""
-        return words.contains("reached") && (words.contains("spend limit") || words.contains("usage limits"))
+        code == "enforced_spend_limit_reached" || code == "contract_spend_limit_reached"
     }
+
+    /// A limit that the customer has set is told in a 400, in words alone. A 400 also quotes what a client has written: a
+    /// name in its middle, or a field at its start, which a colon follows. Neither must be taken for it.
+    var tellsSpendLimit: Bool {
+        guard type == "invalid_request_error", let words = message?.lowercased(), !words.contains(": ") else {
+            return false
+        }
+        return Self.spendLimitWords.contains { words.hasPrefix($0) }
+    }
+
+    private static let spendLimitWords = [
+        "your usage reached a spend limit you set", "usage reached a spend limit you set",
+        "you have reached your specified api usage limits",
+        "you have reached your specified workspace api usage limits",
+    ]
 
     /// The API tells a request from an unsupported region so, and in no other way.
     var isRegionRefusal: Bool {

@@ -27,7 +27,7 @@ extension SQLiteJobStore {
         case .keyringChanged: return await learnKeyring()
         case .unreadable(let error) where error.code == .sealedValueUnreadable:
             return await learnKeyring() && payloadKeys.keyringRevision != revision
-        case .unreadable, .leaseLost, .full, .busy, .unavailable, .erased: return false
+        case .unreadable, .leaseLost, .full, .busy, .unavailable, .tooMany, .erased: return false
         }
     }
 

@@ -49,7 +49,8 @@ struct GatewayNotices {
         let words =
             switch outage.reason {
             case .refused: "the upstream refuses a key; it is tried again later, or at once under a new secret"
-            case .spendLimited: "a key has reached its spend limit; raise the limit, or wait for the reset"
+            case .spendLimited:
+                "a key has reached its spend limit; raise the limit, or wait for the reset; one call an hour tries it"
             }
         logger.error("\(words)", metadata: [LogKey.key: "\(key)", LogKey.until: "\(outage.until.rfc3339)"])
     }
