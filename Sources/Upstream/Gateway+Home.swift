@@ -34,7 +34,7 @@ extension Gateway {
         let now = wall.now()
         return state.withLock { state in
             // Not one that waits for a call that tries it: that is found by asking for a permit.
-            let passing = state.roster.usable(of: keys, at: now).filter { state.roster.outage(of: $0, at: now) == nil }
+            let passing = state.roster.usable(of: keys, at: now).filter(state.roster.isSound)
             return KeyOrder.of(state.keyFaults.sound(passing, for: models, at: now), for: prefix).map { key in
                 let isFree = state.roster.isSound(key) && state.standing.pause(of: key, models, at: now) == nil
                 return (key, isFree && state.demands(of: key, models).isEmpty)

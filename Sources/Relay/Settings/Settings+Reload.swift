@@ -3,8 +3,8 @@ extension Settings {
     /// their own, too. All others need a restart.
     private static let reloadable: Set<String> = [
         "egress_regions", "limits.batch_body", "limits.batch_lifetime", "limits.body", "limits.body_memory",
-        "limits.bulk_lines", "limits.wait", "log.level", "pacing.interactive_share", "pacing.ramp_up", "pacing.token_burst", "prices.file",
-        "sync.max_attempts", "sync.patience", "webhooks.rotation_overlap",
+        "limits.bulk_lines", "limits.wait", "log.level", "pacing.interactive_share", "pacing.ramp_up",
+        "pacing.token_burst", "prices.file", "sync.max_attempts", "sync.patience", "webhooks.rotation_overlap",
     ]
 
     /// The keys by which these differ from `running` and which a running process cannot take over, in the order of the
