@@ -128,7 +128,8 @@ extension Gateway.State {
         case .permissionRefused: roster.lacksPermission(key, at: now)
         case .spendLimited where error == "invalid_request_error": roster.toldSpendLimit(key, at: now)
         case .spendLimited: roster.spendLimited(key, at: now)
-        case .clientFault, .rateLimited, .overloaded, .egressRefused, .egressFault, .upstreamFault, .deferred: break
+        case .clientFault, .rateLimited, .overloaded: if permit.isTrial { roster.wasTaken(key) }
+        case .egressRefused, .egressFault, .upstreamFault, .deferred: break
         }
     }
 

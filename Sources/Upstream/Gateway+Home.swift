@@ -8,7 +8,8 @@ extension Gateway {
     /// limits is taken in the order of the weights; of those with limits only the heaviest is asked, which is a look into the
     /// ledger.
     func homed(_ permit: Permit, for call: UpstreamCall) async -> Permit {
-        guard permit.isMovable, let models = permit.models, let body = call.body else { return permit }
+        // One that tries a key is for that key.
+        guard permit.isMovable, !permit.isTrial, let models = permit.models, let body = call.body else { return permit }
         let keys = keys()
         guard keys.contains(where: { $0.organization != permit.key.organization }),
             let prefix = PromptPrefix.fingerprint(of: body)
@@ -17,7 +18,7 @@ extension Gateway {
         if let open = home.first(where: \.isOpen)?.key, home[0].isOpen || permit.block == nil {
             return await trade(permit, for: Permit(key: open, start: wall.now(), block: nil, models: models))
         }
-        let demand = CallDemand(.batch, model: call.model, bytes: body.count)
+        let demand = CallDemand(.batch, model: call.model, bytes: body.count, maxTokens: call.maxTokens)
         for key in home.map(\.key) where key.organization == home[0].key.organization {
             let offered = try? await offer(of: key, limit: 1, demand, horizon: Self.horizon, at: wall.now())
             if case .permits(let permits) = offered, let better = permits.first {
@@ -34,10 +35,9 @@ extension Gateway {
         let now = wall.now()
         return state.withLock { state in
             // Not one that waits for a call that tries it: that is found by asking for a permit.
-            let passing = state.roster.usable(of: keys, at: now).filter(state.roster.isSound)
+            let passing = keys.filter(state.roster.isSound)
             return KeyOrder.of(state.keyFaults.sound(passing, for: models, at: now), for: prefix).map { key in
-                let isFree = state.roster.isSound(key) && state.standing.pause(of: key, models, at: now) == nil
-                return (key, isFree && state.demands(of: key, models).isEmpty)
+                (key, state.standing.pause(of: key, models, at: now) == nil && state.demands(of: key, models).isEmpty)
             }
         }
     }

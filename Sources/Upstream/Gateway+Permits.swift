@@ -10,6 +10,9 @@ extension Gateway {
     /// When to look again where as many calls are in flight as an overload has left.
     private static var windowNap: Duration { .milliseconds(20) }
 
+    /// A job that has found its key spent is looked at again after this time at the latest: another key may be free then.
+    private static var longestDeferral: Duration { .seconds(60) }
+
     /// What one round of asking gave.
     enum Round {
         case permits([Permit])
@@ -60,11 +63,14 @@ extension Gateway {
         let demand = CallDemand(.batch, model: model, bytes: call.body?.count, maxTokens: call.maxTokens)
         let horizon = isOfClass ? Self.sizeHorizon : Self.horizon
         let now = wall.now()
+        let isHeldUp = isHeldUp(permit)
         await giveBack([permit])
+        guard !isHeldUp else { return .failure(DeferralError(wait: nil)) }  // another key may be free at once
         switch try? await offer(of: permit.key, limit: 1, demand, horizon: horizon, at: now) {
         case .permits(let permits): return permits.first.map { .success($0) } ?? .failure(DeferralError(wait: nil))
         case .wait(let until):
-            return .failure(DeferralError(wait: max(until.duration(since: now), .milliseconds(1))))
+            let wait = max(until.duration(since: now), .milliseconds(1))
+            return .failure(DeferralError(wait: min(wait, Self.longestDeferral)))
         case nil: return .failure(DeferralError(wait: nil))
         }
     }
@@ -109,7 +115,11 @@ extension Gateway {
             )
         }
         guard !isCutOff else { throw .noEgressPath }
-        guard !usable.isEmpty else { throw noKey(keys, at: now) }
+        guard !usable.isEmpty else {
+            // While a call tries a key, others wait for what it finds.
+            if let end = state.withLock({ $0.roster.endOfTrial(of: keys, at: now) }) { return .wait(until: end) }
+            throw noKey(keys, at: now)
+        }
         if let rest { return .wait(until: rest) }
         guard room > 0 else { return .wait(until: now.advanced(by: Self.windowNap)) }
         let limit = min(limit, room)

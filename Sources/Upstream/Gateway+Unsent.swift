@@ -34,7 +34,8 @@ extension Gateway {
             verdict: verdict, reply: nil, key: permit.key.id, egress: Self.noPath, startedAt: now, endedAt: now)
     }
 
-    private func isHeldUp(_ permit: Permit) -> Bool {
+    /// Whether what has come up since `permit` was taken forbids to send with it.
+    func isHeldUp(_ permit: Permit) -> Bool {
         let now = wall.now()
         return state.withLock { state in
             let isOut = !permit.isTrial && state.roster.outage(of: permit.key, at: now) != nil

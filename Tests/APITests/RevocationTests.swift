@@ -65,4 +65,16 @@ struct RevocationTests {
             #expect(reply.errorCode == "token_invalid")
         }
     }
+
+    @Test(arguments: ["/v1/messages", "/v1/messages/count_tokens", "/v1/webhooks"])
+    func `nothing is done for a credential that was revoked before the whole body was there`(_ target: String)
+        async throws
+    {
+        try await World.run { world in
+            let (first, rest) = (String(World.messageBody.prefix(20)), String(World.messageBody.dropFirst(20)))
+            let reply = try await upload(target, first, rest, in: world, type: "application/json")
+            #expect(reply.errorCode == "token_invalid")
+            #expect(world.gateway.record.calls.isEmpty)
+        }
+    }
 }

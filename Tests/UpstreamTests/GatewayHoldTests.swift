@@ -63,6 +63,57 @@ struct GatewayHoldTests {
         return await gateway.exchange(call(), with: permit, avoiding: []).verdict
     }
 
+    // MARK: Keys that are out
+
+    @Test func `a key that was refused is tried by a job, though the job's prompt is cached elsewhere`() async throws {
+        let refused = Mutex(Set(["a", "b"]))
+        let transport = FakeTransport { request, _ in
+            let key = request.headers.first("x-api-key") ?? ""
+            return refused.withLock { $0.remove(key) } == nil ? Self.ok() : Self.error(401, "authentication_error")
+        }
+        let gateway = Gateway(
+            configuration: GatewayConfiguration(upstream: "http://up", egress: [.direct]), transport: transport,
+            ledger: ledger, keyring: FakeKeyring([Self.key("a"), Self.key("b")]), clock: clock, wall: clock.wall)
+        let text = #"{"model":"m","system":[{"text":"Manual","cache_control":{}}],"messages":[{"a":1}]}"#
+        let call = UpstreamCall(
+            method: "POST", path: "/v1/messages", headers: [], body: Array(text.utf8), model: Self.sonnet)
+        // Whichever of them the prompt belongs to: first one is out, then the other.
+        for out in ["a", "b"] {
+            refused.withLock { $0 = [out] }
+            for _ in 0..<4 {
+                for permit in try await permits(gateway) {
+                    _ = await gateway.exchange(self.call(), with: permit, avoiding: [])
+                }
+            }
+            #expect(refused.withLock { $0.isEmpty })
+            clock.advance(by: KeyRoster.refusalTime)
+            let before = transport.requests.count
+            for _ in 0..<4 {
+                for permit in try await permits(gateway) {
+                    _ = await gateway.exchange(call, with: permit, avoiding: [])
+                }
+            }
+            let keys = transport.requests.dropFirst(before).compactMap { $0.request.headers.first("x-api-key") }
+            #expect(keys.contains(out))
+        }
+    }
+
+    @Test func `while one call tries the only key, others wait for what it finds`() async throws {
+        let isRefused = Mutex(true)
+        let gateway = gateway([Self.key("k")]) { _, _ in
+            isRefused.withLock { $0 } ? Self.error(401, "authentication_error") : Self.ok()
+        }
+        _ = try await send(gateway)
+        clock.advance(by: KeyRoster.refusalTime)
+        isRefused.withLock { $0 = false }
+        let trial = try #require(try await permits(gateway).first)
+        async let other = permits(gateway, 1, .interactive, within: .seconds(5))
+        await clock.waitForSleepers()
+        #expect(await gateway.exchange(call(), with: trial, avoiding: []).verdict == .success)
+        clock.advance(by: .seconds(1))
+        #expect(try await other.count == 1)
+    }
+
     // MARK: Pauses
 
     @Test func `nobody's call to a paused scope begins before the pause is over, though its key has a rate`()

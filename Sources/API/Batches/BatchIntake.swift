@@ -69,7 +69,7 @@ struct BatchIntake {
                 .batchInvalid, "The batch has no requests; allowed are 1 to \(Self.requestLimit).",
                 remedy: "Send at least one.")
         }
-        if !slice.isEmpty { try await store(slice) }
+        try await flush()
         try await mayGoOn()
         let (id, now) = (batch.id, wall.now())
         let opening = try await store.reading { store throws(JobStoreError) in
@@ -84,6 +84,11 @@ struct BatchIntake {
         case .refused(let refusal): throw RelayError(refusal, at: now)
         case .gone: throw Self.gone
         }
+    }
+
+    /// Stores what is held.
+    mutating func flush() async throws(RelayError) {
+        if !slice.isEmpty { try await store(slice) }
     }
 
     /// Gives up what has been stored, if anything has.
@@ -129,7 +134,7 @@ struct BatchIntake {
         return try await store.reading(work)
     }
 
-    private static let pauses = [100, 200, 400, 800, 1600, 3200, 6400].map { Duration.milliseconds($0) }
+    static let pauses = [100, 200, 400, 800, 1600, 3200, 6400].map { Duration.milliseconds($0) }
 
     private static let gone = RelayError(
         .storeUnavailable, "The batch was given up while it was being received: nothing came for too long.",

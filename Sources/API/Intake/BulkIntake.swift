@@ -94,9 +94,14 @@ struct BulkIntake {
 
     /// Submits what is left. - Returns: the answer's lines.
     mutating func finish() async -> [UInt8] {
+        await settle()
+        return answers
+    }
+
+    /// Submits what there is, and waits for what becomes of it.
+    mutating func settle() async {
         await depart()
         await land()
-        return answers
     }
 
     /// Sends the batch off, once the one before has arrived.

@@ -67,9 +67,22 @@ struct BatchRoutes: Sendable {
             length += chunk.readableBytes
             guard length <= limit else { throw Self.tooLarge(length, limit) }
             for element in try elements(of: chunk, &splitter) { try await intake.add(element) }
-            try body.hold(splitter.bytesHeld + intake.bytesHeld)
+            try await hold(splitter, &intake, of: body)
         }
         try splitter.finish()
+    }
+
+    /// Waits some seconds for memory, with nothing in hand but the request that has begun: the client has sent much.
+    private func hold(_ splitter: BatchSplitter, _ intake: inout BatchIntake, of body: RequestBytes) async throws {
+        for pause in BatchIntake.pauses {
+            do {
+                return try body.hold(splitter.bytesHeld + intake.bytesHeld)
+            } catch {
+                try await intake.flush()
+                try await services.clock.sleep(for: pause)
+            }
+        }
+        try body.hold(splitter.bytesHeld + intake.bytesHeld)
     }
 
     private func elements(of chunk: ByteBuffer, _ splitter: inout BatchSplitter) throws -> [[UInt8]] {

@@ -24,7 +24,6 @@ struct SubmissionRoute: Sendable {
     private func submitOne(_ call: Call, _ draft: JobDraft) async throws -> Answer {
         let body = try await call.body.collect(
             limit: call.limits.bodyLimit(within: services.configuration.limits.bodyLimit))
-        try await Authenticator(services: services).checkAgain(call)
         let now = services.wall.now()
         let key = try idempotency(call, body, at: now)
         var job = try draft.job(body, at: now, idempotency: key)
@@ -99,29 +98,38 @@ struct SubmissionRoute: Sendable {
         return .full(status: status, headers: headers, body: body)
     }
 
-    /// What comes after the limit of lines, or after the credential has ceased to hold, is read and dropped, so that the client gets to read what became of the lines
-    /// before it.
+    /// What comes after the limit of lines, after the credential has ceased to hold, or where memory ends is read and
+    /// dropped, so that the client gets to read what became of the lines before it.
     private func read(_ body: RequestBytes, limit: Int, into intake: inout BulkIntake) async throws {
         var splitter = LineSplitter(limit: limit)
         var number = 0
         while let chunk = try await body.next() {
             for line in splitter.feed(chunk) {
                 number += 1
-                guard await take(line, number, into: &intake), !intake.isForbidden else { return try await drop(body) }
+                guard await take(line, number, into: &intake), !intake.isForbidden else {
+                    _ = try await drop(body, of: &intake)
+                    return
+                }
             }
             do throws(RelayError) {
                 try body.hold(splitter.bytesHeld + intake.bytesHeld)
             } catch {
-                intake.stop(error, line: number + 1)
-                return try await drop(body)
+                let isCutOff = splitter.bytesHeld > 0
+                if try await drop(body, of: &intake) || isCutOff { intake.stop(error, line: number + 1) }
+                return
             }
         }
         if let last = splitter.finish() { _ = await take(last, number + 1, into: &intake) }
     }
 
-    private func drop(_ body: RequestBytes) async throws {
+    /// Holds no more than the answers meanwhile. - Returns: whether anything more came.
+    private func drop(_ body: RequestBytes, of intake: inout BulkIntake) async throws -> Bool {
+        await intake.settle()
+        try? body.hold(intake.bytesHeld)
         let watch = Stopwatch(services.clock)
-        while watch.elapsed < ClientExchange.drainTime, try await body.next() != nil {}
+        var hasMore = false
+        while watch.elapsed < ClientExchange.drainTime, try await body.next() != nil { hasMore = true }
+        return hasMore
     }
 
     /// - Returns: whether more lines are wanted.

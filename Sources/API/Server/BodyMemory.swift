@@ -12,9 +12,12 @@ final class BodyMemory: Sendable {
 
     /// - Throws: `local_exhaustion` if there is no room for `new` bytes instead of `old` ones.
     func change(_ tenant: TenantID, from old: Int, to new: Int, of total: Int) throws(RelayError) {
-        let (isGranted, held) = shares.withLock { ($0.change(tenant, from: old, to: new, of: total), $0.held) }
+        let isGranted = shares.withLock { shares in
+            let isGranted = shares.change(tenant, from: old, to: new, of: total)
+            gauge.record(shares.held)
+            return isGranted
+        }
         guard isGranted else { throw Self.exhausted(total) }
-        gauge.record(held)
     }
 
     private static func exhausted(_ total: Int) -> RelayError {

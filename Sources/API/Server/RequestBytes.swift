@@ -13,6 +13,7 @@ final class RequestBytes: Sendable {
     private(set) nonisolated(unsafe) var isAtEnd = false
 
     private nonisolated(unsafe) var memory: BodyHold?
+    private nonisolated(unsafe) var mayGoOn: (@Sendable () async throws(RelayError) -> Void)?
 
     init(_ request: Request) {
         announcedLength = request.headers[.contentLength].flatMap { Int($0) }
@@ -35,17 +36,21 @@ final class RequestBytes: Sendable {
         try memory?.set(bytes)
     }
 
+    /// Whoever reads the whole body is asked whether its request may still go on: that can have taken long.
+    func onceRead(_ mayGoOn: @escaping @Sendable () async throws(RelayError) -> Void) { self.mayGoOn = mayGoOn }
+
     /// The request is over: it holds nothing.
     func release() {
         try? memory?.set(0)
-        memory = nil
+        (memory, mayGoOn) = (nil, nil)
     }
 
     /// The whole body, which is held until the request is over.
-    /// - Throws: `body_too_large`, before reading if the client announces more than `limit` bytes; `local_exhaustion`.
+    /// - Throws: `body_too_large`, before reading if the client announces more than `limit` bytes; `local_exhaustion`;
+    ///   `token_invalid` if the credential has ceased to hold meanwhile.
     func collect(limit: Int) async throws -> [UInt8] {
         var whole: [UInt8] = []
-        whole.reserveCapacity(min(announcedLength ?? 0, limit))
+        whole.reserveCapacity(expectedBytes)
         try await read(limit: limit) { whole.append(contentsOf: $0.readableBytesView) }
         return whole
     }
@@ -54,7 +59,7 @@ final class RequestBytes: Sendable {
     /// - Throws: as ``collect(limit:)``.
     func collectDigested(limit: Int) async throws -> DigestedBody {
         var whole: [UInt8] = []
-        whole.reserveCapacity(min(announcedLength ?? 0, limit))
+        whole.reserveCapacity(expectedBytes)
         var digest = BodyDigest.Builder()
         try await read(limit: limit) { chunk in
             chunk.withUnsafeReadableBytes { digest.feed($0) }
@@ -62,6 +67,9 @@ final class RequestBytes: Sendable {
         }
         return DigestedBody(bytes: whole, digest: digest.digest)
     }
+
+    /// What is made room for: what a client announces costs it nothing.
+    private var expectedBytes: Int { min(announcedLength ?? 0, 1 << 20) }
 
     private func read(limit: Int, _ take: (ByteBuffer) -> Void) async throws {
         if let announcedLength, announcedLength > limit { throw Self.tooLarge(announcedLength, limit) }
@@ -72,6 +80,7 @@ final class RequestBytes: Sendable {
             try hold(count)
             take(chunk)
         }
+        try await mayGoOn?()
     }
 
     static func tooLarge(_ count: Int, _ limit: Int) -> RelayError {

@@ -31,6 +31,7 @@ struct Responder: Sendable {
             throw error
         }
         metrics.record(exchange.sink.status ?? 500, method, watch.elapsed)
+        exchange.body.release()  // what still comes is dropped
         if !exchange.body.isAtEnd { try await exchange.drain(services.clock) }
     }
 
@@ -90,6 +91,11 @@ struct Responder: Sendable {
             id: exchange.id, method: exchange.request.method.rawValue, target: target, parameters: match.parameters,
             query: Query(parts.count > 1 ? parts[1] : ""), headers: headers, body: exchange.body, caller: caller,
             limits: limits)
+        if caller != nil {
+            exchange.body.onceRead { () throws(RelayError) in
+                try await Authenticator(services: services).checkAgain(call)
+            }
+        }
         return (call, match.route.handler)
     }
 

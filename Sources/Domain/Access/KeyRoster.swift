@@ -98,6 +98,22 @@ package struct KeyRoster: Sendable {
         outages[key.id]?.trialUntil = nil
     }
 
+    /// Until when a call may try one of `keys`, none of which may be used; nil if none is tried at this time.
+    package func endOfTrial(of keys: [UpstreamKey], at now: Timestamp) -> Timestamp? {
+        keys.compactMap { key in
+            guard let entry = entry(of: key), entry.outage.nextTry <= now, let end = entry.trialUntil else {
+                return nil
+            }
+            return now < end ? end : nil
+        }.min()
+    }
+
+    /// The call that tried `key` was answered by something else than a refusal of the key: it is taken again. A spend limit
+    /// may be reached all the same.
+    package mutating func wasTaken(_ key: UpstreamKey) {
+        if outages[key.id]?.outage.reason == .refused { outages[key.id] = nil }
+    }
+
     /// The upstream does not take `key`: it is out for ``refusalTime``.
     package mutating func refused(_ key: UpstreamKey, at now: Timestamp) {
         let until = now.advanced(by: Self.refusalTime)

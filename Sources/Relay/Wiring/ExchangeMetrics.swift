@@ -102,6 +102,11 @@ final class ExchangeMetrics: TransportObserver {
             for path in state.gauges.keys where !ids.contains(path) {
                 state.gauges.removeValue(forKey: path)?.forget()
             }
+            for (path, now) in state.sockets where ids.contains(path) && state.gauges[path] == nil {
+                let gauges = SocketGauges(path: path, factory: factory)
+                state.gauges[path] = gauges
+                gauges.record(now)
+            }
         }
     }
 
