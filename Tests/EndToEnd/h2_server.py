@@ -32,7 +32,8 @@ class H2Server:
     """Each request meets the next of `fates`, and `answer` when they are used up.
 
     `answer`; `refuse` resets the stream with REFUSED_STREAM; `close` and `reset` end the connection unanswered, `reset`
-    without a goodbye; `last` answers, and then ends the idle connection. `hold` waits for the connection's next request. If that
+    without a goodbye; `last` answers, and then ends the idle connection, of which it has read all that comes: what is unread would
+    reset it, and the answer might be lost. `hold` waits for the connection's next request. If that
     meets `goaway`, the server says GOAWAY, which leaves it out, and answers the one held once a request has come over
     another connection.
     """
@@ -85,7 +86,7 @@ class Talk:
         self.server, self.connection, self.number = server, connection, number
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
         self.plain = socket.socket(fileno=os.dup(connection.fileno()))
-        self.heads, self.held = {}, None
+        self.heads, self.held, self.last, self.is_settled = {}, None, None, False
 
     def run(self) -> None:
         self.h2.initiate_connection()
@@ -96,9 +97,14 @@ class Talk:
                     self.heads[event.stream_id] = dict(event.headers)
                 elif isinstance(event, h2.events.DataReceived):
                     self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                elif isinstance(event, h2.events.SettingsAcknowledged):
+                    self.is_settled = True
                 elif isinstance(event, h2.events.StreamEnded) and not self.take(event.stream_id):
                     return
             self.flush()
+            if self.last is not None and self.is_settled:
+                self.answer(self.last)
+                return self.flush()
 
     def has_more(self) -> bool:
         """Whether TLS may look: of a connection that has just ended it would tell the client."""
@@ -116,6 +122,8 @@ class Talk:
             self.h2.reset_stream(stream, h2.errors.ErrorCodes.REFUSED_STREAM)
         elif fate == "hold":
             self.held = stream
+        elif fate == "last":
+            self.last = stream
         elif fate == "goaway":
             self.leave()
         elif fate == "reset":
@@ -123,7 +131,7 @@ class Talk:
         elif fate != "close":
             self.answer(stream)
         self.flush()
-        return fate not in ("goaway", "close", "reset", "last")
+        return fate not in ("goaway", "close", "reset")
 
     def answer(self, stream: int) -> None:
         head = [(":status", "200"), ("content-type", "application/json"), ("content-length", str(len(ANSWER)))]

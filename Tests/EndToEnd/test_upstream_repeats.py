@@ -53,14 +53,18 @@ def test_a_refused_stream_is_sent_once_more_over_another_connection(world, autho
     assert repeats(client) == 1
 
 
-def test_a_stream_that_goaway_leaves_out_is_sent_once_more_and_the_others_go_on(world, authority):
-    server, _, client = serving(world, authority, "hold", "goaway")
+@pytest.mark.parametrize("earlier", [["answer"], []], ids=["answered", "unanswered"])
+def test_a_stream_that_goaway_leaves_out_is_sent_once_more_and_the_others_go_on(world, authority, earlier):
+    """Also on a connection that has not answered anything yet."""
+    server, _, client = starting(world, authority, *earlier, "hold", "goaway")
+    assert [call(client).status_code for _ in earlier] == [200] * len(earlier)
     with ThreadPoolExecutor(1) as callers:
         held = callers.submit(call, client, "held")
-        eventually("it is held", lambda: fates(server) == ["hold"])
+        eventually("it is held", lambda: len(server.requests) == len(earlier) + 1)
         assert call(client).status_code == 200
         assert held.result().status_code == 200
-    assert fates(server) == ["hold", "goaway", "answer"] and repeats(client) == 1
+    assert [request.fate for request in server.requests] == [*earlier, "hold", "goaway", "answer"]
+    assert repeats(client) == 1
 
 
 def test_an_upstream_that_refuses_again_meets_one_repeat_an_attempt(world, authority):

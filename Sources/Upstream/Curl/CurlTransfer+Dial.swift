@@ -87,12 +87,26 @@ extension CurlTransfer {
 
     /// How TLS began. Ask while the call is on its connection.
     private var session: ConnectionReport.Session {
+        guard let tls else { return .none }
+        return SSL_session_reused(tls) == 1 ? .resumed : .full
+    }
+
+    /// Whether TLS has agreed on HTTP/2. Ask while the call is on its connection.
+    var hasAgreedOnHTTP2: Bool {
+        guard let tls else { return false }
+        var (name, length): (UnsafePointer<UInt8>?, UInt32) = (nil, 0)
+        SSL_get0_alpn_selected(tls, &name, &length)
+        return UnsafeBufferPointer(start: name, count: Int(length)).elementsEqual("h2".utf8)
+    }
+
+    /// OpenSSL's connection to the upstream; nil if there is none, or TLS is another library's.
+    private var tls: OpaquePointer? {
         var pointer: UnsafeMutableRawPointer?
         relay_curl_get_pointer(easy, CURLINFO_TLS_SSL_PTR, &pointer)
         // libcurl promises a structure of this type, which it keeps.
         guard let info = pointer?.assumingMemoryBound(to: curl_tlssessioninfo.self).pointee,
-            info.backend == CURLSSLBACKEND_OPENSSL, let connection = info.internals
-        else { return .none }
-        return SSL_session_reused(OpaquePointer(connection)) == 1 ? .resumed : .full
+            info.backend == CURLSSLBACKEND_OPENSSL
+        else { return nil }
+        return info.internals.map { OpaquePointer($0) }
     }
 }

@@ -80,13 +80,6 @@ final class CurlTransfer {
     /// Whether the head is complete.
     var isAnswering: Bool { parser.isComplete }
 
-    /// Whether the answer came by HTTP/2.
-    private var isMultiplexed: Bool {
-        var version = 0
-        relay_curl_get_long(easy, CURLINFO_HTTP_VERSION, &version)
-        return version == Int(CURL_HTTP_VERSION_2_0)
-    }
-
     private var bytesWritten: Int {
         var count = 0
         relay_curl_get_long(easy, CURLINFO_REQUEST_SIZE, &count)
@@ -123,7 +116,6 @@ extension CurlTransfer {
     func take(header line: UnsafeRawBufferPointer) {
         guard let head = parser.take(line) else { return }
         self.head = head
-        if let connection, isMultiplexed { owner.noteHTTP2(on: connection) }
         clocks.headArrived(at: .now)
         owner.touch(self)
     }
@@ -236,6 +228,7 @@ extension CurlTransfer {
         if let connection { owner.ended(on: connection) }
         let beginning = owner.began(between: ends, openedFor: opened)
         connection = beginning?.serial
+        if let connection, !opened.isEmpty, hasAgreedOnHTTP2 { owner.noteHTTP2(on: connection) }
         callsOnConnection = beginning?.calls ?? 0
         opened = []
     }

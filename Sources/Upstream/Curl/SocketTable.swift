@@ -26,7 +26,7 @@ struct SocketTable {
         var isConnecting = true
         /// Whether it has carried a call and now waits for another.
         var isIdle = false
-        /// Whether HTTP/2 was answered on it.
+        /// Whether it speaks HTTP/2.
         var isMultiplexed = false
     }
 
@@ -118,7 +118,7 @@ struct SocketTable {
         return entry.isIdle && isMeant(entry.path) ? socket : nil
     }
 
-    /// HTTP/2 was answered on this connection.
+    /// HTTP/2 is spoken on this connection.
     mutating func noteHTTP2(on serial: Int) {
         guard let socket = socketOfSerial[serial] else { return }
         entries[socket]?.isMultiplexed = true
