@@ -124,7 +124,15 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
         transport.keep(adopted)
     }
 
-    /// Exactly these paths are out, by what all processes know.
+    /// The ids of paths whose region was refused and whose outage is still to be recorded for all processes.
+    package var unrecordedOutages: [String] { state.withLock { $0.egress.unrecorded } }
+
+    /// The outage of this path is recorded.
+    package func recordedOutage(of path: String) {
+        state.withLock { $0.egress.recorded(path) }
+    }
+
+    /// Exactly these paths are out, by what all processes know, and those that are still to be recorded.
     package func adopt(_ outages: [String: EgressPool.Outage]) {
         state.withLock { $0.egress.setOutages(outages) }
     }

@@ -199,6 +199,27 @@ struct EgressPoolTests {
         #expect(pool.isExhausted)
     }
 
+    @Test func `a refused region is out until all know of it, and then as long as they say`() {
+        var pool = EgressPool(Self.paths(2))
+        pool.refused("path-0")
+        pool.setOutages([:])
+        #expect(pool.states(at: Self.now)[0].state == .out(.regionRefused), "what could not be recorded")
+        #expect(pool.unrecorded == ["path-0"])
+        pool.replace([EgressPath(id: "path-0", route: .source("10.0.0.1"))], preferring: [])
+        pool.setOutages([:])
+        #expect(pool.unrecorded == ["path-0"] && pool.isExhausted, "also by another way")
+        pool.recorded("path-0")
+        pool.setOutages([:])
+        #expect(pool.unrecorded.isEmpty && pool.states(at: Self.now)[0].state == .passing, "an operator was quick")
+    }
+
+    @Test func `a path that others have taken out needs no record`() {
+        var pool = EgressPool(Self.paths(2))
+        pool.setOutages(["path-0": .disabled])
+        pool.refused("path-0")
+        #expect(pool.unrecorded.isEmpty && pool.states(at: Self.now)[0].state == .out(.disabled))
+    }
+
     @Test func `a path that an operator brings back begins anew`() {
         var pool = EgressPool(Self.paths(2))
         for _ in 0..<5 { pool.faulted("path-0", at: Self.now) }

@@ -282,6 +282,8 @@ struct GatewayScopeTests {
         #expect(told.withLock { $0.allSatisfy { $0 == .regionRefused(path: "left") } && !$0.isEmpty })
         #expect(gateway.status().paths[0].state == .out(.regionRefused))
 
+        #expect(gateway.unrecordedOutages == ["left"])
+        gateway.recordedOutage(of: "left")
         gateway.adopt([:])
         gateway.adopt([EgressPath(id: "left", route: .source("elsewhere")), paths[1]], preferring: [])
         await gateway.book(EgressProber<ManualClock>.Finding.regionRefused, of: paths[0])

@@ -17,9 +17,15 @@ final class LoopbackServer: Sendable {
         self.script = script
         (listener, port) = try Self.listen()
         Self.spawn { [listener, weak self] in
+            // Closed here alone: another server's may get its number, and its calls would be accepted by this thread.
+            defer { close(listener) }
             while true {
                 let socket = accept(listener, nil, nil)
-                guard socket >= 0, let self else { return }
+                guard socket >= 0 else { return }
+                guard let self else {
+                    close(socket)
+                    return
+                }
                 accepted.withLock { $0 += 1 }
                 Self.spawn { [script] in
                     let connection = Connection(socket: socket)
@@ -32,7 +38,6 @@ final class LoopbackServer: Sendable {
 
     deinit {
         Glibc.shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
     }
 
     /// A port on which nobody listens.

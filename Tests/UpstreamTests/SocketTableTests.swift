@@ -43,6 +43,7 @@ struct SocketTableTests {
 
     @Test func `a connection is known by its ends and alive until its peer ends it`() throws {
         let server = try LoopbackServer { connection in _ = connection.readRequest() }
+        defer { withExtendedLifetime(server) {} }
         var table = SocketTable()
         let (first, second) = (connect(to: server.port), connect(to: server.port))
         defer { [first, second].forEach { close($0) } }

@@ -42,6 +42,8 @@ package struct EgressPool: Sendable {
         let generation: Int
         var health = EgressHealth()
         var outage: Outage?
+        /// Whether no other process has been told of its outage yet.
+        var isUnrecorded = false
         var inFlight = 0
         /// When a call last took it; nil for never.
         var calledAt: Timestamp?
@@ -67,7 +69,7 @@ package struct EgressPool: Sendable {
         let old = Dictionary(uniqueKeysWithValues: entries.map { ($0.path.id, $0) })
         entries = (paths.isEmpty ? [.direct] : paths).map { path in
             guard var entry = old[path.id], entry.path.route == path.route else {
-                return newEntry(path, outage: old[path.id]?.outage)
+                return newEntry(path, after: old[path.id])
             }
             entry.path = path
             return entry
@@ -75,10 +77,12 @@ package struct EgressPool: Sendable {
         preferred = regions
     }
 
-    private mutating func newEntry(_ path: EgressPath, outage: Outage?) -> Entry {
+    private mutating func newEntry(_ path: EgressPath, after old: Entry?) -> Entry {
         generations += 1
         let base = Rendezvous.finish(Rendezvous.add(path.id.utf8, to: Rendezvous.start))
-        return Entry(path: path, base: base, generation: generations, outage: outage)
+        return Entry(
+            path: path, base: base, generation: generations, outage: old?.outage,
+            isUnrecorded: old?.isUnrecorded ?? false)
     }
 
     /// The path for a call with `key`; nil if every path is out.
@@ -140,15 +144,27 @@ package struct EgressPool: Sendable {
         update(id) { $0.usedAt = now }
     }
 
-    /// The provider refuses the region of `id`.
+    /// The provider refuses the region of `id`. It is out whatever others know, until that is ``recorded(_:)``.
     package mutating func refused(_ id: String) {
-        update(id) { $0.outage = $0.outage ?? .regionRefused }
+        update(id) { entry in
+            guard entry.outage == nil else { return }
+            (entry.outage, entry.isUnrecorded) = (.regionRefused, true)
+        }
     }
 
-    /// Exactly these are out, by what all processes know.
+    /// The ids of those refused that others do not know of.
+    package var unrecorded: [String] { entries.filter(\.isUnrecorded).map(\.path.id) }
+
+    /// All processes can know by now that `id` is out.
+    package mutating func recorded(_ id: String) {
+        update(id) { $0.isUnrecorded = false }
+    }
+
+    /// Exactly these are out, by what all processes know, and those that are still to be recorded.
     package mutating func setOutages(_ outages: [String: Outage]) {
         for index in entries.indices {
-            let outage = outages[entries[index].path.id]
+            let known = outages[entries[index].path.id]
+            let outage = known ?? (entries[index].isUnrecorded ? .regionRefused : nil)
             // Brought back by an operator: it begins anew.
             if outage == nil, entries[index].outage != nil { entries[index].health = EgressHealth() }
             entries[index].outage = outage

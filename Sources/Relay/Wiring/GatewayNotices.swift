@@ -1,17 +1,15 @@
 import Domain
 import Logging
-import Queue
 import Telemetry
 import Upstream
 
-/// Alerts in the log to what an operator should hear of, and remembers what must outlast the process.
+/// Alerts in the log to what an operator should hear of.
 struct GatewayNotices {
-    let store: any EgressStore
     let logger: Logger
 
-    func take(_ notice: GatewayNotice) async {
+    func take(_ notice: GatewayNotice) {
         switch notice {
-        case .regionRefused(let path): await regionRefused(path)
+        case .regionRefused(let path): regionRefused(path)
         case .keyOut(let key, let outage): keyOut(key, outage)
         case .limitsDoubled(let doubled): limitsDoubled(doubled)
         case .keySetAside(let key, let models, let until):
@@ -32,17 +30,10 @@ struct GatewayNotices {
             "\(found); \(effect)", metadata: [LogKey.organizations: "\(doubled.names.joined(separator: ", "))"])
     }
 
-    private func regionRefused(_ path: String) async {
+    private func regionRefused(_ path: String) {
         logger.error(
             "the upstream refuses the region of an egress path; it is out until relay egress enable",
             metadata: [LogKey.egress: "\(path)"])
-        let note = "the upstream refused its region"
-        let outage = EgressOutage(path: path, reason: .regionRefused, note: note, since: SystemClock().now())
-        do {
-            try await store.takeOut(outage)
-        } catch {
-            logger.error("that could not be recorded", metadata: [LogKey.error: "\(error)"])
-        }
     }
 
     private func keyOut(_ key: String, _ outage: KeyOutage) {

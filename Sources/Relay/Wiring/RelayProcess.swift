@@ -58,7 +58,7 @@ struct RelayProcess {
             deliveryTransport.shutdown()
         }
         let (ledger, prices) = (try folder.openLedger(), PriceBook(try settings.prices()))
-        let gateway = self.gateway(transport: transport, ledger: ledger, keys: keys, store: store, logger: logger)
+        let gateway = self.gateway(transport: transport, ledger: ledger, keys: keys, logger: logger)
         let node = RelayNode(
             settings: settings, store: store, gateway: gateway, ledger: ledger, prices: prices,
             deliveryTransport: deliveryTransport,
@@ -116,7 +116,7 @@ struct RelayProcess {
     }
 
     private func gateway(
-        transport: CurlTransport, ledger: SQLitePacingLedger, keys: KeyDirectory, store: SQLiteJobStore, logger: Logger
+        transport: CurlTransport, ledger: SQLitePacingLedger, keys: KeyDirectory, logger: Logger
     ) -> Gateway<ContinuousClock> {
         let timeouts = Timeouts(
             connect: settings.connectTimeout, firstByte: settings.firstByteTimeout, idle: settings.idleTimeout,
@@ -127,7 +127,7 @@ struct RelayProcess {
                 egress: settings.paths, regions: settings.egressRegions, pacing: settings.pacing,
                 holder: holder),
             transport: transport, ledger: ledger, keyring: keys, clock: ContinuousClock(), wall: SystemClock(),
-            onNotice: { await GatewayNotices(store: store, logger: logger).take($0) })
+            onNotice: { GatewayNotices(logger: logger).take($0) })
     }
 
     /// What keeps the Gateway in step: with other processes, with operators, with its paths.
