@@ -2,9 +2,9 @@ package import Domain
 import Synchronization
 
 /// Asks, over each path by itself and without being billed, whether the upstream can be reached: hourly, sooner after a
-/// path has been tripped, and when a connection of a path in use grows cold, so that the next call finds a warm one.
+/// path has failed, and when a connection of a path in use grows cold, so that the next call finds a warm one.
 ///
-/// The question is `GET /v1/models` without a credential: any answer over HTTP shows that the path works, but one that
+/// The question is `GET /v1/models` without a credential: any answer of the API shows that the path works, but one that
 /// refuses the region. Nothing that costs money is ever sent.
 package struct EgressProber<C: Clock<Duration>>: Sendable {
     /// Probes at the same time, of all paths: one that is dead, and answers by its time-out alone, delays no other.
@@ -30,6 +30,8 @@ package struct EgressProber<C: Clock<Duration>>: Sendable {
     /// What one probe has shown.
     package enum Finding: Hashable, Sendable {
         case reached(status: Int)
+        /// Something else than the API has answered (``UpstreamReply/isForeign``).
+        case foreign(status: Int)
         case regionRefused
         case failed(TransportFailure)
     }
@@ -62,7 +64,7 @@ package struct EgressProber<C: Clock<Duration>>: Sendable {
         do throws(TransportFailure) {
             let reply = try await gateway.transport.exchange(request, over: path, limit: 1 << 20)
             guard Verdict.of(reply, at: gateway.wall.now()) != .egressRefused else { return .regionRefused }
-            return .reached(status: reply.status)
+            return reply.isForeign ? .foreign(status: reply.status) : .reached(status: reply.status)
         } catch {
             return .failed(error)
         }
@@ -88,6 +90,7 @@ extension Gateway {
             }
             switch finding {
             case .reached: state.egress.probed(path.id, at: now)
+            case .foreign: state.egress.answeredForeign(path.id, at: now)
             case .failed(let failure): if failure.blamesPath { state.egress.faulted(path.id, at: now) }
             case .regionRefused: state.egress.refused(path.id)
             }

@@ -7,11 +7,12 @@ extension Gateway {
     ///   - passage: the way that it went; nil if there was none.
     ///   - start: when the call began.
     ///   - usage: what the call has cost; nil if that is not known.
-    ///   - error: the envelope's `error_code` or `type`.
+    ///   - reply: the whole answer; nil if there is none, or it was streamed.
     func book(
         _ verdict: Verdict, permit: Permit, call: UpstreamCall, passage: EgressPool.Passage?, since start: Timestamp,
-        usage: TokenUsage?, error: String?
+        usage: TokenUsage?, reply: UpstreamReply?
     ) async {
+        let (error, isForeign) = (reply?.errorWord, reply?.isForeign ?? false)
         let now = wall.now()
         let (pause, outage, rest, refusedPath) = state.withLock { state in
             // One that broke off says nothing of what a whole answer costs.
@@ -19,13 +20,16 @@ extension Gateway {
                 state.estimator.learn(model: model, bytes: call.body?.count ?? 0, usage: usage)
             }
             let before = state.roster.outage(of: permit.key, at: now)
-            let pause = state.book(verdict, permit, at: now)
+            let isPaths = isForeign && passage.map { state.egress.isHeardElsewhere($0.id, at: now) } ?? false
+            let pause = state.book(verdict, permit, isPaths: isPaths, at: now)
             state.bookKey(verdict, permit, error: error, at: now)
-            let refusedPath = passage.flatMap { state.bookPath(verdict, permit, over: $0, since: start, at: now) }
+            let refusedPath = passage.flatMap { 
+                state.bookPath(verdict, permit, over: $0, since: start, isForeign: isForeign, at: now)
+            }
             let outage = state.roster.outage(of: permit.key, at: now)
             return (
-                pause, outage?.reason == before?.reason ? nil : outage, state.bookFault(verdict, permit, at: now),
-                refusedPath
+                pause, outage?.reason == before?.reason ? nil : outage, 
+                state.bookFault(verdict, permit, isPaths: isPaths, at: now), refusedPath
             )
         }
         if let rest, let models = permit.models {
@@ -48,7 +52,7 @@ extension Gateway {
         guard let permit = exchange.permit, let call = exchange.call else { return }
         await book(
             verdict, permit: permit, call: call, passage: exchange.passage, since: exchange.startedAt, usage: usage,
-            error: nil)
+            reply: nil)
     }
 
     /// Takes over what the provider reports of the key's owner, and of the scope that the call counts in.
@@ -73,12 +77,16 @@ extension Permit {
 
 extension Gateway.State {
     /// Returns until when the scope that the call counts in must pause, if it must.
-    fileprivate mutating func book(_ verdict: Verdict, _ permit: Permit, at now: Timestamp) -> Timestamp? {
+    /// - Parameter isPaths: whether it was the way out that answered, instead of the upstream.
+    fileprivate mutating func book(
+        _ verdict: Verdict, _ permit: Permit, isPaths: Bool, at now: Timestamp
+    ) -> Timestamp? {
         let calls = inFlight
         inFlight = max(0, inFlight - 1)
         switch verdict {
         case .success: brake.succeeded()
         case .overloaded(let delay): brake.overloaded(retryAfter: delay, inFlight: calls, at: now)
+        case .rateLimited where isPaths: break  // of an address, not of who calls
         case .rateLimited(let delay):
             // 1 s if it does not say, and never more than 10 minutes.
             let until = now.advanced(by: min(delay ?? .seconds(1), .seconds(600)))
@@ -96,7 +104,7 @@ extension Gateway.State {
     /// Returns the path's id if it is out now, as the provider refuses its region. Nothing counts against or for what has
     /// taken the path's place since the call began.
     fileprivate mutating func bookPath(
-        _ verdict: Verdict, _ permit: Permit, over passage: EgressPool.Passage, since start: Timestamp,
+        _ verdict: Verdict, _ permit: Permit, over passage: EgressPool.Passage, since start: Timestamp, isForeign: Bool,
         at now: Timestamp
     ) -> String? {
         guard egress.ended(passage) else { return nil }
@@ -109,7 +117,7 @@ extension Gateway.State {
             if failure.blamesPath, !isModels { egress.faulted(passage.id, at: now) }
         case .success, .clientFault, .rateLimited, .spendLimited, .overloaded, .keyRefused, .permissionRefused,
             .upstreamFault:
-            egress.answered(passage.id, at: now)
+            if isForeign { egress.answeredForeign(passage.id, at: now) } else { egress.answered(passage.id, at: now) }
         case .deferred: break
         }
         return nil
@@ -125,21 +133,23 @@ extension Gateway.State {
         switch verdict {
         case .success: roster.succeeded(key, isTrial: permit.isTrial)
         case .keyRefused: roster.refused(key, at: now)
-        case .permissionRefused: roster.lacksPermission(key, at: now)
         case .spendLimited where error == "invalid_request_error": roster.toldSpendLimit(key, at: now)
         case .spendLimited: roster.spendLimited(key, at: now)
-        case .clientFault, .rateLimited, .overloaded: if permit.isTrial { roster.wasTaken(key) }
+        case .clientFault, .rateLimited, .overloaded, .permissionRefused: if permit.isTrial { roster.wasTaken(key) }
         case .egressRefused, .egressFault, .upstreamFault, .deferred: break
         }
     }
 
     /// Returns until when the key is set aside for the call's class of models, if that begins now.
-    fileprivate mutating func bookFault(_ verdict: Verdict, _ permit: Permit, at now: Timestamp) -> Timestamp? {
+    /// - Parameter isPaths: as above.
+    fileprivate mutating func bookFault(
+        _ verdict: Verdict, _ permit: Permit, isPaths: Bool, at now: Timestamp
+    ) -> Timestamp? {
         guard let models = permit.models else { return nil }
         switch verdict {
         case .success, .clientFault: keyFaults.succeeded(permit.key, models, at: now)
-        // An answer over HTTP comes from the upstream itself, so no way out is to blame.
-        case .upstreamFault: return keyFaults.faulted(permit.key, models, at: now)
+        case .permissionRefused: return keyFaults.refused(permit.key, models, at: now)
+        case .upstreamFault where !isPaths: return keyFaults.faulted(permit.key, models, at: now)
         default: break
         }
         return nil

@@ -260,7 +260,7 @@ extension Gateway {
         let usage = verdict == .success ? reply?.usage : nil
         await book(
             verdict, permit: opening.permit, call: opening.call, passage: opening.passage, since: opening.startedAt,
-            usage: usage, error: reply?.errorWord)
+            usage: usage, reply: reply)
         return Exchange(
             verdict: verdict, reply: reply, key: opening.permit.key.id, egress: opening.egress,
             startedAt: opening.startedAt, firstByteAt: firstByteAt, endedAt: wall.now(), usage: usage)

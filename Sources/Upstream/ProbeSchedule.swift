@@ -3,7 +3,7 @@ import Domain
 /// When each egress path is probed, and which are being probed: no path twice at a time, and so many in all. Those that
 /// were probed longest ago go first, so that dead paths, which are due again at once, keep no other from its turn.
 struct ProbeSchedule {
-    /// After a path was tripped, and between probes of one that stays so.
+    /// Between probes of a path that has failed, and before the end of a tripped one's rest.
     static let retryPause = Duration.seconds(15)
 
     private let interval: Duration
@@ -58,12 +58,23 @@ struct ProbeSchedule {
         begun[standing.id] ?? Timestamp(microseconds: 0)
     }
 
+    private func hasRested(_ standing: EgressPool.Standing, at now: Timestamp) -> Bool {
+        let last = lastBegun(standing)
+        return now < last || now >= last.advanced(by: Self.retryPause)
+    }
+
+    /// Or so far ahead that the clock must have been set back.
+    private func isPast(_ due: Timestamp, at now: Timestamp) -> Bool {
+        due <= now || due > now.advanced(by: interval * 1.1)
+    }
+
     private func isDue(_ standing: EgressPool.Standing, at now: Timestamp) -> Bool {
         switch standing.state {
         case .out: false  // only an operator knows whether that has changed
         case .tripped(let until): until.duration(since: now) <= Self.retryPause
+        case .passing where standing.isSuspect && hasRested(standing, at: now): true
         case .passing, .probing:
-            (interval > .zero && due[standing.id] ?? now <= now)
+            (interval > .zero && isPast(due[standing.id] ?? now, at: now))
                 || (keepWarm > .zero && standing.needsWarming(after: keepWarm, at: now))
         }
     }

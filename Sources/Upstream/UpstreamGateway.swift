@@ -59,6 +59,13 @@ package struct Exchange: Hashable, Sendable {
     }
 }
 
+extension Exchange {
+    /// The path that the call's next attempt had better not go; nil if this one says nothing against it.
+    package var suspectedEgress: String? {
+        verdict.suspectsPath || reply?.isForeign == true ? egress : nil
+    }
+}
+
 /// What came of sending a call whose answer may stream.
 package enum OpenedExchange: Sendable {
     case streaming(StreamedExchange)

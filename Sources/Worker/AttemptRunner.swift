@@ -26,7 +26,8 @@ struct AttemptRunner: Sendable {
             return await settle(
                 decision.unsent(unreadable, verdict: damage.code.rawValue, exchange: nil, at: services.wall.now()))
         }
-        let exchange = await services.gateway.exchange(call(for: claim), with: permit, avoiding: [])
+        let exchange = await services.gateway.exchange(
+            call(for: claim), with: permit, avoiding: await suspectedPaths(of: claim))
         registry.callEnded(claim.lease)
         let now = services.wall.now()
         switch registry.stopReason(of: claim.lease) {
@@ -50,6 +51,12 @@ struct AttemptRunner: Sendable {
         guard verdict == .permissionRefused, claim.lease.attempt > 1 else { return 0 }
         let journal = try? await services.store.attempts(of: claim.lease.job)
         return journal?.count { $0.verdict == verdict.code } ?? claim.lease.attempt - 1
+    }
+
+    /// Where earlier attempts have failed. A journal that cannot be read now is no reason to wait.
+    private func suspectedPaths(of claim: Claim) async -> Set<String> {
+        guard claim.lease.attempt > 1, services.gateway.status().paths.count > 1 else { return [] }
+        return Set((try? await services.store.attempts(of: claim.lease.job))?.compactMap(\.suspectedEgress) ?? [])
     }
 
     private func call(for claim: Claim) -> UpstreamCall {

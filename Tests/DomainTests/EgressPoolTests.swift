@@ -73,10 +73,50 @@ struct EgressPoolTests {
         #expect(afterEvent && first && !second)
     }
 
-    @Test func `time forgives faults`() {
+    @Test func `time and answers forgive faults`() {
         var pool = EgressPool([.direct])
-        for second in 0..<20 { pool.faulted("direct", at: Self.now.advanced(by: .seconds(second * 8))) }
+        for round in 0..<20 {
+            pool.faulted("direct", at: Self.now.advanced(by: .seconds(round * 8)))
+            pool.answered("direct", at: Self.now.advanced(by: .seconds(round * 8 + 1)))
+        }
         #expect(pool.states(at: Self.now)[0].state == .passing)
+    }
+
+    @Test(arguments: [8, 20, 900])
+    func `a path over which few calls go and none is answered is tripped, however long each waits`(pause: Int) {
+        var pool = EgressPool([.direct])
+        pool.answered("direct", at: Self.now)
+        let states = (1...5).map { round in
+            let now = Self.now.advanced(by: .seconds(round * pause))
+            pool.faulted("direct", at: now)
+            return pool.states(at: now)[0]
+        }
+        #expect(states.map { $0.state == .passing } == [true, true, true, true, false])
+        #expect(states.map(\.isSuspect) == Array(repeating: true, count: 5))
+        pool.probed("direct", at: Self.now)
+        #expect(!pool.states(at: Self.now)[0].isSuspect)
+    }
+
+    /// What stands at the entry of a path may answer by itself; the provider's edge may, too, and then over all of them.
+    @Test func `a path over which something else answers is tripped only if the API is heard over others since`() {
+        for isHeardElsewhere in [true, false] {
+            var pool = EgressPool(Self.paths(2))
+            for path in ["path-0", "path-1"] { pool.answered(path, at: Self.now) }
+            for second in 1...5 {
+                let now = Self.now.advanced(by: .seconds(second))
+                if isHeardElsewhere {
+                    pool.answered("path-1", at: now)
+                } else {
+                    pool.answeredForeign("path-1", at: now)
+                }
+                pool.answeredForeign("path-0", at: now)
+            }
+            let states = pool.states(at: Self.now.advanced(by: .seconds(5))).map { $0.state == .passing }
+            #expect(states == [!isHeardElsewhere, true])
+        }
+        var only = EgressPool([.direct])
+        for _ in 0..<9 { only.answeredForeign("direct", at: Self.now) }
+        #expect(only.states(at: Self.now)[0].state == .passing)
     }
 
     @Test func `a path that is tried again gets back a tenth of its keys, then more and more, always the same ones`() {

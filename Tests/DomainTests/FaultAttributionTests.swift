@@ -152,6 +152,21 @@ struct FaultAttributionTests {
         #expect(faults.sound(keys, for: Self.sonnet, at: now).count == 2)
     }
 
+    @Test func `five refusals for want of permission in a row set a key aside for the class alone`() {
+        let keys = ["a", "b"].map { UpstreamKey(id: $0, organization: $0, secret: Secret($0), rate: nil) }
+        var faults = KeyFaults()
+        for round in 0..<2 {
+            for _ in 1..<KeyFaults.faultLimit { #expect(faults.refused(keys[0], Self.sonnet, at: Self.start) == nil) }
+            if round == 0 { faults.succeeded(keys[0], Self.sonnet, at: Self.start) }
+        }
+        #expect(faults.sound(keys, for: Self.sonnet, at: Self.start).count == 2, "four tell of the requests")
+        let until = faults.refused(keys[0], Self.sonnet, at: Self.start)
+        #expect(until == Self.start.advanced(by: KeyFaults.firstRest))
+        #expect(faults.sound(keys, for: Self.sonnet, at: Self.start).map(\.id) == ["b"])
+        #expect(faults.sound(keys, for: Self.haiku, at: Self.start).count == 2)
+        #expect(faults.refused(keys[0], Self.sonnet, at: Self.start) == nil, "it is set aside already")
+    }
+
     @Test func `where no key is answered well none is set aside`() {
         let keys = ["a", "b"].map { UpstreamKey(id: $0, organization: $0, secret: Secret($0), rate: nil) }
         var faults = KeyFaults()

@@ -87,15 +87,4 @@ struct KeyRosterTests {
         roster.toldSpendLimit(key, at: instant)
         #expect(roster.outage(of: key, at: instant)?.until == instant.startOfNextMonth, "a code says more")
     }
-
-    @Test func `one request without permission does not take the key from the others`() {
-        var roster = KeyRoster()
-        for _ in 1..<KeyRoster.permissionLimit { roster.lacksPermission(key, at: now) }
-        #expect(roster.usable(of: [key], at: now) == [key])
-        roster.succeeded(key)
-        for _ in 1..<KeyRoster.permissionLimit { roster.lacksPermission(key, at: now) }
-        #expect(roster.usable(of: [key], at: now) == [key])
-        roster.lacksPermission(key, at: now)
-        #expect(roster.usable(of: [key], at: now).isEmpty, "five in a row tell of the key")
-    }
 }

@@ -3,6 +3,19 @@ import Testing
 
 /// Wire samples after the Claude API's documented errors, one row each.
 struct VerdictReplyTests {
+    @Test func `an error is foreign that has neither the API's envelope nor its name for the exchange`() {
+        let envelope = Array(#"{"type":"error","error":{"type":"api_error","message":"m"}}"#.utf8)
+        let name = HeaderField("request-id", "req_1")
+        for status in [403, 408, 429, 500, 502, 529] {
+            #expect(UpstreamReply(status: status, headers: [], body: Array("<html>".utf8)).isForeign)
+            #expect(!UpstreamReply(status: status, headers: [name], body: []).isForeign)
+            #expect(!UpstreamReply(status: status, headers: [], body: envelope).isForeign)
+        }
+        for status in [200, 400, 401, 404, 413] {
+            #expect(!UpstreamReply(status: status, headers: [], body: []).isForeign, "what that says is of the call")
+        }
+    }
+
     struct Row: Sendable, CustomTestStringConvertible {
         let status: Int
         let body: String

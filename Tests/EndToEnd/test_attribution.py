@@ -58,7 +58,7 @@ class Stage:
     @property
     def set_aside(self) -> set[tuple[str, str]]:
         """The keys, each with a class of models, of which the log says so."""
-        lines = [line for line in self.relay.output.splitlines() if "the upstream fails a key's calls" in line]
+        lines = [line for line in self.relay.output.splitlines() if "the upstream fails or refuses a key's calls" in line]
         return {re.search(r"key=(\S+) model=(\S+)", line).groups() for line in lines}
 
     def is_guilty(self, model: str, attempt: dict) -> bool:

@@ -8,7 +8,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -214,6 +216,51 @@ def test_a_hangup_signal_takes_over_new_paths_and_limits_all_or_nothing(world):
     eventually("it is refused", lambda: "the configuration is refused" in relay.output)
     drain(client, 5, "still")
     assert sources(sim)["127.0.0.52"] == 45 and relay.running
+
+
+class Front:
+    """What stands at an entry and has lost what is behind it."""
+
+    def __init__(self, world: World, status: int):
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("content-length", 0)))
+                page = b"<html><h1>nothing is here</h1></html>"
+                self.send_response(status)
+                self.send_header("content-length", str(len(page)))
+                self.end_headers()
+                self.wfile.write(page)
+
+            do_GET = do_POST
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        world.closers += [server.shutdown, server.server_close]
+
+
+@pytest.mark.parametrize("status", [502, 429])
+def test_an_entry_that_answers_by_itself_is_put_out_and_neither_keys_nor_limits_are_blamed(world, status):
+    sim = world.sim()
+    front = Front(world, status)
+    configure(world, {"id": "lost", "entry": front.address},
+              {"id": "good", "entry": sim.base.removeprefix("http://")})
+    add_keys(world, 16)
+    relay = world.relay()
+    client = world.client(relay)
+    for number in range(8):
+        answer = client.http.post("/v1/messages", content=message_body(f"call {number}"), headers=VERSION)
+        assert answer.status_code == 200, answer.text
+    drain(client, 100, "jobs")
+    assert states(client.base) == {"lost": "2", "good": "0"}
+    metrics = httpx.get(client.base + "/metrics").text
+    assert 'relay_upstream_keys{state="usable"} 16' in metrics and "a key's calls" not in relay.output
+    assert sim.stats()["executions"]["max"] == 1
 
 
 def test_without_sockets_the_answer_is_503_and_nobody_is_blamed(world):

@@ -65,6 +65,32 @@ struct EgressProberTests {
         await task.value
     }
 
+    @Test func `a path that has failed a call is asked at once, and every quarter of a minute until it answers`()
+        async throws
+    {
+        let probes = Mutex(0), isDead = Mutex(true)
+        let gateway = gateway([EgressPath(id: "p", route: .source("p"))]) { (_, _) throws(TransportFailure) in
+            probes.withLock { $0 += 1 }
+            if isDead.withLock({ $0 }) { throw TransportFailure(.connect, maybeSent: false, detail: "dead") }
+            return UpstreamReply(status: 401, headers: [], body: [])
+        }
+        let prober = EgressProber(gateway: gateway, interval: .seconds(3600), timeout: .seconds(1))
+        let task = Task {
+            var random = SeededGenerator(seed: 5)
+            await prober.run(using: &random)
+        }
+        await pass(1, prober)
+        gateway.state.withLock { $0.egress.faulted("p", at: clock.timestamp) }
+        await pass(32, prober)
+        #expect(probes.withLock { $0 } == 3)
+        isDead.withLock { $0 = false }
+        await pass(60, prober)
+        #expect(probes.withLock { $0 } == 4)
+        #expect(gateway.status().paths[0].state == .passing)
+        task.cancel()
+        await task.value
+    }
+
     @Test func `paths that do not answer delay no other, and sixteen are asked at a time`() async throws {
         let asked = Mutex<[String]>([])
         let answer = Gate()

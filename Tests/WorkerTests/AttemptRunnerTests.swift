@@ -46,6 +46,24 @@ struct AttemptRunnerTests {
         #expect(try await world.journal(id).map(\.verdict) == ["client_fault"])
     }
 
+    @Test func `A job avoids the paths that have failed it`() async throws {
+        let cases: [(Verdict, UpstreamReply?, Set<String>)] = [
+            (Self.fault(.timeout, maybeSent: true), nil, ["direct"]),
+            (Self.fault(.exhausted, maybeSent: false), nil, []),
+            (.egressRefused, .sample(403), ["direct"]), (.upstreamFault(retryAfter: nil), .sample(500), ["direct"]),
+            (.rateLimited(retryAfter: nil), .sample(429), []),
+            (.rateLimited(retryAfter: nil), UpstreamReply(status: 429, headers: [], body: []), ["direct"]),
+        ]
+        for (verdict, reply, avoided) in cases {
+            let world = WorkerWorld(answer: .init(verdict: verdict, reply: reply))
+            _ = try await world.submit()
+            _ = try await world.attempt()
+            world.clock.advance(by: .seconds(3600))
+            _ = try await world.attempt()
+            #expect(world.gateway.avoided == [[], avoided], "\(verdict)")
+        }
+    }
+
     @Test func `A job whose request does not open is not sent, and says why`() async throws {
         let world = WorkerWorld()
         let id = try await world.submit()[0]

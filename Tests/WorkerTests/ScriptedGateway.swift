@@ -15,6 +15,7 @@ final class ScriptedGateway: UpstreamGateway {
         var issued = 0
         var returned = 0
         var calls: [UpstreamCall] = []
+        var avoided: [Set<String>] = []
         var misfits = 0
         var underWay = 0
         var peak = 0
@@ -32,6 +33,8 @@ final class ScriptedGateway: UpstreamGateway {
     var asked: [Int] { state.withLock { $0.asked } }
     var returned: Int { state.withLock { $0.returned } }
     var calls: [UpstreamCall] { state.withLock { $0.calls } }
+    /// The paths that each call was to avoid.
+    var avoided: [Set<String>] { state.withLock { $0.avoided } }
     /// Calls that were sent with a permit for another class of models.
     var misfits: Int { state.withLock { $0.misfits } }
     var peak: Int { state.withLock { $0.peak } }
@@ -81,8 +84,10 @@ final class ScriptedGateway: UpstreamGateway {
 
     func status() -> GatewayStatus {
         GatewayStatus(
-            keys: [], paths: EgressPool([.direct]).states(at: Timestamp(microseconds: 0)), inFlight: 0,
-            overloadedUntil: nil)
+            keys: [],
+            paths: EgressPool([.direct, EgressPath(id: "other", route: .source("127.0.0.2"))])
+                .states(at: Timestamp(microseconds: 0)),
+            inFlight: 0, overloadedUntil: nil)
     }
 
     func giveBack(_ permits: [Permit]) async {
@@ -94,6 +99,7 @@ final class ScriptedGateway: UpstreamGateway {
         let (gate, opening) = AsyncStream.makeStream(of: Void.self)
         state.withLock { state in
             state.calls.append(call)
+            state.avoided.append(egress)
             if let models = permit.models, call.model.map(ModelClass.init(model:)) != models { state.misfits += 1 }
             state.underWay += 1
             state.peak = max(state.peak, state.underWay)

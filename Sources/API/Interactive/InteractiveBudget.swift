@@ -21,9 +21,10 @@ struct InteractiveBudget {
         self.repeatsMaybeExecuted = repeatsMaybeExecuted
     }
 
-    /// Counts an attempt that ended with `verdict` over `egress`, and says what follows.
+    /// Counts an attempt that ended with `verdict`, and says what follows.
+    /// - Parameter suspect: the way that it went, if the next one had better go another.
     mutating func decide(
-        after verdict: Verdict, egress: String, elapsed: Duration, using random: inout some RandomNumberGenerator
+        after verdict: Verdict, suspect: String?, elapsed: Duration, using random: inout some RandomNumberGenerator
     ) -> RetryPolicy.Decision {
         if case .deferred = verdict {
             // Nothing was sent: no attempt. The next permit is waited for, so the call need not wait here.
@@ -31,15 +32,10 @@ struct InteractiveBudget {
             return deferrals <= Self.deferralLimit && elapsed < policy.maxElapsed ? .retry(after: .zero) : .giveUp
         }
         attempts += 1
-        switch verdict {
-        case .egressFault(let failure) where failure.kind == .exhausted: break  // the way is not to blame
-        case .egressFault, .egressRefused: avoided.insert(egress)
-        case .overloaded:
+        if let suspect { avoided.insert(suspect) }
+        if case .overloaded = verdict {
             overloads += 1
             if overloads > Self.overloadRetries { return .giveUp }
-        case .success, .clientFault, .rateLimited, .spendLimited, .keyRefused, .permissionRefused, .upstreamFault,
-            .deferred:
-            break
         }
         if !repeatsMaybeExecuted, verdict.isMaybeBilled { return .giveUp }
         return policy.decide(after: verdict, attempt: attempts, elapsed: elapsed, using: &random)

@@ -21,7 +21,7 @@ struct InteractiveCall: Sendable {
             note(exchange)
             try Task.checkCancellation()
             let last = InteractiveOutcome(exchange, requestID: requestID)
-            guard try await attempts.again(after: exchange.verdict, egress: exchange.egress, last) else {
+            guard try await attempts.again(after: exchange.verdict, suspect: exchange.suspectedEgress, last) else {
                 return try last.answer()
             }
         }
@@ -36,14 +36,15 @@ struct InteractiveCall: Sendable {
                 note(exchange)
                 try Task.checkCancellation()
                 let last = InteractiveOutcome(exchange, requestID: requestID)
-                guard try await attempts.again(after: exchange.verdict, egress: exchange.egress, last) else {
+                guard try await attempts.again(after: exchange.verdict, suspect: exchange.suspectedEgress, last) else {
                     return try await send(last, to: sink)
                 }
             case .streaming(let stream):
                 var relay = StreamRelay(
                     services: services, requestID: requestID, stream: stream, sink: sink, meter: meter)
                 guard let early = try await relay.run() else { return }
-                guard try await attempts.again(after: early.verdict, egress: stream.egress, early) else {
+                let suspect = early.verdict.suspectsPath ? stream.egress : nil
+                guard try await attempts.again(after: early.verdict, suspect: suspect, early) else {
                     return try await send(early, to: sink)
                 }
             }
@@ -88,9 +89,9 @@ private struct Attempts {
     /// Waits for the next attempt's turn.
     /// - Returns: false if `last` is the answer: nothing to retry, the budget is spent, or no permit is to be had
     ///   in what is left of it.
-    mutating func again(after verdict: Verdict, egress: String, _ last: InteractiveOutcome) async throws -> Bool {
+    mutating func again(after verdict: Verdict, suspect: String?, _ last: InteractiveOutcome) async throws -> Bool {
         var random = SystemRandomNumberGenerator()
-        let decision = budget.decide(after: verdict, egress: egress, elapsed: watch.elapsed, using: &random)
+        let decision = budget.decide(after: verdict, suspect: suspect, elapsed: watch.elapsed, using: &random)
         guard case .retry(let delay) = decision else { return false }
         try await services.clock.sleep(for: delay)
         let rest = min(services.configuration.limits.patience, budget.policy.maxElapsed - watch.elapsed)

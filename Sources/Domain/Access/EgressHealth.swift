@@ -1,7 +1,7 @@
 /// What the calls over one path have shown lately.
 ///
 /// `passing` → `tripped` after 5 faults within 30 s, if they are at least half of what came over it, or all that came in two
-/// seconds or more (a path that has just gone silent) → 30 s later `probing`:
+/// seconds or more (a path that has just gone silent), or after 5 in a row that took longer than that → 30 s later `probing`:
 /// it gets back a tenth of its keys, growing to all of them within 60 s; a fault in that time trips it again for twice as
 /// long, up to 10 minutes.
 struct EgressHealth: Sendable {
@@ -19,6 +19,11 @@ struct EgressHealth: Sendable {
     }
 
     private var seconds: [Second] = []
+    /// Faults since the last answer, and when the first of them came.
+    private var faultsInRow = 0
+    private var rowBegan: Timestamp?
+    /// Whether the last that is known of it is a fault.
+    private(set) var isSuspect = false
     private var rest = Self.firstRest
     private(set) var trippedAt: Timestamp?
     private(set) var trippedUntil: Timestamp?
@@ -34,12 +39,15 @@ struct EgressHealth: Sendable {
     /// Faults that come from requests begun before the path was tripped add nothing.
     mutating func faulted(at now: Timestamp) {
         settle(at: now)
+        isSuspect = true
         if let until = trippedUntil {
             if now >= until { trip(at: now, for: min(rest * 2, Self.longestRest)) }
             return
         }
         count(at: now) { $0.faults += 1 }
-        if isMostlyFaulty || isSilent { trip(at: now, for: Self.firstRest) }
+        faultsInRow += 1
+        rowBegan = rowBegan ?? now
+        if isMostlyFaulty || isSilent || isDead(at: now) { trip(at: now, for: Self.firstRest) }
     }
 
     private var isMostlyFaulty: Bool {
@@ -53,14 +61,22 @@ struct EgressHealth: Sendable {
         return latest.count >= 2 && latest.reduce(0) { $0 + $1.faults } >= Self.faultLimit
     }
 
+    /// Few calls, each of which waits long for nothing, never meet in one window.
+    private func isDead(at now: Timestamp) -> Bool {
+        guard faultsInRow >= Self.faultLimit, let rowBegan else { return false }
+        return now.duration(since: rowBegan) >= Self.window
+    }
+
     mutating func answered(at now: Timestamp) {
         settle(at: now)
+        (faultsInRow, rowBegan, isSuspect) = (0, nil, false)
         if trippedUntil == nil { count(at: now) { $0.answers += 1 } }
     }
 
     /// A probe has shown that it works: its rest is over, its readmission begins.
     mutating func probed(at now: Timestamp) {
         settle(at: now)
+        isSuspect = false
         if let until = trippedUntil, now < until { trippedUntil = now }
     }
 
@@ -68,7 +84,7 @@ struct EgressHealth: Sendable {
         rest = duration
         trippedAt = now
         trippedUntil = now.advanced(by: duration)
-        seconds = []
+        (seconds, faultsInRow, rowBegan) = ([], 0, nil)
     }
 
     /// Readmitted as a whole, it has a clean record.

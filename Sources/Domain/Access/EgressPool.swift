@@ -45,6 +45,8 @@ package struct EgressPool: Sendable {
         /// Whether no other process has been told of its outage yet.
         var isUnrecorded = false
         var inFlight = 0
+        /// When the API was last heard over it; nil for never.
+        var answeredAt: Timestamp?
         /// When a call last took it; nil for never.
         var calledAt: Timestamp?
         /// The same of calls and probes.
@@ -129,14 +131,34 @@ package struct EgressPool: Sendable {
         update(id) { $0.health.faulted(at: now) }
     }
 
-    /// Books that an answer came over `id`, of whatever status.
+    /// Books that the upstream's answer came over `id`, of whatever status.
     package mutating func answered(_ id: String, at now: Timestamp) {
-        update(id) { $0.health.answered(at: now) }
+        update(id) { entry in
+            entry.health.answered(at: now)
+            entry.answeredAt = now
+        }
+    }
+
+    /// Books that something else than the API has answered over `id` (``UpstreamReply/isForeign``).
+    package mutating func answeredForeign(_ id: String, at now: Timestamp) {
+        if isHeardElsewhere(id, at: now) { faulted(id, at: now) }
+    }
+
+    /// Whether the API has been heard over another path since it was over `id`. Then a foreign answer is the path's fault;
+    /// else the provider's edge may say so to all.
+    package func isHeardElsewhere(_ id: String, at now: Timestamp) -> Bool {
+        let last = entries.first { $0.path.id == id }?.answeredAt ?? Timestamp(microseconds: 0)
+        return entries.contains { other in
+            other.path.id != id && other.answeredAt.map { last < $0 && $0 <= now } ?? false
+        }
     }
 
     /// Books that a probe has reached the upstream over `id`.
     package mutating func probed(_ id: String, at now: Timestamp) {
-        update(id) { $0.health.probed(at: now) }
+        update(id) { entry in
+            entry.health.probed(at: now)
+            entry.answeredAt = now
+        }
     }
 
     /// A probe goes out over `id`.
@@ -182,6 +204,8 @@ package struct EgressPool: Sendable {
         package let path: EgressPath
         package let state: State
         package let inFlight: Int
+        /// Whether the last that is known of it is a fault.
+        package let isSuspect: Bool
         fileprivate let calledAt: Timestamp?
         fileprivate let usedAt: Timestamp?
 
@@ -201,8 +225,8 @@ package struct EgressPool: Sendable {
     package func states(at now: Timestamp) -> [Standing] {
         entries.map {
             Standing(
-                path: $0.path, state: Self.state(of: $0, at: now), inFlight: $0.inFlight, calledAt: $0.calledAt,
-                usedAt: $0.usedAt)
+                path: $0.path, state: Self.state(of: $0, at: now), inFlight: $0.inFlight,
+                isSuspect: $0.health.isSuspect, calledAt: $0.calledAt, usedAt: $0.usedAt)
         }
     }
 

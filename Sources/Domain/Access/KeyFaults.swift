@@ -1,8 +1,10 @@
-/// Which keys answer calls to a class of models with 5xx again and again, while others do not: those are set aside for it.
+/// Which keys answer calls to a class of models with 5xx again and again, while others do not, or may not be used for it: those
+/// are set aside for it.
 ///
 /// One fault says nothing of a key, and a model that fails with every key says nothing of any. Five in a row do, if another
 /// key was answered well meanwhile: the key rests for 30 s, and after each further fault twice as long, up to 10 minutes.
-/// For other classes it is used on.
+/// Five refusals for want of permission in a row do by themselves; one says more about the request. For other classes the
+/// key is used on.
 package struct KeyFaults: Sendable {
     /// In a row.
     package static let faultLimit = 5
@@ -21,6 +23,8 @@ package struct KeyFaults: Sendable {
         /// Faults since the last success, and when the first of them came.
         var faults = 0
         var began: Timestamp?
+        /// Refusals for want of permission since then.
+        var refusals = 0
         var succeededAt: Timestamp?
         var rest: Duration?
         var restsUntil: Timestamp?
@@ -46,10 +50,25 @@ package struct KeyFaults: Sendable {
             record.faults += 1
             record.began = record.began ?? now
         }
-        guard let record = records[lane], record.faults >= Self.faultLimit, !rests(lane, at: now),
-            let began = record.began, othersSucceed(lane, since: began)
+        guard let record = records[lane], record.faults >= Self.faultLimit, let began = record.began,
+            othersSucceed(lane, since: began)
         else { return nil }
-        let rest = record.rest.map { min($0 * 2, Self.longestRest) } ?? Self.firstRest
+        return setAside(lane, at: now)
+    }
+
+    /// The upstream says that `key` may not do what a call to `models` asked for.
+    /// - Returns: until when the key is set aside for `models`, if that begins now.
+    package mutating func refused(_ key: UpstreamKey, _ models: ModelClass, at now: Timestamp) -> Timestamp? {
+        let lane = Lane(key: key.id, models: models)
+        update(lane, at: now) { $0.refusals += 1 }
+        guard let record = records[lane], record.refusals >= Self.faultLimit else { return nil }
+        return setAside(lane, at: now)
+    }
+
+    /// nil if it is so already.
+    private mutating func setAside(_ lane: Lane, at now: Timestamp) -> Timestamp? {
+        guard !rests(lane, at: now) else { return nil }
+        let rest = records[lane]?.rest.map { min($0 * 2, Self.longestRest) } ?? Self.firstRest
         let until = now.advanced(by: rest)
         update(lane, at: now) { ($0.rest, $0.restsUntil) = (rest, until) }
         return until

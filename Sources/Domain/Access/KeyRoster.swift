@@ -1,7 +1,7 @@
 /// Why a key is not used for now, and until when.
 package struct KeyOutage: Hashable, Sendable {
     package enum Reason: String, Hashable, Sendable, CaseIterable {
-        /// 401, 402: wrong, revoked or unpaid; or 403 again and again.
+        /// 401, 402: wrong, revoked or unpaid.
         case refused
         /// Its spend limit is reached.
         case spendLimited = "spend_limited"
@@ -46,12 +46,7 @@ package struct KeyRoster: Sendable {
         var trialUntil: Timestamp?
     }
 
-    /// Refusals for want of permission in a row that take a key out. One says more about the request.
-    package static let permissionLimit = 5
-
     private var outages: [String: Entry] = [:]
-    /// Refusals for want of permission since the key's last success.
-    private var refusals: [String: Int] = [:]
     private var turn = 0
 
     package init() {}
@@ -120,18 +115,8 @@ package struct KeyRoster: Sendable {
         takeOut(key, KeyOutage(reason: .refused, until: until, nextTry: until))
     }
 
-    /// A request asked for what `key` may not do.
-    package mutating func lacksPermission(_ key: UpstreamKey, at now: Timestamp) {
-        refusals[key.id, default: 0] += 1
-        if refusals[key.id, default: 0] >= Self.permissionLimit {
-            refusals[key.id] = nil
-            refused(key, at: now)
-        }
-    }
-
     /// - Parameter isTrial: whether it was the call that tried the key: then the outage is over.
     package mutating func succeeded(_ key: UpstreamKey, isTrial: Bool = false) {
-        refusals[key.id] = nil
         if isTrial { outages[key.id] = nil }
     }
 

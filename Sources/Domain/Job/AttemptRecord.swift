@@ -45,4 +45,11 @@ package struct AttemptRecord: Hashable, Sendable {
         self.bytesReceived = bytesReceived
         self.usage = usage
     }
+
+    /// The path that the next attempt had better not go, as ``Verdict/suspectsPath`` and ``UpstreamReply/isForeign`` say.
+    package var suspectedEgress: String? {
+        let isForeign = (status ?? 0) >= 400 && requestID == nil && error == nil
+        let isPaths = verdict.hasPrefix("egress_") && verdict != "egress_fault_exhausted"
+        return isPaths || isForeign || verdict == "upstream_fault" ? egress : nil
+    }
 }

@@ -42,6 +42,16 @@ package enum Verdict: Hashable, Sendable {
         }
     }
 
+    /// Whether the next attempt had better go another way. After an upstream's fault, too: what has answered may be on the way.
+    package var suspectsPath: Bool {
+        switch self {
+        case .egressFault(let failure): failure.kind != .exhausted
+        case .egressRefused, .upstreamFault: true
+        case .success, .clientFault, .rateLimited, .spendLimited, .overloaded, .keyRefused, .permissionRefused, .deferred:
+            false
+        }
+    }
+
     /// Whether another attempt can end better than this one did.
     package var isRetryable: Bool {
         switch self {

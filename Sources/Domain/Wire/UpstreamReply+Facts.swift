@@ -4,6 +4,13 @@ extension UpstreamReply {
         (try? JSONScanner.members(of: body)).flatMap { TokenUsage(of: $0, in: body) }
     }
 
+    /// Whether it is an error that the API never said: it has neither its envelope nor its `request-id`. Something between
+    /// here and there, on the way or at the provider's edge, has answered by itself.
+    package var isForeign: Bool {
+        let isSuspect = [403, 408, 429].contains(status) || status >= 500
+        return isSuspect && requestID == nil && errorWord == nil
+    }
+
     /// The envelope's `error_code`, or else its `type`; nil unless it is an error envelope.
     package var errorWord: String? {
         guard status >= 400 else { return nil }

@@ -67,6 +67,7 @@ struct EgressCommand: AsyncParsableCommand {
         private static func text(_ finding: EgressProber<ContinuousClock>.Finding) -> String {
             switch finding {
             case .reached(let status): "reached (status \(status))"
+            case .foreign(let status): "something else than the API answers (status \(status))"
             case .regionRefused: "region refused"
             case .failed(let failure): "\(failure.kind.rawValue): \(failure.detail)"
             }

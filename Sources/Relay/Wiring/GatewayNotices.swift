@@ -14,7 +14,7 @@ struct GatewayNotices {
         case .limitsDoubled(let doubled): limitsDoubled(doubled)
         case .keySetAside(let key, let models, let until):
             logger.warning(
-                "the upstream fails a key's calls to a class of models, and not others'; it is left alone for it",
+                "the upstream fails or refuses a key's calls to a class of models; other keys are used for it",
                 metadata: [LogKey.key: "\(key)", LogKey.model: "\(models.name)", LogKey.until: "\(until.rfc3339)"])
         }
     }
