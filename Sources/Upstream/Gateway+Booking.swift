@@ -23,12 +23,12 @@ extension Gateway {
             let isPaths = isForeign && passage.map { state.egress.isHeardElsewhere($0.id, at: now) } ?? false
             let pause = state.book(verdict, permit, isPaths: isPaths, at: now)
             state.bookKey(verdict, permit, error: error, at: now)
-            let refusedPath = passage.flatMap { 
+            let refusedPath = passage.flatMap {
                 state.bookPath(verdict, permit, over: $0, since: start, isForeign: isForeign, at: now)
             }
             let outage = state.roster.outage(of: permit.key, at: now)
             return (
-                pause, outage?.reason == before?.reason ? nil : outage, 
+                pause, outage?.reason == before?.reason ? nil : outage,
                 state.bookFault(verdict, permit, isPaths: isPaths, at: now), refusedPath
             )
         }

@@ -46,6 +46,21 @@ struct KeyRosterTests {
         #expect(roster.admit(key, at: later.advanced(by: KeyRoster.trialTime)) == .trial)
     }
 
+    @Test func `a clock that is set back keeps no key out for longer`() {
+        let keys = ["refused", "spent", "told"].map {
+            UpstreamKey(id: $0, organization: "o", secret: Secret("s"), rate: nil)
+        }
+        var roster = KeyRoster()
+        roster.refused(keys[0], at: now)
+        roster.spendLimited(keys[1], at: now)
+        roster.toldSpendLimit(keys[2], at: now)
+        let earlier = now.advanced(by: .seconds(-7200))
+        #expect(roster.usable(of: keys, at: earlier).isEmpty)
+        let next = keys.map { roster.outage(of: $0, at: earlier)?.nextTry.duration(since: earlier) }
+        #expect(next == [KeyRoster.refusalTime, KeyRoster.spendTryTime, KeyRoster.toldTime])
+        #expect(roster.outage(of: keys[1], at: earlier)?.until == now.startOfNextMonth)
+    }
+
     @Test func `a key that has reached its spend limit is tried by one call an hour until the month is over`() {
         var roster = KeyRoster()
         roster.spendLimited(key, at: now)

@@ -152,6 +152,20 @@ struct PacingClockTests {
         #expect((180...182).contains(told))
     }
 
+    @Test func `what was learned while the ledger was asked is kept until it knows`() throws {
+        let report = try #require(
+            RateLimitReport([
+                HeaderField("anthropic-ratelimit-requests-limit", "60"),
+                HeaderField("anthropic-ratelimit-requests-remaining", "60"),
+            ]))
+        var book = StandingBook()
+        let mustTell = book.learn(report, of: .key("k"), at: Self.start.advanced(by: .milliseconds(5)))
+        book.merge([], at: Self.start)
+        #expect(mustTell && book.learned(.key("k")) == report.limits)
+        book.merge([], at: Self.start.advanced(by: .seconds(1)))
+        #expect(book.learned(.key("k")) == .none, "another process has heard otherwise")
+    }
+
     @Test func `what is told again spends no burst`() throws {
         let report = try #require(
             RateLimitReport([

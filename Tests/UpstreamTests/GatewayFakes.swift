@@ -49,7 +49,7 @@ struct SilentTransport: Transport {
 final class FakeLedger: PacingLedger {
     private struct Unwritable: Error {}
 
-    private let scopes = Mutex<[PacingScope: ScopePacing]>([:])
+    let scopes = Mutex<[PacingScope: ScopePacing]>([:])
     let returned = Mutex<[Int]>([])
     let settled = Mutex<[TokenCost?]>([])
     let learned = Mutex<[PacingScope]>([])

@@ -72,6 +72,16 @@ struct GatewayScopeTests {
         #expect(verdicts.contains(.rateLimited(retryAfter: .seconds(7))))
     }
 
+    @Test(arguments: [nil, "ramp_limit_exceeded"])
+    func `a 429 for having grown too fast slows the scope down, another does not`(_ code: String?) async throws {
+        let details = code.map { #","details":{"error_code":"\#($0)"}"# } ?? ""
+        let body = Array(#"{"type":"error","error":{"type":"rate_limit_error","message":"m"\#(details)}}"#.utf8)
+        let gateway = gateway([Self.key("k", "o")]) { _, _ in UpstreamReply(status: 429, headers: [], body: body) }
+        _ = try await send(gateway, Self.sonnet)
+        let scope = Self.key("k", "o").countedScope(of: ModelClass(model: Self.sonnet))
+        #expect(ledger.scopes.withLock { $0[scope]?.rampFrom } == (code == nil ? nil : clock.timestamp))
+    }
+
     @Test func `limits that the provider reports are kept from then on`() async throws {
         let gateway = gateway([Self.key("k", "o")]) { _, _ in
             Self.ok([

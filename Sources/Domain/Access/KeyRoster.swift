@@ -38,6 +38,8 @@ package struct KeyRoster: Sendable {
 
     private struct Entry: Sendable {
         var outage: KeyOutage
+        /// When it began, or by a clock that was set back since, the earliest time told.
+        var since: Timestamp
         /// The secret that was refused; another one under the same id is worth a try.
         let secret: Secret
         /// How long it rested last for words alone.
@@ -53,6 +55,7 @@ package struct KeyRoster: Sendable {
 
     /// The keys that may be used or tried, in the order to ask them: each call begins with the next one.
     package mutating func usable(of keys: [UpstreamKey], at now: Timestamp) -> [UpstreamKey] {
+        rebase(at: now)
         let usable = keys.filter { key in
             if case .none = admission(of: key, at: now) { return false }
             return true
@@ -60,6 +63,18 @@ package struct KeyRoster: Sendable {
         guard !usable.isEmpty else { return [] }
         turn = (turn + 1) % usable.count
         return Array(usable[turn...] + usable[..<turn])
+    }
+
+    /// After the clock was set back outages last as long as they did; the end of a month is where it was.
+    private mutating func rebase(at now: Timestamp) {
+        for (id, entry) in outages where now < entry.since {
+            let (last, shift) = (entry.outage, now.duration(since: entry.since))
+            let isOfMonth = last.reason == .spendLimited && entry.toldRest == nil
+            let until = isOfMonth ? last.until : last.until.advanced(by: shift)
+            outages[id]?.since = now
+            outages[id]?.outage = KeyOutage(
+                reason: last.reason, until: until, nextTry: min(until, last.nextTry.advanced(by: shift)))
+        }
     }
 
     /// nil while `key` may be used.
@@ -112,7 +127,7 @@ package struct KeyRoster: Sendable {
     /// The upstream does not take `key`: it is out for ``refusalTime``.
     package mutating func refused(_ key: UpstreamKey, at now: Timestamp) {
         let until = now.advanced(by: Self.refusalTime)
-        takeOut(key, KeyOutage(reason: .refused, until: until, nextTry: until))
+        takeOut(key, KeyOutage(reason: .refused, until: until, nextTry: until), at: now)
     }
 
     /// - Parameter isTrial: whether it was the call that tried the key: then the outage is over.
@@ -124,7 +139,7 @@ package struct KeyRoster: Sendable {
     package mutating func spendLimited(_ key: UpstreamKey, at now: Timestamp) {
         let until = now.startOfNextMonth
         let nextTry = min(until, now.advanced(by: Self.spendTryTime))
-        takeOut(key, KeyOutage(reason: .spendLimited, until: until, nextTry: nextTry))
+        takeOut(key, KeyOutage(reason: .spendLimited, until: until, nextTry: nextTry), at: now)
     }
 
     /// The same by what was read from words: a client may have had a hand in them, so it does not last.
@@ -133,18 +148,20 @@ package struct KeyRoster: Sendable {
         let isNew = last.map { now >= $0.outage.until } ?? true  // else by calls that were under way
         let rest = last?.toldRest.map { isNew ? min($0 * 2, Self.spendTryTime) : $0 } ?? Self.toldTime
         let until = now.advanced(by: rest)
-        takeOut(key, KeyOutage(reason: .spendLimited, until: until, nextTry: until), toldRest: rest)
+        takeOut(key, KeyOutage(reason: .spendLimited, until: until, nextTry: until), at: now, toldRest: rest)
     }
 
     /// A shorter outage never ends a longer one; but it puts off when that is tried next.
-    private mutating func takeOut(_ key: UpstreamKey, _ outage: KeyOutage, toldRest: Duration? = nil) {
+    private mutating func takeOut(
+        _ key: UpstreamKey, _ outage: KeyOutage, at now: Timestamp, toldRest: Duration? = nil
+    ) {
         if let last = entry(of: key)?.outage, last.until > outage.until {
             let nextTry = min(last.until, max(last.nextTry, outage.nextTry))
             outages[key.id]?.outage = KeyOutage(reason: last.reason, until: last.until, nextTry: nextTry)
             outages[key.id]?.trialUntil = nil
             return
         }
-        outages[key.id] = Entry(outage: outage, secret: key.secret, toldRest: toldRest)
+        outages[key.id] = Entry(outage: outage, since: now, secret: key.secret, toldRest: toldRest)
     }
 
     private func entry(of key: UpstreamKey) -> Entry? {

@@ -38,14 +38,17 @@ package struct StandingBook: Sendable {
 
     /// Takes over what the ledger says, of this process and all others. Pauses that only a clock which was set back explains
     /// become as long as any may be.
+    /// - Parameter now: when the ledger was asked: what has been learned since then it may not know.
     package mutating func merge(_ standing: [ScopeStanding], at now: Timestamp) {
         let latest = now.advanced(by: ScopePacing.maxPause)
         pauses = pauses.filter { $0.value > now }.mapValues { min($0, latest) }
+        let newer = limits.filter { told[$0.key].map { now <= $0 } ?? false }
         limits = [:]
         for entry in standing {
             if entry.pausedUntil > now { pause(entry.scope, until: entry.pausedUntil) }
             if !entry.learned.isNone { limits[entry.scope] = entry.learned }
         }
+        limits.merge(newer) { $1 }
         told = told.filter { limits[$0.key] != nil }
     }
 }

@@ -42,12 +42,14 @@ package enum Verdict: Hashable, Sendable {
         }
     }
 
-    /// Whether the next attempt had better go another way. After an upstream's fault, too: what has answered may be on the way.
+    /// Whether the next attempt had better go another way. After an upstream's fault, too: what has answered may be on the
+    /// way.
     package var suspectsPath: Bool {
         switch self {
         case .egressFault(let failure): failure.kind != .exhausted
         case .egressRefused, .upstreamFault: true
-        case .success, .clientFault, .rateLimited, .spendLimited, .overloaded, .keyRefused, .permissionRefused, .deferred:
+        case .success, .clientFault, .rateLimited, .spendLimited, .overloaded, .keyRefused, .permissionRefused,
+            .deferred:
             false
         }
     }
