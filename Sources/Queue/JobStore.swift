@@ -59,8 +59,8 @@ package protocol JobStore: BatchStore, WebhookStore, ErasureStore {
     /// it was sent has a result too: the relay's envelope.
     /// - Throws: `.erased` of a job whose tenant's data was erased.
     func result(of id: JobID, tenant: TenantID?) async throws(JobStoreError) -> JobResult?
-    /// The journal of a job's ended attempts, oldest first; at most 1,000.
-    func attempts(of id: JobID) async throws(JobStoreError) -> [AttemptRecord]
+    /// The journal of a job's ended attempts from number `first` on, oldest first; at most 1,000.
+    func attempts(of id: JobID, from first: Int) async throws(JobStoreError) -> [AttemptRecord]
     /// Newest first. Looks at ``JobQuery/scanLimit`` jobs at most: a page may be short, and its cursor tells where to go on.
     func list(_ query: JobQuery) async throws(JobStoreError) -> JobPage
     /// Jobs a state, kept as counters, of one tenant or of all (nil).
@@ -171,6 +171,13 @@ package enum JobStoreError: Error, Hashable, Sendable {
     case erased
     /// The payload is sealed and does not open, and why.
     case unreadable(RelayError)
+}
+
+extension JobStore {
+    /// The journal of a job's ended attempts, oldest first; at most 1,000.
+    package func attempts(of id: JobID) async throws(JobStoreError) -> [AttemptRecord] {
+        try await attempts(of: id, from: 0)
+    }
 }
 
 /// What became of one submitted job.

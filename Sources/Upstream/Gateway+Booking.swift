@@ -20,16 +20,16 @@ extension Gateway {
                 state.estimator.learn(model: model, bytes: call.body?.count ?? 0, usage: usage)
             }
             let before = state.roster.outage(of: permit.key, at: now)
-            let isPaths = isForeign && passage.map { state.egress.isHeardElsewhere($0.id, at: now) } ?? false
+            let isPaths = isForeign && passage.map { state.egress.isHeardElsewhere($0.id) } ?? false
             let pause = state.book(verdict, permit, isPaths: isPaths, at: now)
-            state.bookKey(verdict, permit, error: error, at: now)
+            state.bookKey(verdict, permit, error: error, isForeign: isForeign, at: now)
             let refusedPath = passage.flatMap {
                 state.bookPath(verdict, permit, over: $0, since: start, isForeign: isForeign, at: now)
             }
             let outage = state.roster.outage(of: permit.key, at: now)
             return (
                 pause, outage?.reason == before?.reason ? nil : outage,
-                state.bookFault(verdict, permit, isPaths: isPaths, at: now), refusedPath
+                state.bookFault(verdict, permit, isForeign: isForeign, isPaths: isPaths, at: now), refusedPath
             )
         }
         if let rest, let models = permit.models {
@@ -56,8 +56,14 @@ extension Gateway {
     }
 
     /// Takes over what the provider reports of the key's owner, and of the scope that the call counts in.
-    func learn(_ headers: [HeaderField], of permit: Permit, over passage: EgressPool.Passage) async {
-        state.withLock { $0.stalls.answered(permit.models, over: passage, at: wall.now()) }
+    func learn(_ head: HTTPAnswer, of permit: Permit, over passage: EgressPool.Passage) async {
+        let headers = head.headers
+        let isSurelyAPI = headers.first("request-id") != nil
+        state.withLock { state in
+            let now = wall.now()
+            if isSurelyAPI || head.status < 400 { state.stalls.answered(permit.models, over: passage, at: now) }
+            if isSurelyAPI { state.egress.heard(by: passage, at: now) }
+        }
         if let organization = headers.first("anthropic-organization-id"), organization.utf8.count <= 128 {
             state.withLock { _ = $0.owners.learn(organization, of: permit.key) }
         }
@@ -85,8 +91,9 @@ extension Gateway.State {
         inFlight = max(0, inFlight - 1)
         switch verdict {
         case .success: brake.succeeded()
+        // Of an address, not of who calls.
+        case .overloaded where isPaths, .rateLimited where isPaths: break
         case .overloaded(let delay): brake.overloaded(retryAfter: delay, inFlight: calls, at: now)
-        case .rateLimited where isPaths: break  // of an address, not of who calls
         case .rateLimited(let delay):
             // 1 s if it does not say, and never more than 10 minutes.
             let until = now.advanced(by: min(delay ?? .seconds(1), .seconds(600)))
@@ -126,13 +133,15 @@ extension Gateway.State {
     /// What the verdict says of the key. A call to no model says nothing: a path that a client has chosen may ask for what
     /// only another kind of key may do, and calls to models find out by themselves.
     /// - Parameter error: the envelope's `error_code` or `type`.
-    fileprivate mutating func bookKey(_ verdict: Verdict, _ permit: Permit, error: String?, at now: Timestamp) {
+    fileprivate mutating func bookKey(
+        _ verdict: Verdict, _ permit: Permit, error: String?, isForeign: Bool, at now: Timestamp
+    ) {
         let key = permit.key
         defer { if permit.isTrial { roster.trialEnded(of: key) } }
         guard permit.models != nil else { return }
         switch verdict {
         case .success: roster.succeeded(key, isTrial: permit.isTrial)
-        case .keyRefused: roster.refused(key, at: now)
+        case .keyRefused: if !isForeign { roster.refused(key, at: now) }
         case .spendLimited where error == "invalid_request_error": roster.toldSpendLimit(key, at: now)
         case .spendLimited: roster.spendLimited(key, at: now)
         case .clientFault, .rateLimited, .overloaded, .permissionRefused: if permit.isTrial { roster.wasTaken(key) }
@@ -143,12 +152,12 @@ extension Gateway.State {
     /// Returns until when the key is set aside for the call's class of models, if that begins now.
     /// - Parameter isPaths: as above.
     fileprivate mutating func bookFault(
-        _ verdict: Verdict, _ permit: Permit, isPaths: Bool, at now: Timestamp
+        _ verdict: Verdict, _ permit: Permit, isForeign: Bool, isPaths: Bool, at now: Timestamp
     ) -> Timestamp? {
         guard let models = permit.models else { return nil }
         switch verdict {
         case .success, .clientFault: keyFaults.succeeded(permit.key, models, at: now)
-        case .permissionRefused: return keyFaults.refused(permit.key, models, at: now)
+        case .keyRefused where isForeign && !isPaths, .permissionRefused: return keyFaults.refused(permit.key, models, at: now)
         case .upstreamFault where !isPaths: return keyFaults.faulted(permit.key, models, at: now)
         default: break
         }

@@ -53,10 +53,16 @@ struct AttemptRunner: Sendable {
         return journal?.count { $0.verdict == verdict.code } ?? claim.lease.attempt - 1
     }
 
-    /// Where earlier attempts have failed. A journal that cannot be read now is no reason to wait.
+    /// Where the last attempts have failed, all paths but one at most. A journal that cannot be read now is no reason to wait.
     private func suspectedPaths(of claim: Claim) async -> Set<String> {
-        guard claim.lease.attempt > 1, services.gateway.status().paths.count > 1 else { return [] }
-        return Set((try? await services.store.attempts(of: claim.lease.job))?.compactMap(\.suspectedEgress) ?? [])
+        let most = services.gateway.status().paths.count - 1
+        guard claim.lease.attempt > 1, most > 0 else { return [] }
+        let journal = try? await services.store.attempts(of: claim.lease.job, from: claim.lease.attempt - 16)
+        var suspects: Set<String> = []
+        for attempt in (journal ?? []).reversed() where suspects.count < most {
+            if let suspect = attempt.suspectedEgress { suspects.insert(suspect) }
+        }
+        return suspects
     }
 
     private func call(for claim: Claim) -> UpstreamCall {

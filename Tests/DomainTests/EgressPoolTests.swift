@@ -98,25 +98,68 @@ struct EgressPoolTests {
     }
 
     /// What stands at the entry of a path may answer by itself; the provider's edge may, too, and then over all of them.
-    @Test func `a path over which something else answers is tripped only if the API is heard over others since`() {
+    @Test func `a path over which something else answers is tripped only if the API is heard over others since`() throws {
         for isHeardElsewhere in [true, false] {
             var pool = EgressPool(Self.paths(2))
-            for path in ["path-0", "path-1"] { pool.answered(path, at: Self.now) }
-            for second in 1...5 {
+            let (first, second) = (
+                pool.take(for: "k", avoiding: ["path-1"], at: Self.now),
+                pool.take(for: "k", avoiding: ["path-0"], at: Self.now)
+            )
+            let (front, good) = (try #require(first), try #require(second))
+            // One after the other: that it was heard there later before all began says nothing.
+            pool.heard(by: front, at: Self.now)
+            pool.heard(by: good, at: Self.now.advanced(by: .milliseconds(1)))
+            for second in 1...6 {
                 let now = Self.now.advanced(by: .seconds(second))
+                pool.answeredForeign("path-0", at: now)
                 if isHeardElsewhere {
-                    pool.answered("path-1", at: now)
+                    pool.heard(by: good, at: now.advanced(by: .milliseconds(1)))
                 } else {
                     pool.answeredForeign("path-1", at: now)
                 }
-                pool.answeredForeign("path-0", at: now)
             }
-            let states = pool.states(at: Self.now.advanced(by: .seconds(5))).map { $0.state == .passing }
+            let states = pool.states(at: Self.now.advanced(by: .seconds(6))).map { $0.state == .passing }
             #expect(states == [!isHeardElsewhere, true])
         }
         var only = EgressPool([.direct])
         for _ in 0..<9 { only.answeredForeign("direct", at: Self.now) }
         #expect(only.states(at: Self.now)[0].state == .passing)
+    }
+
+    @Test func `a path over which it is heard again begins anew`() throws {
+        var pool = EgressPool(Self.paths(2))
+        let taken = ["path-1", "path-0"].map { pool.take(for: "k", avoiding: [$0], at: Self.now) }
+        let passages = taken.compactMap(\.self)
+        try #require(passages.map(\.id) == ["path-0", "path-1"])
+        pool.answeredForeign("path-0", at: Self.now)
+        pool.heard(by: passages[1], at: Self.now.advanced(by: .seconds(1)))
+        let before = pool.isHeardElsewhere("path-0")
+        pool.heard(by: passages[0], at: Self.now.advanced(by: .seconds(2)))
+        #expect(before && !pool.isHeardElsewhere("path-0"))
+    }
+
+    @Test func `a path that fails on rests longer each time, until a call is answered`() {
+        var pool = EgressPool([.direct])
+        var now = Self.now
+        func rest(after faults: Int) -> Duration? {
+            for _ in 0..<faults { pool.faulted("direct", at: now) }
+            guard case .tripped(let until) = pool.states(at: now)[0].state else { return nil }
+            defer { now = until.advanced(by: .seconds(900)) }
+            return until.duration(since: now)
+        }
+        let rests = [rest(after: 5), rest(after: 1), rest(after: 1)]
+        #expect(rests == [.seconds(30), .seconds(60), .seconds(120)])
+        pool.answered("direct", at: now)
+        let after = [rest(after: 1), rest(after: 4)]
+        #expect(after == [nil, .seconds(30)])
+    }
+
+    @Test func `probes alone trip no path, however long`() {
+        var pool = EgressPool([.direct])
+        for hour in 0..<100 {
+            pool.faulted("direct", byProbe: true, at: Self.now.advanced(by: .seconds(hour * 3600)))
+        }
+        #expect(pool.states(at: Self.now.advanced(by: .seconds(99 * 3600)))[0].state == .passing)
     }
 
     @Test func `a path that is tried again gets back a tenth of its keys, then more and more, always the same ones`() {

@@ -165,6 +165,8 @@ struct FaultAttributionTests {
         #expect(faults.sound(keys, for: Self.sonnet, at: Self.start).map(\.id) == ["b"])
         #expect(faults.sound(keys, for: Self.haiku, at: Self.start).count == 2)
         #expect(faults.refused(keys[0], Self.sonnet, at: Self.start) == nil, "it is set aside already")
+        let later = Self.start.advanced(by: KeyFaults.firstRest)
+        #expect(faults.refused(keys[0], Self.sonnet, at: later) == nil, "one tells of the request again")
     }
 
     @Test func `where no key is answered well none is set aside`() {

@@ -162,7 +162,7 @@ struct PacingClockTests {
         let mustTell = book.learn(report, of: .key("k"), at: Self.start.advanced(by: .milliseconds(5)))
         book.merge([], at: Self.start)
         #expect(mustTell && book.learned(.key("k")) == report.limits)
-        book.merge([], at: Self.start.advanced(by: .seconds(1)))
+        book.merge([], at: Self.start.advanced(by: .seconds(3)))
         #expect(book.learned(.key("k")) == .none, "another process has heard otherwise")
     }
 

@@ -6,13 +6,17 @@ struct VerdictReplyTests {
     @Test func `an error is foreign that has neither the API's envelope nor its name for the exchange`() {
         let envelope = Array(#"{"type":"error","error":{"type":"api_error","message":"m"}}"#.utf8)
         let name = HeaderField("request-id", "req_1")
-        for status in [403, 408, 429, 500, 502, 529] {
+        for status in [302, 401, 402, 403, 408, 429, 500, 502, 529] {
             #expect(UpstreamReply(status: status, headers: [], body: Array("<html>".utf8)).isForeign)
             #expect(!UpstreamReply(status: status, headers: [name], body: []).isForeign)
-            #expect(!UpstreamReply(status: status, headers: [], body: envelope).isForeign)
+            #expect(status == 302 || !UpstreamReply(status: status, headers: [], body: envelope).isForeign)
         }
-        for status in [200, 400, 401, 404, 413] {
+        for status in [200, 400, 404, 413] {
             #expect(!UpstreamReply(status: status, headers: [], body: []).isForeign, "what that says is of the call")
+        }
+        let page = Array(" <html>".utf8)
+        for (status, isForeign) in [(200, true), (302, true), (401, true), (404, true), (413, false)] {
+            #expect(UpstreamReply(status: status, headers: [], body: page).isForeign == isForeign)
         }
     }
 

@@ -47,6 +47,8 @@ struct RetryBudgetTests {
             try await world.settle(try await world.claimOne(), .deferred(until: world.now))
             #expect(try await world.claim(1)[0].firstClaimedAt == sentAt)
             #expect(try await world.store.attempts(of: id).map(\.attempt) == [4])
+            #expect(try await world.store.attempts(of: id, from: 4).map(\.attempt) == [4])
+            #expect(try await world.store.attempts(of: id, from: 5).isEmpty)
         }
     }
 

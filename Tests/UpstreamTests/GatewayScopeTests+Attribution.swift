@@ -23,7 +23,7 @@ extension GatewayScopeTests {
     }
 
     /// What stands at a path's entry answers by itself, in its own words.
-    @Test(arguments: [502, 429, 403])
+    @Test(arguments: [502, 429, 403, 401, 529, 302])
     func `a path over which something else answers is out of use, and no key or scope is blamed`(_ status: Int)
         async throws
     {
@@ -32,7 +32,8 @@ extension GatewayScopeTests {
         let told = Mutex<[GatewayNotice]>([])
         let gateway = gateway(keys, paths: paths, onNotice: { notice in told.withLock { $0.append(notice) } }) {
             _, path in
-            path.id == "left" ? UpstreamReply(status: status, headers: [], body: Array("<html>".utf8)) : Self.ok()
+            path.id == "left" ? UpstreamReply(status: status, headers: [], body: Array("<html>".utf8))
+                : Self.ok([HeaderField("request-id", "req_1")])
         }
         var suspects: Set<String?> = []
         for _ in 0..<60 {

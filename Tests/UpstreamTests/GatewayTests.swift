@@ -12,6 +12,8 @@ struct GatewayTests {
         method: "POST", path: "/v1/messages?beta=true",
         headers: [HeaderField("X-API-Key", "client"), HeaderField("Authorization", "Bearer c"), HeaderField("a", "b")],
         body: [0x7B, 0x7D], model: "claude-sonnet-5")
+    private static let invalidKey =
+        #"{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}"#
     private static let demand = CallDemand(.batch, model: "claude-sonnet-5")
 
     private static func key(_ id: String, secret: String = "s", rps: Double? = nil) -> UpstreamKey {
@@ -135,7 +137,8 @@ struct GatewayTests {
     @Test func `a refused key is out, the others go on, and a new secret brings it back`() async throws {
         let transport = FakeTransport { request, _ in
             let isBad = request.headers.first("x-api-key") == "bad"
-            return UpstreamReply(status: isBad ? 401 : 200, headers: [], body: Array("{}".utf8))
+            return UpstreamReply(
+                status: isBad ? 401 : 200, headers: [], body: Array((isBad ? Self.invalidKey : "{}").utf8))
         }
         let keyring = FakeKeyring([Self.key("a", secret: "bad"), Self.key("b", secret: "good")])
         let gateway = gateway(keyring, transport)
@@ -147,7 +150,7 @@ struct GatewayTests {
     }
 
     @Test func `a refused key is tried again after five minutes`() async throws {
-        let gateway = gateway(FakeKeyring([Self.key("k")]), Self.answering(401))
+        let gateway = gateway(FakeKeyring([Self.key("k")]), Self.answering(401, Self.invalidKey))
         _ = try await once(gateway)
         do {
             _ = try await gateway.permits(upTo: 1, for: Self.demand, within: .zero)
@@ -233,7 +236,8 @@ struct GatewayTests {
         let told = Mutex<[GatewayNotice]>([])
         let gateway = Gateway(
             configuration: GatewayConfiguration(upstream: "http://up", egress: [.direct]),
-            transport: Self.answering(401), ledger: FakeLedger(), keyring: FakeKeyring([Self.key("k")]), clock: clock,
+            transport: Self.answering(401, Self.invalidKey), ledger: FakeLedger(),
+            keyring: FakeKeyring([Self.key("k")]), clock: clock,
             wall: clock.wall, onNotice: { notice in told.withLock { $0.append(notice) } })
         let permits = try await gateway.permits(upTo: 3, for: Self.demand, within: .zero)
         for permit in permits { _ = await gateway.exchange(call, with: permit, avoiding: []) }

@@ -113,8 +113,8 @@ extension FaultyStore {
         try await base.result(of: id, tenant: tenant)
     }
 
-    func attempts(of id: JobID) async throws(JobStoreError) -> [AttemptRecord] {
-        try await base.attempts(of: id)
+    func attempts(of id: JobID, from first: Int) async throws(JobStoreError) -> [AttemptRecord] {
+        try await base.attempts(of: id, from: first)
     }
 
     func list(_ query: JobQuery) async throws(JobStoreError) -> JobPage {

@@ -19,12 +19,15 @@ struct EgressHealth: Sendable {
     }
 
     private var seconds: [Second] = []
-    /// Faults since the last answer, and when the first of them came.
+    /// Faults of calls since the last answer to one, and when the first of them came. A probe that passes is no answer: what
+    /// swallows long requests may let it through.
     private var faultsInRow = 0
     private var rowBegan: Timestamp?
     /// Whether the last that is known of it is a fault.
     private(set) var isSuspect = false
     private var rest = Self.firstRest
+    /// Whether a call was answered since it was last tripped.
+    private var hasAnswered = true
     private(set) var trippedAt: Timestamp?
     private(set) var trippedUntil: Timestamp?
 
@@ -37,7 +40,7 @@ struct EgressHealth: Sendable {
     }
 
     /// Faults that come from requests begun before the path was tripped add nothing.
-    mutating func faulted(at now: Timestamp) {
+    mutating func faulted(byProbe: Bool = false, at now: Timestamp) {
         settle(at: now)
         isSuspect = true
         if let until = trippedUntil {
@@ -45,9 +48,12 @@ struct EgressHealth: Sendable {
             return
         }
         count(at: now) { $0.faults += 1 }
-        faultsInRow += 1
-        rowBegan = rowBegan ?? now
-        if isMostlyFaulty || isSilent || isDead(at: now) { trip(at: now, for: Self.firstRest) }
+        if !byProbe {
+            faultsInRow += 1
+            rowBegan = rowBegan ?? now
+        }
+        guard isMostlyFaulty || isSilent || isDead(at: now) else { return }
+        trip(at: now, for: hasAnswered ? Self.firstRest : min(rest * 2, Self.longestRest))
     }
 
     private var isMostlyFaulty: Bool {
@@ -69,7 +75,7 @@ struct EgressHealth: Sendable {
 
     mutating func answered(at now: Timestamp) {
         settle(at: now)
-        (faultsInRow, rowBegan, isSuspect) = (0, nil, false)
+        (faultsInRow, rowBegan, isSuspect, hasAnswered) = (0, nil, false, true)
         if trippedUntil == nil { count(at: now) { $0.answers += 1 } }
     }
 
@@ -84,14 +90,15 @@ struct EgressHealth: Sendable {
         rest = duration
         trippedAt = now
         trippedUntil = now.advanced(by: duration)
-        (seconds, faultsInRow, rowBegan) = ([], 0, nil)
+        (seconds, hasAnswered) = ([], false)
     }
 
-    /// Readmitted as a whole, it has a clean record.
+    /// Readmitted as a whole, it has a clean record, but for the length of its next rest, until a call is answered.
     private mutating func settle(at now: Timestamp) {
         guard let until = trippedUntil else { return }
         if now >= until.advanced(by: Self.readmission) {
-            (trippedAt, trippedUntil, rest) = (nil, nil, Self.firstRest)
+            (trippedAt, trippedUntil) = (nil, nil)
+            if hasAnswered { rest = Self.firstRest }
         } else if now < until.advanced(by: .zero - Self.longestRest) {
             trippedUntil = now  // only a clock that was set back explains a longer rest
         }

@@ -46,7 +46,9 @@ package struct EgressPool: Sendable {
         var isUnrecorded = false
         var inFlight = 0
         /// When the API was last heard over it; nil for never.
-        var answeredAt: Timestamp?
+        var heardAt: Timestamp?
+        /// When something else first answered over it since.
+        var foreignSince: Timestamp?
         /// When a call last took it; nil for never.
         var calledAt: Timestamp?
         /// The same of calls and probes.
@@ -127,38 +129,40 @@ package struct EgressPool: Sendable {
     }
 
     /// Books a fault of the network on `id`.
-    package mutating func faulted(_ id: String, at now: Timestamp) {
-        update(id) { $0.health.faulted(at: now) }
+    package mutating func faulted(_ id: String, byProbe: Bool = false, at now: Timestamp) {
+        update(id) { $0.health.faulted(byProbe: byProbe, at: now) }
     }
 
-    /// Books that the upstream's answer came over `id`, of whatever status.
+    /// Books that an answer came over `id`, of whatever status.
     package mutating func answered(_ id: String, at now: Timestamp) {
-        update(id) { entry in
-            entry.health.answered(at: now)
-            entry.answeredAt = now
-        }
+        update(id) { $0.health.answered(at: now) }
+    }
+
+    /// The head of an answer that is surely the API's has come by `passage`.
+    package mutating func heard(by passage: Passage, at now: Timestamp) {
+        guard let index = entries.firstIndex(where: { $0.generation == passage.generation }) else { return }
+        (entries[index].heardAt, entries[index].foreignSince) = (now, nil)
     }
 
     /// Books that something else than the API has answered over `id` (``UpstreamReply/isForeign``).
     package mutating func answeredForeign(_ id: String, at now: Timestamp) {
-        if isHeardElsewhere(id, at: now) { faulted(id, at: now) }
+        let isItsFault = isHeardElsewhere(id)
+        update(id) { entry in
+            entry.foreignSince = entry.foreignSince ?? now
+            if isItsFault { entry.health.faulted(at: now) }
+        }
     }
 
-    /// Whether the API has been heard over another path since it was over `id`. Then a foreign answer is the path's fault;
-    /// else the provider's edge may say so to all.
-    package func isHeardElsewhere(_ id: String, at now: Timestamp) -> Bool {
-        let last = entries.first { $0.path.id == id }?.answeredAt ?? Timestamp(microseconds: 0)
-        return entries.contains { other in
-            other.path.id != id && other.answeredAt.map { last < $0 && $0 <= now } ?? false
-        }
+    /// Whether the API has been heard over another path since something else began to answer over `id`. Then that is the
+    /// path's fault; else the provider's edge may say so to all.
+    package func isHeardElsewhere(_ id: String) -> Bool {
+        guard let since = entries.first(where: { $0.path.id == id })?.foreignSince else { return false }
+        return entries.contains { $0.path.id != id && $0.heardAt.map { since < $0 } ?? false }
     }
 
     /// Books that a probe has reached the upstream over `id`.
     package mutating func probed(_ id: String, at now: Timestamp) {
-        update(id) { entry in
-            entry.health.probed(at: now)
-            entry.answeredAt = now
-        }
+        update(id) { $0.health.probed(at: now) }
     }
 
     /// A probe goes out over `id`.

@@ -6,6 +6,8 @@ package struct StandingBook: Sendable {
     private var limits: [PacingScope: PacingLimits] = [:]
     /// When the ledger was last told of a scope's limits by this process.
     private var told: [PacingScope: Timestamp] = [:]
+    /// What the ledger is told may take so long to get there.
+    private static let writingTime = Duration.seconds(2)
 
     package init() {}
 
@@ -38,11 +40,11 @@ package struct StandingBook: Sendable {
 
     /// Takes over what the ledger says, of this process and all others. Pauses that only a clock which was set back explains
     /// become as long as any may be.
-    /// - Parameter now: when the ledger was asked: what has been learned since then it may not know.
+    /// - Parameter now: when the ledger was asked: what has been learned since then, or right before, it may not know.
     package mutating func merge(_ standing: [ScopeStanding], at now: Timestamp) {
         let latest = now.advanced(by: ScopePacing.maxPause)
         pauses = pauses.filter { $0.value > now }.mapValues { min($0, latest) }
-        let newer = limits.filter { told[$0.key].map { now <= $0 } ?? false }
+        let newer = limits.filter { told[$0.key].map { now <= $0.advanced(by: Self.writingTime) } ?? false }
         limits = [:]
         for entry in standing {
             if entry.pausedUntil > now { pause(entry.scope, until: entry.pausedUntil) }

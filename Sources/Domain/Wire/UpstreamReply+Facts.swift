@@ -4,11 +4,15 @@ extension UpstreamReply {
         (try? JSONScanner.members(of: body)).flatMap { TokenUsage(of: $0, in: body) }
     }
 
-    /// Whether it is an error that the API never said: it has neither its envelope nor its `request-id`. Something between
-    /// here and there, on the way or at the provider's edge, has answered by itself.
+    /// Whether it is what the API never says: an error with neither its envelope nor its `request-id`, or a page. Something
+    /// between here and there, on the way or at the provider's edge, has answered by itself.
     package var isForeign: Bool {
-        let isSuspect = [403, 408, 429].contains(status) || status >= 500
-        return isSuspect && requestID == nil && errorWord == nil
+        guard requestID == nil, errorWord == nil else { return false }
+        switch status {
+        case 413, 414, 431: return false  // the edge says that of the call
+        case 300..<400, 401, 402, 403, 408, 429, 500...: return true
+        default: return ErrorSummary(body).isHTML
+        }
     }
 
     /// The envelope's `error_code`, or else its `type`; nil unless it is an error envelope.

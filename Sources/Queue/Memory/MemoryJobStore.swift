@@ -83,8 +83,8 @@ package final class MemoryJobStore: JobStore, KeyStore, EgressStore, TokenStore,
         return ended.result
     }
 
-    package func attempts(of id: JobID) async throws(JobStoreError) -> [AttemptRecord] {
-        Array((find(id, nil)?.journal ?? []).prefix(1000))
+    package func attempts(of id: JobID, from first: Int) async throws(JobStoreError) -> [AttemptRecord] {
+        Array((find(id, nil)?.journal ?? []).filter { $0.attempt >= first }.prefix(1000))
     }
 
     private func find(_ id: JobID, _ tenant: TenantID?) -> MemoryModel.Job? {

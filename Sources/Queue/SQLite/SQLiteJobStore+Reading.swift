@@ -15,15 +15,16 @@ extension SQLiteJobStore {
         }
     }
 
-    package func attempts(of id: JobID) async throws(JobStoreError) -> [AttemptRecord] {
+    package func attempts(of id: JobID, from first: Int) async throws(JobStoreError) -> [AttemptRecord] {
         try await read { connection in
             try connection.all(
                 """
                 SELECT a.attempt, a.key, a.egress, a.started_at, a.first_byte_at, a.ended_at, a.status, a.request_id,
                     a.verdict, a.error, a.maybe_billed, a.bytes_sent, a.bytes_received, a.input_tokens, a.output_tokens,
                     a.cache_creation_tokens, a.cache_read_tokens
-                FROM jobs j JOIN attempts a ON a.job = j.row WHERE j.id = ? ORDER BY a.attempt LIMIT 1000
-                """, id.text, read: AttemptRecord.init(stored:))
+                FROM jobs j JOIN attempts a ON a.job = j.row WHERE j.id = ? AND a.attempt >= ?
+                ORDER BY a.attempt LIMIT 1000
+                """, id.text, first, read: AttemptRecord.init(stored:))
         }
     }
 
