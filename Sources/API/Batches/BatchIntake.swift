@@ -165,9 +165,17 @@ struct BatchIntake {
         guard let fields = try? JSONFields(element, in: params.value, path: "params.") else {
             return ("", nil, Self.refused("The field params is not an object."))
         }
-        let model = fields.member("model").flatMap(fields.string) ?? ""
-        let isStream = fields.member("stream").flatMap(fields.boolean) ?? false
         let maxTokens = fields.member("max_tokens").flatMap(fields.positiveInteger)
+        let model: String
+        do {
+            model = try fields.optional("model", ModelName.rule) { member in
+                let name = fields.string(member) ?? ""
+                return name.isEmpty || ModelName.isAllowed(name) ? name : nil
+            } ?? ""
+        } catch {
+            return ("", maxTokens, error)
+        }
+        let isStream = fields.member("stream").flatMap(fields.boolean) ?? false
         let refusal = isStream ? Self.refused("The field params.stream is true; allowed in a batch is false.") : nil
         return (model, maxTokens, refusal)
     }

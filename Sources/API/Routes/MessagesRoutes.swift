@@ -37,10 +37,10 @@ struct MessagesRoutes: Sendable {
         if let models = limits.models {
             guard !isEncoded(call) else { throw RelayError.callNotCountable }
             let fields = try JSONFields(body.bytes)
-            guard let model = fields.member("model").flatMap(fields.string) else {
+            guard fields.member("model").flatMap(fields.string) != nil else {
                 throw RelayError.modelNotAllowed(nil, models)
             }
-            try limits.check(model)
+            try limits.check(try fields.require("model", ModelName.rule, fields.modelName))
         }
         return try await forward(call, body: body)
     }

@@ -49,8 +49,6 @@ package struct UsageCounts: Hashable, Sendable {
 
 /// What usage is counted by.
 package struct UsageKey: Hashable, Sendable {
-    /// Names of models are the clients': longer ones are cut.
-    package static let modelLength = 128
     /// Keys and models of one tenant and day; what is beyond counts as the model `other`.
     package static let placesPerDay = 1000
     package static let otherModel = "other"
@@ -60,13 +58,14 @@ package struct UsageKey: Hashable, Sendable {
     package let day: Timestamp
     /// The id of the upstream key; empty if it is not known.
     package let key: String
+    /// At most as long as ``ModelName`` allows.
     package let model: String
 
     package init(tenant: TenantID, at instant: Timestamp, key: String?, model: String) {
         self.tenant = tenant
         day = instant.startOfDay
         self.key = key ?? ""
-        self.model = model.utf8.count <= Self.modelLength ? model : String(model.prefix(Self.modelLength))
+        self.model = ModelName.cut(model)
     }
 
     /// The same for the model `other`.

@@ -11,11 +11,9 @@ package struct MessagesRequest: Hashable, Sendable {
     /// - Throws: `body_not_json`, `field_missing` or `field_invalid`.
     package init(_ document: [UInt8], in range: Range<Int>? = nil, path: String = "") throws(RelayError) {
         let fields = try JSONFields(document, in: range, path: path)
-        model = try fields.require("model", Self.modelRule, fields.nonEmptyString)
+        model = try fields.require("model", ModelName.rule, fields.modelName)
         _ = try fields.require("messages", "an array") { $0.kind == .array ? $0 : nil }
         maxTokens = try fields.require("max_tokens", "a whole number of at least 1", fields.positiveInteger)
         isStream = try fields.optional("stream", "true or false", fields.boolean) ?? false
     }
-
-    private static let modelRule = "a string that is not empty"
 }

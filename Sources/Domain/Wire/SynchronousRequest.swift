@@ -12,7 +12,7 @@ package struct SynchronousRequest: Hashable, Sendable {
     /// - Throws: `body_not_json`; `field_missing` or `field_invalid` for what no Messages call can do without.
     package init(_ document: [UInt8]) throws(RelayError) {
         let fields = try JSONFields(document)
-        model = try fields.require("model", "a string that is not empty", fields.nonEmptyString)
+        model = try fields.require("model", ModelName.rule, fields.modelName)
         _ = try fields.require("messages", "an array") { $0 }
         maxTokens = fields.positiveInteger(try fields.require("max_tokens", "a whole number") { $0 })
         isStream = fields.member("stream").map { fields.boolean($0) ?? true } ?? false
