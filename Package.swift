@@ -123,7 +123,7 @@ let package = Package(
         .testTarget(
             name: "RelayTests",
             dependencies: [
-                "Domain", "Queue", "Relay", "Telemetry", "TestSupport", "Upstream", "Vault", "Webhook",
+                "API", "Domain", "Queue", "Relay", "Telemetry", "TestSupport", "Upstream", "Vault", "Webhook",
                 .product(name: "InMemoryLogging", package: "swift-log"),
                 .product(name: "Logging", package: "swift-log"),
             ]

@@ -16,12 +16,14 @@ package protocol TenantStore: Sendable {
     // MARK: Synchronous calls
 
     /// Sets aside what a synchronous call may take, until it is settled or not renewed in time.
-    /// - Returns: why not; nil if it may be sent.
-    func reserveCall(_ call: NewCall, at now: Timestamp) async throws(JobStoreError) -> AdmissionRefusal?
-    /// Ends a call: books its usage and settles what was set aside for it. A second time changes nothing.
-    func settleCall(_ settlement: CallSettlement, at now: Timestamp) async throws(JobStoreError)
-    /// `holder` lives: what it has set aside stays so until `now + life`.
-    func renewCalls(of holder: String, for life: Duration, at now: Timestamp) async throws(JobStoreError)
+    func reserveCall(_ call: NewCall, at now: Timestamp) async throws(JobStoreError) -> CallReservation
+    /// Ends a call for which something was set aside: settles that and books its usage, in one. A second time, or after the
+    /// reservation has expired, changes nothing: what failed can be tried again, also if it was done all the same.
+    func settleCall(_ settlement: CallSettlement) async throws(JobStoreError)
+    /// What `holder` has set aside for these calls stays so until `now + life`.
+    func renewCalls(
+        _ ids: Set<String>, of holder: String, for life: Duration, at now: Timestamp
+    ) async throws(JobStoreError)
 
     // MARK: Usage
 
@@ -41,7 +43,7 @@ package struct NewCall: Hashable, Sendable {
     package let demand: BudgetAmount
     /// The process that makes it.
     package let holder: String
-    /// How long its reservation holds without ``TenantStore/renewCalls(of:for:at:)``.
+    /// How long its reservation holds without ``TenantStore/renewCalls(_:of:for:at:)``.
     package let life: Duration
 
     package init(
@@ -54,6 +56,14 @@ package struct NewCall: Hashable, Sendable {
         self.holder = holder
         self.life = life
     }
+}
+
+/// Whether a synchronous call may be sent.
+package enum CallReservation: Hashable, Sendable {
+    case reserved
+    /// Its tenant has no budget: it may be sent, and nothing is set aside for it.
+    case unlimited
+    case refused(AdmissionRefusal)
 }
 
 /// How a synchronous call has ended.

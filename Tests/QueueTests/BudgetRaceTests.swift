@@ -47,7 +47,7 @@ struct BudgetRaceTests {
     }
 
     private static func call(_ id: String, _ demand: BudgetAmount, _ cost: Int, in world: World) async throws -> Int {
-        guard try await world.store.reserveCall(world.call(id, demand), at: world.now) == nil else { return 0 }
+        guard try await world.store.reserveCall(world.call(id, demand), at: world.now) == .reserved else { return 0 }
         try await world.endCall(id, costing: cost)
         return cost
     }

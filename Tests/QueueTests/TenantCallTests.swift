@@ -9,16 +9,17 @@ struct TenantCallTests {
     func `a call reserves, and settles once`(_ backEnd: StoreUnderTest) async throws {
         try await backEnd.run { world in
             try await world.setBudget(money: 1500)
-            #expect(try await world.store.reserveCall(world.call("a"), at: world.now) == nil)
-            guard case .budget = try await world.store.reserveCall(world.call("b"), at: world.now) else {
+            #expect(try await world.store.reserveCall(world.call("a"), at: world.now) == .reserved)
+            guard case .refused(.budget) = try await world.store.reserveCall(world.call("b"), at: world.now) else {
                 throw Unexpected(what: "let in")
             }
             #expect(try await world.standing() == [0, 1000])
-            try await world.endCall("a", costing: 400)
-            #expect(try await world.standing() == [400, 0])
-            try await world.endCall("a", costing: 400)
-            #expect(try await world.standing() == [400, 0])
-            #expect(try await world.store.reserveCall(world.call("c"), at: world.now) == nil)
+            for _ in 0..<2 {
+                try await world.endCall("a", costing: 400)
+                #expect(try await world.standing() == [400, 0])
+                #expect(try await world.store.usage(UsageQuery()).first?.counts.requests == 1)
+            }
+            #expect(try await world.store.reserveCall(world.call("c"), at: world.now) == .reserved)
             try await world.endCall("c", costing: nil, silent: 1)
             #expect(try await world.standing() == [1400, 0])
         }
@@ -32,8 +33,11 @@ struct TenantCallTests {
             try await world.setBudget(money: 9000)
             _ = try await world.store.reserveCall(world.call("a", holder: "dead"), at: world.now)
             _ = try await world.store.reserveCall(world.call("b", holder: "alive"), at: world.now)
+            let other = NewCall(
+                id: "free", tenant: .sample("other"), model: "m", demand: World.demand, holder: "p1", life: .seconds(60))
+            #expect(try await world.store.reserveCall(other, at: world.now) == .unlimited)
             world.clock.advance(by: .seconds(40))
-            try await world.store.renewCalls(of: "alive", for: .seconds(60), at: world.now)
+            try await world.store.renewCalls(["a", "b"], of: "alive", for: .seconds(60), at: world.now)
             world.clock.advance(by: .seconds(30))
             #expect(try await world.reap() == 1)
             #expect(try await world.standing() == [1000, 1000])
@@ -55,12 +59,12 @@ struct TenantCallTests {
             try await world.addUsage(costing: 40)
             #expect(try await world.standing() == [140, 0])
             #expect(try await world.month().spent == BudgetAmount(tokens: 10, money: Money(microdollars: 140)))
-            #expect(try await world.store.reserveCall(world.call("a"), at: world.now) == nil)
+            #expect(try await world.store.reserveCall(world.call("a"), at: world.now) == .reserved)
             #expect(try await world.standing() == [140, 1000])
             try await world.addUsage(costing: 200)
             try await world.endCall("a", costing: 1)
             #expect(try await world.standing() == [341, 0])
-            guard case .budget = try await world.store.reserveCall(world.call("b"), at: world.now) else {
+            guard case .refused(.budget) = try await world.store.reserveCall(world.call("b"), at: world.now) else {
                 throw Unexpected(what: "let in")
             }
         }
@@ -73,7 +77,7 @@ struct TenantCallTests {
         try await backEnd.run { world in
             try await world.setBudget(money: 5000)
             try await world.addUsage(costing: 10)
-            #expect(try await world.store.reserveCall(world.call("a"), at: world.now) == nil)
+            #expect(try await world.store.reserveCall(world.call("a"), at: world.now) == .reserved)
             try await world.setBudget()
             try await world.addUsage(costing: 20)
             try await world.setBudget(money: 5000)

@@ -76,7 +76,7 @@ extension World {
         let key = UsageKey(tenant: .sample(), at: now, key: "k1", model: "claude-test")
         let counts = UsageCounts(bill, isError: money == nil, isMaybeBilled: silent > 0)
         try await store.settleCall(
-            CallSettlement(id: id, usage: [key: counts], known: known, silent: silent), at: now)
+            CallSettlement(id: id, usage: [key: counts], known: known, silent: silent))
     }
 }
 

@@ -95,8 +95,12 @@ struct TenantGate: Sendable {
         let call = NewCall(
             id: id, tenant: meter.tenant, model: meter.model, demand: demand, holder: holder, life: Self.callLife)
         let now = wall.now()
-        let refusal = try await asking { store throws(JobStoreError) in try await store.reserveCall(call, at: now) }
-        if let refusal { throw RelayError(refusal, at: now) }
+        let answer = try await asking { store throws(JobStoreError) in try await store.reserveCall(call, at: now) }
+        switch answer {
+        case .reserved: directory.open(id)
+        case .unlimited: return false
+        case .refused(let refusal): throw RelayError(refusal, at: now)
+        }
         return true
     }
 
@@ -104,9 +108,8 @@ struct TenantGate: Sendable {
         await giveBack(slot)
         let reading = meter.reading
         guard isReserved else { return directory.add(reading.usage) }
-        let settlement = CallSettlement(id: id, usage: reading.usage, known: reading.known, silent: reading.silent)
-        // If the store cannot take it now, the reservation expires and counts as spent.
-        try? await store.settleCall(settlement, at: wall.now())
+        await directory.settle(
+            CallSettlement(id: id, usage: reading.usage, known: reading.known, silent: reading.silent))
     }
 
     private func giveBack(_ slot: SlotBlock?) async {

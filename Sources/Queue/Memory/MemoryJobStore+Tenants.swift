@@ -20,21 +20,21 @@ extension MemoryJobStore: TenantStore {
 
     package func reserveCall(
         _ call: NewCall, at now: Timestamp
-    ) async throws(JobStoreError) -> AdmissionRefusal? {
+    ) async throws(JobStoreError) -> CallReservation {
         try change { $0.reserveCall(call, at: now) }
     }
 
-    package func settleCall(_ settlement: CallSettlement, at now: Timestamp) async throws(JobStoreError) {
+    package func settleCall(_ settlement: CallSettlement) async throws(JobStoreError) {
         try change { model in
+            guard model.endCall(settlement.id, known: settlement.known, silent: settlement.silent) else { return }
             for (key, counts) in settlement.usage { model.addUsage(counts, at: key) }
-            model.endCall(settlement.id, known: settlement.known, silent: settlement.silent)
         }
     }
 
     package func renewCalls(
-        of holder: String, for life: Duration, at now: Timestamp
+        _ ids: Set<String>, of holder: String, for life: Duration, at now: Timestamp
     ) async throws(JobStoreError) {
-        try change { $0.renewCalls(of: holder, until: now.advanced(by: life)) }
+        try change { $0.renewCalls(ids, of: holder, until: now.advanced(by: life)) }
     }
 
     package func addUsage(_ usage: [UsageKey: UsageCounts]) async throws(JobStoreError) {

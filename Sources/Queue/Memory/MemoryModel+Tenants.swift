@@ -132,26 +132,29 @@ extension MemoryModel {
 
     // MARK: Synchronous calls
 
-    mutating func reserveCall(_ call: NewCall, at now: Timestamp) -> AdmissionRefusal? {
+    mutating func reserveCall(_ call: NewCall, at now: Timestamp) -> CallReservation {
         let limits = tenancy.limits[call.tenant]?.budget ?? .none
-        guard !limits.isNone else { return nil }
+        guard !limits.isNone else { return .unlimited }
         if let refusal = tenancy.books[call.tenant, default: BudgetBook()].reserve(call.demand, under: limits, at: now)
         {
-            return .budget(refusal)
+            return .refused(.budget(refusal))
         }
         tenancy.calls[call.id] = HeldCall(
             call: call, reservation: Reservation(call.demand, at: now), expiresAt: now.advanced(by: call.life))
-        return nil
+        return .reserved
     }
 
-    mutating func endCall(_ id: String, known: BudgetAmount?, silent: Int) {
-        guard let held = tenancy.calls.removeValue(forKey: id) else { return }
+    /// - Returns: whether it had not ended before.
+    @discardableResult
+    mutating func endCall(_ id: String, known: BudgetAmount?, silent: Int) -> Bool {
+        guard let held = tenancy.calls.removeValue(forKey: id) else { return false }
         let cost = held.reservation.charge(known: known, silent: silent)
         tenancy.books[held.call.tenant, default: BudgetBook()].settle(held.reservation, spending: cost)
+        return true
     }
 
-    mutating func renewCalls(of holder: String, until end: Timestamp) {
-        for id in tenancy.calls.keys where tenancy.calls[id]?.call.holder == holder {
+    mutating func renewCalls(_ ids: Set<String>, of holder: String, until end: Timestamp) {
+        for id in ids where tenancy.calls[id]?.call.holder == holder {
             tenancy.calls[id]?.expiresAt = end
         }
     }

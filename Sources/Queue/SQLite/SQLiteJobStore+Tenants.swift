@@ -49,39 +49,40 @@ extension SQLiteJobStore: TenantStore {
 
     package func reserveCall(
         _ call: NewCall, at now: Timestamp
-    ) async throws(JobStoreError) -> AdmissionRefusal? {
+    ) async throws(JobStoreError) -> CallReservation {
         try await writer.perform { context in
             guard let tenant = try context.number(of: call.tenant.text),
                 let limits = try context.limits(of: tenant)?.limits.budget, !limits.isNone
-            else { return nil }
+            else { return .unlimited }
             let periods = BudgetPeriod.all(containing: now)
             var book = try context.book(of: tenant, periods)
-            if let refusal = book.reserve(call.demand, under: limits, at: now) { return .budget(refusal) }
+            if let refusal = book.reserve(call.demand, under: limits, at: now) { return .refused(.budget(refusal)) }
             try context.hold(call, of: tenant, at: now)
             context.replaceBook(of: tenant, periods, with: book)
-            return nil
+            return .reserved
         }
     }
 
-    package func settleCall(_ settlement: CallSettlement, at now: Timestamp) async throws(JobStoreError) {
+    package func settleCall(_ settlement: CallSettlement) async throws(JobStoreError) {
         try await writer.perform(isVital: true) { context in
+            let isOpen = try context.endCall(settlement.id, known: settlement.known, silent: settlement.silent)
+            guard isOpen else { return }
             for (key, counts) in settlement.usage {
                 context.addUsage(counts, at: key, of: try context.numberMakingTenant(key.tenant.text))
             }
-            try context.endCall(settlement.id, known: settlement.known, silent: settlement.silent)
         }
     }
 
     package func renewCalls(
-        of holder: String, for life: Duration, at now: Timestamp
+        _ ids: Set<String>, of holder: String, for life: Duration, at now: Timestamp
     ) async throws(JobStoreError) {
-        let isHolding = try await read { connection in
-            try connection.first("SELECT 1 FROM call_reservations WHERE holder = ? LIMIT 1", holder) { _ in true }
-        }
-        guard isHolding == true else { return }
+        guard !ids.isEmpty else { return }
+        let end = now.advanced(by: life)
         try await writer.perform(isVital: true) { context in
-            try context.connection.execute(
-                "UPDATE call_reservations SET expires_at = ? WHERE holder = ?", now.advanced(by: life), holder)
+            for id in ids {
+                try context.connection.execute(
+                    "UPDATE call_reservations SET expires_at = ? WHERE id = ? AND holder = ?", end, id, holder)
+            }
         }
     }
 
@@ -141,13 +142,16 @@ extension WriteContext {
             now.advanced(by: call.life))
     }
 
-    fileprivate func endCall(_ id: String, known: BudgetAmount?, silent: Int) throws {
+    /// - Returns: whether it had not ended before.
+    @discardableResult
+    fileprivate func endCall(_ id: String, known: BudgetAmount?, silent: Int) throws -> Bool {
         let ended = try connection.first(
             "DELETE FROM call_reservations WHERE id = ? RETURNING made_at, tokens, money, tenant", id
         ) { (Reservation(stored: $0), $0.int64(3)) }
-        guard let (reservation, tenant) = ended else { return }
+        guard let (reservation, tenant) = ended else { return false }
         let cost = reservation.charge(known: known, silent: silent)
         try changeBook(of: tenant, reservation.periods) { $0.settle(reservation, spending: cost) }
+        return true
     }
 
     /// Ends calls whose process has vanished: they may have been billed. - Returns: how many.

@@ -73,7 +73,7 @@ struct RelayProcess {
         if duties.contains(.api) {
             let tenants = TenantDirectory(store: store)
             try await tenants.synchronize()
-            services.append(TenantUpkeep(directory: tenants, store: store, holder: holder, logger: logger))
+            services.append(TenantUpkeep(directory: tenants, holder: holder, logger: logger))
             let gate = try await Gatekeeping(settings, master: keyring.shared.root, store: store, logger: logger)
             services += gate.services
             let greeting = Greeting(settings: settings, hasKey: !keys.keys().isEmpty)

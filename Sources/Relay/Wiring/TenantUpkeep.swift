@@ -12,7 +12,6 @@ struct TenantUpkeep: Service {
     private static let renewal = 15
     private static let life = Duration.seconds(60)
     let directory: TenantDirectory
-    let store: any TenantStore
     let holder: String
     let logger: Logger
 
@@ -26,14 +25,21 @@ struct TenantUpkeep: Service {
         }
     }
 
-    private func step(renews: Bool) async {
-        do {
+    func step(renews: Bool) async {
+        await trying("limits of tenants could not be read, or usage not written") { () throws(JobStoreError) in
             try await directory.synchronize()
-            if renews { try await store.renewCalls(of: holder, for: Self.life, at: SystemClock().now()) }
+        }
+        guard renews else { return }
+        await trying("what calls under way have reserved could not be renewed") { () throws(JobStoreError) in
+            try await directory.renewCalls(of: holder, for: Self.life, at: SystemClock().now())
+        }
+    }
+
+    private func trying(_ trouble: String, _ work: () async throws(JobStoreError) -> Void) async {
+        do {
+            try await work()
         } catch {
-            logger.error(
-                "limits of tenants could not be read, or usage not written; trying again",
-                metadata: [LogKey.error: "\(error)"])
+            logger.error("\(trouble); trying again", metadata: [LogKey.error: "\(error)"])
         }
     }
 }
