@@ -168,6 +168,9 @@ struct IssuerTests {
             (claims(#""sub":"no tenant!""#, without: "sub"), .noTenant), (claims("", without: "sub"), .noTenant),
             (claims(#""tenant":7"#, without: "-"), .noTenant),
             (claims(#""scope":7"#, without: "scope"), .badClaims), (claims(#""jti":7"#, without: "jti"), .badClaims),
+            (claims(#""jti":"""#, without: "jti"), .badClaims),
+            (claims(#""jti":"\#(String(repeating: "j", count: 257))""#, without: "jti"), .badClaims),
+            (claims(#""jti":"e\#(String(repeating: "\u{301}", count: 128))""#, without: "jti"), .badClaims),
             (claims(#""sub":"root""#, without: "-"), .badClaims),  // twice
             (Self.good + " x", .badClaims), ("[]", .badClaims), ("", .badClaims),
         ]
@@ -181,6 +184,7 @@ struct IssuerTests {
         for claims in [
             claims(#""exp":1767225541"#, without: "exp"), claims(#""nbf":1767225660"#, without: "-"),
             claims(#""iat":1767225660.0"#, without: "-"), claims(#""exp":1.767225660e9"#, without: "exp"),
+            claims(#""jti":"\#(String(repeating: "j", count: 256))""#, without: "jti"),
         ] {
             #expect(await refusal(of: TokenForge.sign(claims), by: authority) == nil, "\(claims)")
         }

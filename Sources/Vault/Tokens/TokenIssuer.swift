@@ -36,8 +36,7 @@ package struct TokenIssuer: Sendable {
         guard claims.string("iss") == name else { throw .unknownIssuer }
         guard try isAudience(claims) else { throw .wrongAudience }
         let times = try times(claims, at: now)
-        guard claims.member("jti") == nil || claims.string("jti") != nil else { throw .badClaims }
-        let (id, tenant, scopes) = (claims.string("jti"), try tenant(claims), try scopes(claims))
+        let (id, tenant, scopes) = (try id(claims), try tenant(claims), try scopes(claims))
         guard tenants.allows(tenant) else { throw .foreignTenant }
         guard scopes.isSubset(of: allowedScopes) else { throw .excessiveScope }
         return TokenGrant(
@@ -62,6 +61,15 @@ package struct TokenIssuer: Sendable {
         guard now < end else { throw .expired }
         for time in [issued, start].compactMap(\.self) where now.advanced(by: leeway) < time { throw .notYetValid }
         return (issued, end)
+    }
+
+    /// One that could not be named in a revocation is none.
+    private func id(_ claims: StrictJSON) throws(CredentialRefusal) -> String? {
+        guard claims.member("jti") != nil else { return nil }
+        guard let id = claims.string("jti"), (1...TokenRevocation.tokenIDLimit).contains(id.utf8.count) else {
+            throw .badClaims
+        }
+        return id
     }
 
     private func isAudience(_ claims: StrictJSON) throws(CredentialRefusal) -> Bool {
