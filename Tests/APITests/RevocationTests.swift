@@ -77,4 +77,17 @@ struct RevocationTests {
             #expect(world.gateway.record.calls.isEmpty)
         }
     }
+
+    @Test func `a long poll whose credential is revoked meanwhile shows no job`() async throws {
+        try await World.run { world in
+            let id = try await world.submit()
+            async let waiting = world.send("GET", "/v1/jobs/\(id)?wait=30")
+            await world.clock.waitForSleepers()
+            world.tokens.revoke("acme")
+            world.clock.advance(by: .seconds(1))
+            try await world.finishJob()
+            let reply = try await waiting
+            #expect(reply.errorCode == "token_invalid" && !reply.text.contains(id))
+        }
+    }
 }

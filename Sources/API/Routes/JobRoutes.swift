@@ -42,8 +42,9 @@ struct JobRoutes: Sendable {
         }
         let id = try jobID(call)
         guard let wait else { return .json(JobText.job(try await job(id, call))) }
-        return .json(
-            JobText.job(try await settledJob(id, call, within: min(wait, services.configuration.limits.longestWait))))
+        let job = try await settledJob(id, call, within: min(wait, services.configuration.limits.longestWait))
+        try await Authenticator(services: services).checkAgain(call)
+        return .json(JobText.job(job))
     }
 
     /// The job once it has ended, or as it stands when `limit` has passed or the relay shuts down.

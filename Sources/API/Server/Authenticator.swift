@@ -32,7 +32,7 @@ struct Authenticator: Sendable {
     }
 
     /// Whether the credential still holds with which the request of `call` began: it may have been revoked, or have expired,
-    /// while the body came in. Costs no look at the store.
+    /// while the body came in or the request waited. Costs no look at the store.
     /// - Throws: `token_invalid`.
     func checkAgain(_ call: Call) async throws(RelayError) {
         for credential in try Self.credentials(in: call.headers) {
