@@ -5,9 +5,14 @@ package import Domain
 /// Every method that changes something is one transaction. Jobs are let in, and their reservations settled, in the
 /// transactions of ``JobStore`` that change their state.
 package protocol TenantStore: Sendable {
-    /// Sets a tenant's limits; ``TenantLimits/none`` removes them. A budget that is new counts what the tenant has used in
-    /// its periods before.
-    func setLimits(_ limits: TenantLimits, of tenant: TenantID, at now: Timestamp) async throws(JobStoreError)
+    /// Makes `change` to a tenant's limits as they are then; ``TenantLimits/none`` removes them. A budget that is new counts
+    /// what the tenant has used in its periods before.
+    /// - Parameter change: may be called more than once.
+    /// - Returns: the limits after it.
+    @discardableResult
+    func changeLimits(
+        of tenant: TenantID, at now: Timestamp, _ change: @escaping @Sendable (inout TenantLimits) -> Void
+    ) async throws(JobStoreError) -> TenantLimits
     /// Of tenants that have some.
     func limits() async throws(JobStoreError) -> [TenantID: TenantLimits]
     /// Where the day and the month of `now` stand; empty if the tenant has no budget.
@@ -32,6 +37,15 @@ package protocol TenantStore: Sendable {
     /// In the order of what the rows are grouped by.
     /// - Throws: `.tooMany` for more than ``UsageQuery/limit`` rows: a bill of some of them would pass for one of all.
     func usage(_ query: UsageQuery) async throws(JobStoreError) -> [UsageRow]
+}
+
+extension TenantStore {
+    /// Sets all limits of a tenant, whatever they were.
+    package func setLimits(
+        _ limits: TenantLimits, of tenant: TenantID, at now: Timestamp
+    ) async throws(JobStoreError) {
+        try await changeLimits(of: tenant, at: now) { $0 = limits }
+    }
 }
 
 /// A synchronous call before it is sent.

@@ -27,8 +27,10 @@ final class StumblingTenantStore: TenantStore {
         if fails { throw .unavailable(detail: "scripted") }
     }
 
-    func setLimits(_ limits: TenantLimits, of tenant: TenantID, at now: Timestamp) async throws(JobStoreError) {
-        try await base.setLimits(limits, of: tenant, at: now)
+    func changeLimits(
+        of tenant: TenantID, at now: Timestamp, _ change: @escaping @Sendable (inout TenantLimits) -> Void
+    ) async throws(JobStoreError) -> TenantLimits {
+        try await base.changeLimits(of: tenant, at: now, change)
     }
 
     func limits() async throws(JobStoreError) -> [TenantID: TenantLimits] { try await base.limits() }

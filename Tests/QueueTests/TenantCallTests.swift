@@ -184,4 +184,32 @@ struct TenantCallTests {
             #expect(try await world.store.usage(UsageQuery()).first?.counts.input == UsageQuery.limit + 1)
         }
     }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `of changes that race, each to another limit, none is lost`(_ backEnd: StoreUnderTest) async throws {
+        try await backEnd.run { world in
+            let tenants = (0..<8).map { TenantID.sample("t\($0)") }
+            let fields: [TenantLimitField] = [
+                .requestsPerSecond, .concurrency, .queuedJobs, .bodyBytes, .tokensPerDay, .tokensPerMonth,
+                .moneyPerDay, .moneyPerMonth,
+            ]
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for field in fields {
+                    for tenant in tenants {
+                        group.addTask {
+                            try await world.store.changeLimits(of: tenant, at: world.now) { limits in
+                                _ = field.set("7", in: &limits)
+                            }
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            let limits = try await world.store.limits()
+            for tenant in tenants {
+                let set = fields.filter { field in limits[tenant].flatMap { field.text(in: $0) } != nil }
+                #expect(set == fields, "\(tenant)")
+            }
+        }
+    }
 }

@@ -31,7 +31,9 @@ private final class UnreadableLimits: TenantStore {
         count.withLock { $0 += 1 }
     }
 
-    func setLimits(_ limits: TenantLimits, of tenant: TenantID, at now: Timestamp) async throws(JobStoreError) {}
+    func changeLimits(
+        of tenant: TenantID, at now: Timestamp, _ change: @escaping @Sendable (inout TenantLimits) -> Void
+    ) async throws(JobStoreError) -> TenantLimits { .none }
     func budget(of tenant: TenantID, at now: Timestamp) async throws(JobStoreError) -> BudgetBook { BudgetBook() }
     func reserveCall(_ call: NewCall, at now: Timestamp) async throws(JobStoreError) -> CallReservation { .unlimited }
     func settleCall(_ settlement: CallSettlement) async throws(JobStoreError) {}

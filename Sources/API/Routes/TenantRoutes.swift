@@ -56,16 +56,20 @@ struct TenantRoutes: Sendable {
         let tenant = try tenant(call)
         let fields = try JSONFields(try await call.body.collect(limit: Self.bodyLimit))
         try fields.allowOnly(TenantLimitField.allCases.map(\.rawValue) + Self.shareFields)
-        var limits = try await limits(of: tenant) ?? .none
+        var named: [TenantLimitField: String?] = [:]
         for field in TenantLimitField.allCases {
             guard let member = fields.members.last(where: { $0.key == field.rawValue }) else { continue }
             let text = try fields.text(of: member, field)
-            guard field.set(text, in: &limits) else { throw fields.refusal(of: member, field) }
+            var probe = TenantLimits.none
+            guard field.set(text, in: &probe) else { throw fields.refusal(of: member, field) }
+            named.updateValue(text, forKey: field)
         }
         let share = try share(of: tenant, fields, over: try await storedShare(of: tenant))
-        let (changed, now) = (limits, services.wall.now())
-        try await services.tenants.asking { store throws(JobStoreError) in
-            try await store.setLimits(changed, of: tenant, at: now)
+        let (changes, now) = (named, services.wall.now())
+        _ = try await services.tenants.asking { store throws(JobStoreError) in
+            try await store.changeLimits(of: tenant, at: now) { limits in
+                for (field, text) in changes { _ = field.set(text, in: &limits) }
+            }
         }
         if let share {
             try await services.store.reading { store throws(JobStoreError) in try await store.setShare(share) }

@@ -1,12 +1,15 @@
 package import Domain
 
 extension MemoryJobStore: TenantStore {
-    package func setLimits(
-        _ limits: TenantLimits, of tenant: TenantID, at now: Timestamp
-    ) async throws(JobStoreError) {
-        try change { model throws(JobStoreError) in
+    package func changeLimits(
+        of tenant: TenantID, at now: Timestamp, _ change: @escaping @Sendable (inout TenantLimits) -> Void
+    ) async throws(JobStoreError) -> TenantLimits {
+        try self.change { model throws(JobStoreError) in
+            var limits = model.tenancy.limits[tenant] ?? .none
+            change(&limits)
             try model.audit(.tenantLimitsSet, tenant.text, limits.words)
             model.setLimits(limits, of: tenant, at: now)
+            return limits
         }
     }
 

@@ -1,18 +1,21 @@
 package import Domain
 
 extension SQLiteJobStore: TenantStore {
-    package func setLimits(
-        _ limits: TenantLimits, of tenant: TenantID, at now: Timestamp
-    ) async throws(JobStoreError) {
+    package func changeLimits(
+        of tenant: TenantID, at now: Timestamp, _ change: @escaping @Sendable (inout TenantLimits) -> Void
+    ) async throws(JobStoreError) -> TenantLimits {
         try await writer.perform { context in
             let number = try context.numberMakingTenant(tenant.text)
             let before = try context.limits(of: number)
+            var limits = before?.limits ?? .none
+            change(&limits)
             try context.store(limits, of: number, isBooked: before?.isBooked == true || !limits.budget.isNone)
             try context.audit(.tenantLimitsSet, tenant.text, limits.words)
             context.tenancy.limits[number] = nil
             if before?.limits.budget.isNone ?? true, !limits.budget.isNone {
                 try context.openBook(of: number, at: now)
             }
+            return limits
         }
     }
 

@@ -45,11 +45,12 @@ extension TenantsCommand {
             }
             let store = try await common.openStoreToChange().store  // a share may be set before the first start
             let changes = changes.filter { $0.text != nil }
+            for change in changes { try change.check() }
             if weight != nil || maxRunning != nil || changes.isEmpty { try await setShare(of: id, in: store) }
             guard !changes.isEmpty else { return }
-            var limits = try await store.limits()[id] ?? .none
-            for change in changes { try apply(change, to: &limits) }
-            try await store.setLimits(limits, of: id, at: SystemClock().now())
+            let limits = try await store.changeLimits(of: id, at: SystemClock().now()) { limits in
+                for change in changes { _ = change.apply(to: &limits) }
+            }
             print("Tenant '\(id)' has \(limits.words).")
         }
 
@@ -67,10 +68,22 @@ extension TenantsCommand {
         }
 
         /// One option that may have been given.
-        private struct Change {
+        private struct Change: Sendable {
             let field: TenantLimitField
             let option: String
             let text: String?
+
+            /// - Returns: whether it is allowed.
+            func apply(to limits: inout TenantLimits) -> Bool {
+                field.set(text == "none" ? nil : text, in: &limits)
+            }
+
+            func check() throws {
+                var probe = TenantLimits.none
+                guard apply(to: &probe) else {
+                    throw ValidationError("\(option) is '\(text ?? "")'; allowed are none, or \(field.rule).")
+                }
+            }
         }
 
         private var changes: [Change] {
@@ -88,13 +101,6 @@ extension TenantsCommand {
                 Change(field: .moneyPerDay, option: "--usd-per-day", text: usdPerDay),
                 Change(field: .moneyPerMonth, option: "--usd-per-month", text: usdPerMonth),
             ]
-        }
-
-        private func apply(_ change: Change, to limits: inout TenantLimits) throws {
-            guard change.field.set(change.text == "none" ? nil : change.text, in: &limits) else {
-                throw ValidationError(
-                    "\(change.option) is '\(change.text ?? "")'; allowed are none, or \(change.field.rule).")
-            }
         }
     }
 }
