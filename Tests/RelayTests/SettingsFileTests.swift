@@ -31,6 +31,19 @@ import Webhook
         }
     }
 
+    @Test(arguments: [
+        ("webhooks:\n  allow_ports: [443, {a: b}]\n", "relay.yaml:2: webhooks.allow_ports"),
+        ("webhooks:\n  allow_networks:\n    - 10.0.0.0/8\n    - [127.0.0.0/8]\n", "relay.yaml:4: webhooks.allow_networks"),
+        (
+            "tokens:\n  issuers:\n    - {issuer: a, algorithm: HS256, secret_file: /s, tenants: [b, {c: d}]}\n",
+            "relay.yaml:3: tokens.issuers.tenants"
+        ),
+    ])
+    func `a list with an entry that is no single value is refused`(text: String, words: String) throws {
+        let error = try #require(throws: RelayError.self) { try read(text) }
+        #expect(error.message.contains("\(words) has an entry that is not a single value"), "\(error.message)")
+    }
+
     @Test func `each kind of value is read`() throws {
         let settings = try read(
             """

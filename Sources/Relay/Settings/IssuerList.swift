@@ -35,8 +35,11 @@ struct IssuerList {
                 let list = Self.allowed.joined(separator: ", ")
                 throw file.invalid("tokens.issuers.\(name) is unknown; allowed are \(list)", at: value)
             }
-            let listed = value.sequence?.compactMap(\.scalar?.string).joined(separator: ",")
-            guard let text = value.scalar?.string ?? (Self.lists.contains(name) ? listed : nil), !text.isEmpty else {
+            var text = value.scalar?.string
+            if let sequence = value.sequence, Self.lists.contains(name) {
+                text = try file.words(of: sequence, in: "tokens.issuers.\(name)").joined(separator: ",")
+            }
+            guard let text, !text.isEmpty else {
                 throw file.invalid("tokens.issuers.\(name) takes a word", at: value)
             }
             words[name] = text

@@ -50,7 +50,7 @@ struct SettingsFile {
 
     private func apply(_ node: Node, as setting: Setting, to settings: inout Settings) throws(RelayError) {
         if case .list(let keyPath) = setting.kind, let sequence = node.sequence {
-            settings[keyPath: keyPath] = sequence.compactMap(\.scalar?.string)
+            settings[keyPath: keyPath] = try words(of: sequence, in: setting.key)
             return
         }
         guard let text = node.scalar?.string else { throw invalid("\(setting.key) takes a single value", at: node) }
@@ -63,6 +63,18 @@ struct SettingsFile {
         } catch {
             throw invalid(error.message, at: node)
         }
+    }
+
+    /// The entries of a list, none of which may be a list or have keys of its own.
+    func words(of sequence: Node.Sequence, in name: String) throws(RelayError) -> [String] {
+        var words: [String] = []
+        for entry in sequence {
+            guard let word = entry.scalar?.string else {
+                throw invalid("\(name) has an entry that is not a single value", at: entry)
+            }
+            words.append(word)
+        }
+        return words
     }
 
     /// The members of a mapping by name; a repeated name is refused.
