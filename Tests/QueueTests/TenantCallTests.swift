@@ -34,7 +34,8 @@ struct TenantCallTests {
             _ = try await world.store.reserveCall(world.call("a", holder: "dead"), at: world.now)
             _ = try await world.store.reserveCall(world.call("b", holder: "alive"), at: world.now)
             let other = NewCall(
-                id: "free", tenant: .sample("other"), model: "m", demand: World.demand, holder: "p1", life: .seconds(60))
+                id: "free", tenant: .sample("other"), model: "m", demand: World.demand, holder: "p1", life: .seconds(60)
+            )
             #expect(try await world.store.reserveCall(other, at: world.now) == .unlimited)
             world.clock.advance(by: .seconds(40))
             try await world.store.renewCalls(["a", "b"], of: "alive", for: .seconds(60), at: world.now)

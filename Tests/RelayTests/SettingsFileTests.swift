@@ -33,7 +33,10 @@ import Webhook
 
     @Test(arguments: [
         ("webhooks:\n  allow_ports: [443, {a: b}]\n", "relay.yaml:2: webhooks.allow_ports"),
-        ("webhooks:\n  allow_networks:\n    - 10.0.0.0/8\n    - [127.0.0.0/8]\n", "relay.yaml:4: webhooks.allow_networks"),
+        (
+            "webhooks:\n  allow_networks:\n    - 10.0.0.0/8\n    - [127.0.0.0/8]\n",
+            "relay.yaml:4: webhooks.allow_networks"
+        ),
         (
             "tokens:\n  issuers:\n    - {issuer: a, algorithm: HS256, secret_file: /s, tenants: [b, {c: d}]}\n",
             "relay.yaml:3: tokens.issuers.tenants"

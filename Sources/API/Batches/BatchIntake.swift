@@ -168,10 +168,11 @@ struct BatchIntake {
         let maxTokens = fields.member("max_tokens").flatMap(fields.positiveInteger)
         let model: String
         do {
-            model = try fields.optional("model", ModelName.rule) { member in
-                let name = fields.string(member) ?? ""
-                return name.isEmpty || ModelName.isAllowed(name) ? name : nil
-            } ?? ""
+            model =
+                try fields.optional("model", ModelName.rule) { member in
+                    let name = fields.string(member) ?? ""
+                    return name.isEmpty || ModelName.isAllowed(name) ? name : nil
+                } ?? ""
         } catch {
             return ("", maxTokens, error)
         }
