@@ -20,9 +20,7 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
         var estimator = TokenEstimator()
         var rules: PacingRules
         var inFlight = 0
-        /// When a call last started, by its key and the scope that it counts in; the latest of them.
-        private(set) var lastStarts: [String: Timestamp] = [:]
-        private static var lanesKept: Int { 1024 }
+        var spread = StartSpread<C.Instant>()
 
         /// What a call counts in, where anything limits it.
         func demands(of key: UpstreamKey, _ models: ModelClass?, isUnread: Bool = false) -> [ScopeDemand] {
@@ -33,14 +31,6 @@ package final class Gateway<C: Clock<Duration>>: UpstreamGateway {
         mutating func rest(at now: Timestamp) -> Timestamp? {
             brake.rebase(at: now)
             return brake.rests(at: now)
-        }
-
-        mutating func noteStart(_ start: Timestamp, in lane: String) {
-            if lastStarts.count >= Self.lanesKept, lastStarts[lane] == nil {
-                let recent = start.advanced(by: .seconds(-60))
-                lastStarts = lastStarts.filter { $0.value > recent }
-            }
-            lastStarts[lane] = start
         }
     }
 
@@ -218,23 +208,12 @@ extension Gateway {
         }
     }
 
-    /// Sleeps until the permit's start. Calls of a key that wake late, together, are spread out again; a little faster
-    /// than the rate, so that the delay does not add up. By the rates alone: when its tokens are there the ledger has
-    /// said, and what it lets run ahead does. Canceled: returns at once.
+    /// Sleeps until the permit's start. Calls that wake late, together, are spread out again. Canceled: returns at once.
     private func waitForStart(of permit: Permit) async {
         await sleep(until: permit.start)
-        guard let spacing = permit.block?.rateSpacing, spacing > .zero else { return }
-        let lane = "\(permit.key.id) \(permit.countedScope.name)"
-        let start = state.withLock { state in
-            let now = wall.now()
-            let earliest = state.lastStarts[lane]?.advanced(by: spacing * 49 / 50) ?? now
-            // Further ahead than any bunch reaches: the clock was set back.
-            let isPlausible = earliest <= now.advanced(by: max(.seconds(2), spacing * 2))
-            let start = isPlausible ? max(now, earliest) : now
-            state.noteStart(start, in: lane)
-            return start
-        }
-        await sleep(until: start)
+        guard let block = permit.block, !Task.isCancelled else { return }
+        let start = state.withLock { $0.spread.start(in: block.shares, at: clock.now) }
+        if start > clock.now { try? await clock.sleep(until: start, tolerance: nil) }
     }
 
     private func sleep(until instant: Timestamp) async {

@@ -22,7 +22,10 @@ struct GatewayPacingTests {
     }
 
     private func permits(_ count: Int) -> [Permit] {
-        let block = SlotBlock(first: clock.timestamp, spacing: .milliseconds(100), count: count)
+        let spacing = Duration.milliseconds(100)
+        let block = SlotBlock(
+            first: clock.timestamp, spacing: spacing, count: count,
+            shares: [ScopeShare(scope: .key("k"), spacing: spacing)])
         return (0..<count).map { Permit(key: key, start: block.start(of: $0), block: block, slot: $0) }
     }
 

@@ -16,9 +16,6 @@ package struct SlotBlock: Hashable, Sendable {
         self.shares = shares
     }
 
-    /// Between starts, by the rates of its scopes alone, tokens and the share of interactive calls left aside.
-    package var rateSpacing: Duration { shares.map(\.spacing).max() ?? spacing }
-
     /// When the slot number `index` (from 0) begins.
     package func start(of index: Int) -> Timestamp {
         first.advanced(by: spacing * index)
