@@ -58,4 +58,16 @@ struct InputHintsTests {
         #expect(list.demand(of: "x", body) == list.demand(of: "x", body, maxTokens: 7))
         #expect(list.demand(of: "x", []) == list.demand(of: "x", [], maxTokens: nil))
     }
+
+    @Test func `more tools or members than are listed count as what is fetched`() {
+        func list(_ count: Int, _ part: String) -> String {
+            Array(repeating: part, count: count).joined(separator: ",")
+        }
+        #expect(!hints(#"{"tools":[\#(list(10_000, "0"))]}"#).isOpenEnded)
+        #expect(hints(#"{"tools":[\#(list(10_001, "0"))]}"#).isOpenEnded)
+        #expect(hints(#"{"tools":[\#(list(10_001, #"{"type":"custom"}"#))]}"#).isOpenEnded)
+        #expect(hints(#"{"tools":[{\#(list(10_001, #""a":0"#))}]}"#).isOpenEnded)
+        #expect(hints(#"{\#(list(10_001, #""a":0"#))}"#).isOpenEnded)
+        #expect(!hints(#"{"messages":[\#(list(10_001, "0"))]}"#).isOpenEnded)
+    }
 }

@@ -97,4 +97,51 @@ struct JSONScannerTests {
         #expect(integer("") == nil && integer("01") == nil && integer("\"1\"") == nil && integer("+1") == nil)
         #expect(JSONScanner.integer([0x31], at: 0..<9) == 1)
     }
+
+    private static func object(of count: Int) -> [UInt8] {
+        let members = Array(repeating: #""a":0"#, count: count).joined(separator: ",")
+        return Array("{\(members)}".utf8)
+    }
+
+    private static func array(of count: Int) -> [UInt8] {
+        let elements = Array(repeating: "0", count: count).joined(separator: ",")
+        return Array("[\(elements)]".utf8)
+    }
+
+    @Test func `10,000 members or elements are listed, no more; what is passed over may have any number`() throws {
+        #expect(try JSONScanner.members(of: Self.object(of: 10_000)).count == 10_000)
+        #expect(try JSONScanner.elements(of: Self.array(of: 10_000)).count == 10_000)
+        let members = #expect(throws: JSONScanError.self) { try JSONScanner.members(of: Self.object(of: 10_001)) }
+        #expect(members?.reason == .tooManyMembers && members?.description.contains("more than 10,000 members") == true)
+        let elements = #expect(throws: JSONScanError.self) { try JSONScanner.elements(of: Self.array(of: 10_001)) }
+        #expect(elements?.reason == .tooManyElements)
+        let (array, object) = (Self.array(of: 20_000), Self.object(of: 20_000))
+        var outer = JSONObject()
+        outer.setRaw("a", array)
+        outer.setRaw("b", object)
+        #expect(try JSONScanner.members(of: outer.closed()).count == 2)
+    }
+
+    @Test func `an object with too many members is refused where it goes beyond, whatever follows`() {
+        let document = Self.object(of: 10_001).dropLast() + Array(", no JSON".utf8)
+        let error = #expect(throws: JSONScanError.self) { try JSONScanner.members(of: Array(document)) }
+        #expect(error == JSONScanError(.tooManyMembers, at: 10_001 * 6 - 1))
+        let refusal = #expect(throws: RelayError.self) { try JSONFields(Self.object(of: 10_001)) }
+        #expect(refusal?.code == .bodyNotJSON && refusal?.message.contains("more than 10,000 members") == true)
+    }
+
+    @Test func `the first element that is wanted ends the search`() throws {
+        let document = Self.array(of: 1_000)
+        var seen = 0
+        let found = try JSONScanner.firstElement(of: document, in: 0..<document.count) { _ in
+            seen += 1
+            return seen == 7
+        }
+        #expect(found == 13..<14 && seen == 7)
+        #expect(try JSONScanner.firstElement(of: Array("[1, no JSON".utf8), in: 0..<11) == 1..<2)
+        #expect(try JSONScanner.firstElement(of: Array("[ ]".utf8), in: 0..<3) == nil)
+        #expect(throws: JSONScanError(.notAnArray, at: 0)) {
+            try JSONScanner.firstElement(of: Array("{}".utf8), in: 0..<2)
+        }
+    }
 }

@@ -60,17 +60,30 @@ package struct InputHints: Hashable, Sendable {
         return min(index + 1, bytes.count)
     }
 
-    /// Whether a tool is the upstream's, or of a kind that it knows: their names change, so all but `custom` count.
+    /// Whether a tool is the upstream's, or of a kind that it knows: their names change, so all but `custom` count. More
+    /// tools, or members, than are listed count as one, too; they are not looked at.
     private static func hasServerTool(_ body: [UInt8]) -> Bool {
-        let members = (try? JSONScanner.members(of: body)) ?? []
-        return members.filter { $0.key == "tools" && $0.kind == .array }.contains { tools in
-            let elements = (try? JSONScanner.elements(of: body, in: tools.value)) ?? []
-            return elements.contains { element in
-                let fields = (try? JSONScanner.members(of: body, in: element)) ?? []
-                return fields.contains {
-                    $0.key == "type" && $0.kind == .string && JSONScanner.string(body, at: $0.value) != "custom"
-                }
+        contains(body, 0..<body.count) { $0.key == "tools" && $0.kind == .array && hasServerTool(body, in: $0.value) }
+    }
+
+    private static func hasServerTool(_ body: [UInt8], in tools: Range<Int>) -> Bool {
+        var count = 0
+        let found = try? JSONScanner.firstElement(of: body, in: tools) { tool in
+            count += 1
+            guard count <= JSONScanner.listLimit else { return true }
+            return contains(body, tool) {
+                $0.key == "type" && $0.kind == .string && JSONScanner.string(body, at: $0.value) != "custom"
             }
+        }
+        return found != nil
+    }
+
+    /// Whether the object that `range` holds has such a member, or more than are listed; false if it is none.
+    private static func contains(_ body: [UInt8], _ range: Range<Int>, _ isSuch: (JSONMember) -> Bool) -> Bool {
+        do {
+            return try JSONScanner.members(of: body, in: range).contains(where: isSuch)
+        } catch {
+            return error.reason == .tooManyMembers
         }
     }
 }

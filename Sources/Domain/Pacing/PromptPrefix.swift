@@ -36,7 +36,6 @@ package enum PromptPrefix {
     }
 
     private static func firstElement(of array: Range<Int>, in body: [UInt8]) -> Range<Int> {
-        let elements = try? JSONScanner.elements(of: body, in: array)
-        return elements?.first ?? array
+        (try? JSONScanner.firstElement(of: body, in: array)) ?? array
     }
 }

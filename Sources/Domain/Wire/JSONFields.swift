@@ -6,11 +6,15 @@ package struct JSONFields: Sendable {
     /// What leads to the object in error messages, such as `request.`; empty at the top.
     private let path: String
 
-    /// - Throws: `body_not_json`, with the offset of the first byte that cannot stand there.
+    /// - Throws: `body_not_json`, with the offset of the first byte that cannot stand there, or of the first member too many.
     package init(_ document: [UInt8], in range: Range<Int>? = nil, path: String = "") throws(RelayError) {
         let members: [JSONMember]
         do {
             members = try JSONScanner.members(of: document, in: range)
+        } catch  where error.reason == .tooManyMembers {
+            throw RelayError(
+                .bodyNotJSON, "The body is a JSON object that is not taken. \(error)",
+                remedy: "Send objects of fewer members; how many their values hold does not matter.")
         } catch {
             throw RelayError(
                 .bodyNotJSON, "The body is not a JSON object. \(error)",

@@ -9,6 +9,8 @@ package struct JSONScanError: Error, Hashable, Sendable, CustomStringConvertible
         case controlCharacter = "an unescaped control character in a string"
         case invalidNumber = "a malformed number"
         case tooDeep = "more than 512 levels of nesting"
+        case tooManyMembers = "more than 10,000 members in one object"
+        case tooManyElements = "more than 10,000 elements in one array"
         case trailingBytes = "more bytes after the end of the value"
         case notAnObject = "not an object"
         case notAnArray = "not an array"

@@ -1,10 +1,13 @@
 /// Reads JSON without decoding it: checks a whole document against RFC 8259 and tells where its parts stand.
 ///
 /// The bytes stay as they are, because what is forwarded must not be written anew. A lone surrogate escape is accepted
-/// (the grammar allows it); nesting ends at ``nestingLimit``.
+/// (the grammar allows it); nesting ends at ``nestingLimit``, and what is listed at ``listLimit``: a list costs several
+/// times the bytes of small parts.
 package enum JSONScanner {
     /// Containers inside one another, the outermost included.
     package static let nestingLimit = 512
+    /// Members of an object, or elements of an array, that are listed. What is only passed over may have any number.
+    package static let listLimit = 10_000
 
     /// The members of the object that `range` of `document` (by default all of it) holds, in their order, duplicate
     /// keys included. White space may surround the object, nothing else.
@@ -18,6 +21,7 @@ package enum JSONScanner {
             repeat {
                 let key = try cursor.readKey()
                 let (value, kind) = try cursor.readValue()
+                guard members.count < listLimit else { throw JSONScanError(.tooManyMembers, at: value.lowerBound) }
                 members.append(JSONMember(key: key, value: value, kind: kind))
             } while try cursor.continues(until: UInt8(ascii: "}"))
             return members
@@ -33,9 +37,30 @@ package enum JSONScanner {
             var elements: [Range<Int>] = []
             guard !cursor.skip(UInt8(ascii: "]")) else { return elements }
             repeat {
-                elements.append(try cursor.readValue().range)
+                let element = try cursor.readValue().range
+                guard elements.count < listLimit else {
+                    throw JSONScanError(.tooManyElements, at: element.lowerBound)
+                }
+                elements.append(element)
             } while try cursor.continues(until: UInt8(ascii: "]"))
             return elements
+        }
+    }
+
+    /// The first element that `isWanted`, by default the very first, of the array that `range` of `document` holds; nil if
+    /// there is none. Nothing is listed, and what follows the element is not looked at.
+    package static func firstElement(
+        of document: [UInt8], in range: Range<Int>, where isWanted: (Range<Int>) -> Bool = { _ in true }
+    ) throws(JSONScanError) -> Range<Int>? {
+        try document.withUnsafeBufferPointer { (bytes) throws(JSONScanError) in
+            var cursor = JSONCursor(bytes, range.clamped(to: 0..<bytes.count))
+            try cursor.enter(UInt8(ascii: "["), orFail: .notAnArray)
+            guard !cursor.skip(UInt8(ascii: "]")) else { return nil }
+            repeat {
+                let element = try cursor.readValue().range
+                if isWanted(element) { return element }
+            } while try cursor.continues(until: UInt8(ascii: "]"))
+            return nil
         }
     }
 

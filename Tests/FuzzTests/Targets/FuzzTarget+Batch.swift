@@ -20,7 +20,7 @@ extension FuzzTarget {
         let whole = split(rest, every: max(1, rest.count))
         let cut = split(rest, every: step)
         guard whole == cut else { return "cut every \(step) bytes it reads \(cut), whole \(whole)" }
-        guard case .success(let requests) = whole else { return nil }
+        guard case .success(let requests) = whole, requests.count <= JSONScanner.listLimit else { return nil }
         // Brackets that do not match are for whoever reads the request.
         guard requests.allSatisfy({ $0.first == UInt8(ascii: "{") }) else { return "a request is no object" }
         guard let members = try? JSONScanner.members(of: rest) else { return nil }

@@ -50,9 +50,12 @@ extension FuzzTarget {
             end = member.value.upperBound
             switch input[member.value.lowerBound] {
             case UInt8(ascii: "{"):
-                guard (try? JSONScanner.members(of: input, in: member.value)) != nil else { return "an object is none" }
+                guard isListed({ _ = try JSONScanner.members(of: input, in: member.value) }) else {
+                    return "an object is none"
+                }
             case UInt8(ascii: "["):
-                guard let elements = try? JSONScanner.elements(of: input, in: member.value),
+                var elements: [Range<Int>] = []
+                guard isListed({ elements = try JSONScanner.elements(of: input, in: member.value) }),
                     elements.allSatisfy({ member.value.contains($0.lowerBound) && $0.upperBound < end })
                 else { return "an array is none" }
             case UInt8(ascii: "\""):
@@ -63,15 +66,29 @@ extension FuzzTarget {
         return nil
     }
 
+    /// Whether `list` finds no fault but that there is too much to list.
+    private static func isListed(_ list: () throws -> Void) -> Bool {
+        do {
+            try list()
+            return true
+        } catch let error as JSONScanError {
+            return error.reason == .tooManyMembers || error.reason == .tooManyElements
+        } catch {
+            return false
+        }
+    }
+
     /// Whether Foundation reads RFC 8259 here: it lets a comma stand before a closing bracket, guesses other encodings from
-    /// NULs and byte order marks, refuses lone surrogates and numbers beyond its own, and has another limit of nesting.
+    /// NULs and byte order marks, refuses lone surrogates and numbers beyond its own, and has other limits of nesting and size.
     private static func isCommonGround(_ input: [UInt8]) -> Bool {
         let dense = input.filter { $0 > 0x20 }
         let hasTrailingComma = zip(dense, dense.dropFirst()).contains { $0 == 0x2C && ($1 == 0x7D || $1 == 0x5D) }
         let text = String(decoding: input, as: UTF8.self).lowercased()
         let hasLongNumber = text.split { !"0123456789.".contains($0) }.contains { $0.count > 15 }
         let depth = input.count { $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "{") }
-        return !hasTrailingComma && !hasLongNumber && depth < 400 && !input.contains(0) && !text.contains("\u{FEFF}")
+        let parts = input.count { $0 == UInt8(ascii: ",") }
+        return parts < JSONScanner.listLimit && !hasTrailingComma && !hasLongNumber && depth < 400 && !input.contains(0)
+            && !text.contains("\u{FEFF}")
             && !text.contains("\\ud") && !text.contains("e+") && !hasLongExponent(Array(text.utf8))
     }
 
