@@ -105,6 +105,7 @@ let package = Package(
                 "API", "Domain", "Queue", "Telemetry", "TestSupport", "Upstream", "Vault",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]

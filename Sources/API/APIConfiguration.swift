@@ -43,6 +43,8 @@ package struct APIConfiguration: Sendable {
     package var pingInterval = Duration.seconds(15)
     /// A client that takes no byte of its answer for this long loses its connection.
     package var writeTimeout = Duration.seconds(300)
+    /// Bytes/s with which an answer that waits must be taken, apart from ``writeTimeout`` once; 0: any rate.
+    package var answerRate = 1024
     /// Whether an SDK's retry is attached to the equal call that still runs.
     package var sharesRetries = true
     /// How long a plain call of an SDK lives on after its client has left, so that a retry finds it.

@@ -55,10 +55,13 @@ enum JobText {
     /// `last_id` is what `after` of the next page takes; of a page that was cut short it need not be among its jobs.
     static func page(_ page: JobPage) -> [UInt8] {
         var json = JSONObject()
-        json.setRaw("data", JSONObject.array(page.jobs.map(job)))
-        json.set("has_more", page.hasMore)
+        let rows = RowsText(page.jobs, job)
+        let isWhole = rows.count == page.jobs.count
+        let last = page.jobs.prefix(rows.count).last?.id
+        json.setRaw("data", rows.array)
+        json.set("has_more", page.hasMore || !isWhole)
         json.set("first_id", page.jobs.first?.id.text)
-        json.set("last_id", (page.next ?? page.jobs.last?.id)?.text)
+        json.set("last_id", (isWhole ? page.next ?? last : last)?.text)
         return json.closed()
     }
 }

@@ -174,6 +174,27 @@ def test_a_body_at_the_least_rate_takes_as_long_as_it_needs(limited):
     assert upstream.last.body == body
 
 
+def test_an_answer_that_is_taken_in_drops_is_cut_off_and_one_that_is_taken_is_whole(limited):
+    upstream, client = limited("server: {answer_rate: 100MiB}\nsync: {write_timeout: 2s}\n")
+    large = b'{"type":"message","content":[],"padding":"' + b"x" * 24_000_000 + b'"}'
+    upstream.answer = lambda _: Reply(large)
+    body = message_body()
+    request = (b"POST /v1/messages HTTP/1.1\r\n" + rawsocket.HOST + b"x-api-key: " + client.token.encode()
+               + b"\r\nanthropic-version: 2023-06-01\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+    assert rawsocket.exchange(client.base, request).endswith(large)
+    with rawsocket.connect(client.base) as connection:
+        connection.sendall(request)
+        taken, began = b"", time.monotonic()
+        while time.monotonic() - began < 8:
+            try:
+                taken += connection.recv(100_000)
+            except ConnectionResetError:
+                break
+            time.sleep(0.1)
+        taken += rawsocket.read_to_end(connection)
+    assert taken.startswith(b"HTTP/1.1 200") and len(taken) < len(large)
+
+
 def test_a_tenant_changes_its_endpoints_so_often_and_an_operator_as_often_as_needed(world):
     world.config.write_text(world.config.read_text().replace("changes_per_minute: 0", "changes_per_minute: 3"))
     relay = world.relay("api")

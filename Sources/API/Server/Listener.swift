@@ -28,7 +28,8 @@ struct Listener: Sendable {
                     maxHeaderFieldSize: configuration.headLimit, maxHeaderListSize: configuration.headLimit,
                     maxHeaderFieldCount: configuration.headerCount)))
         let connections = WatchedHTTP1(
-            http: http, writeTimeout: configuration.writeTimeout, limits: ConnectionLimits(configuration),
+            http: http, writeTimeout: configuration.writeTimeout, answerRate: configuration.answerRate,
+            limits: ConnectionLimits(configuration),
             desk: ConnectionDesk(configuration, listener: name), tls: configuration.tls)
         let server = connections.server(
             configuration: .init(address: .hostname(host, port: port), backlog: 4096),

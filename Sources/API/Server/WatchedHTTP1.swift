@@ -16,6 +16,8 @@ struct WatchedHTTP1: ServerChildChannel {
 
     let http: HTTP1Channel
     let writeTimeout: Duration
+    /// Bytes/s; see ``StallGuard``.
+    let answerRate: Int
     let limits: ConnectionLimits
     let desk: ConnectionDesk
     /// nil: connections are not encrypted.
@@ -33,7 +35,7 @@ struct WatchedHTTP1: ServerChildChannel {
             let pipeline = channel.pipeline.syncOperations
             try guardRequests(pipeline, refusal)
             if let tls { try pipeline.addHandler(tls.handler(), position: .first) }
-            try pipeline.addHandler(StallGuard(limit: writeTimeout), position: .first)
+            try pipeline.addHandler(StallGuard(grace: writeTimeout, rate: answerRate), position: .first)
             try pipeline.addHandler(watch, position: .first)
             // Small frames of a stream must not wait for the acknowledgement of the ones before.
             try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1)

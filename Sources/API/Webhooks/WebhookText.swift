@@ -64,10 +64,13 @@ enum WebhookText {
     /// `last_id` is what `after` of the next page takes.
     static func page(_ page: DeliveryPage) -> [UInt8] {
         var json = JSONObject()
-        json.setRaw("data", JSONObject.array(page.records.map { delivery($0) }))
-        json.set("has_more", page.hasMore)
+        let rows = RowsText(page.records) { delivery($0) }
+        let isWhole = rows.count == page.records.count
+        let last = page.records.prefix(rows.count).last?.id
+        json.setRaw("data", rows.array)
+        json.set("has_more", page.hasMore || !isWhole)
         json.set("first_id", page.records.first?.id)
-        json.set("last_id", page.next ?? page.records.last?.id)
+        json.set("last_id", isWhole ? page.next ?? last : last)
         return json.closed()
     }
 }

@@ -1,4 +1,4 @@
-/// Until when a client must have sent more of a body. Times are any clock's, as passed in.
+/// Until when a client must have sent more of a body, or taken more of an answer. Times are any clock's, as passed in.
 ///
 /// It begins with `grace`. Each byte gives it the time that the byte takes at the least rate, but never more than `grace`
 /// ahead: a quick start buys no hours of single bytes. So a body of n bytes is read in `grace` + n / `rate` at most, and

@@ -34,6 +34,7 @@ struct Setting: Sendable {
         Setting("server.header_timeout", .duration(\.headerTimeout, .milliseconds(100) ... .seconds(3600))),
         Setting("server.body_idle_timeout", .duration(\.bodyIdleTimeout, .milliseconds(100) ... .seconds(3600))),
         Setting("server.body_rate", .size(\.bodyRate, 0...1_073_741_824)),
+        Setting("server.answer_rate", .size(\.answerRate, 0...1_073_741_824)),
         Setting("server.idle_timeout", .duration(\.serverIdleTimeout, .seconds(1) ... .seconds(3600))),
         Setting("limits.header_bytes", .size(\.headerBytes, 4096...1_048_576)),
         Setting("limits.header_count", .count(\.headerCount, 16...10_000)),

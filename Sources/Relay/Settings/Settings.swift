@@ -20,6 +20,7 @@ struct Settings: Sendable {
     var bodyIdleTimeout = Duration.seconds(60)
     /// Bytes/s; zero: any rate.
     var bodyRate = 1024
+    var answerRate = 1024
     var serverIdleTimeout = Duration.seconds(300)
     var headerBytes = 64 * 1024
     var headerCount = 128

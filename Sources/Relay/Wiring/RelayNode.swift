@@ -80,6 +80,7 @@ struct RelayNode {
         api.headTimeout = settings.headerTimeout
         api.bodyTimeout = settings.bodyIdleTimeout
         api.bodyRate = settings.bodyRate
+        api.answerRate = settings.answerRate
         api.idleTimeout = settings.serverIdleTimeout
         api.limits = settings.requestLimits
         api.forwardsOtherPaths = settings.forwardOtherPaths
