@@ -11,11 +11,12 @@ package struct JSONFields: Sendable {
         let members: [JSONMember]
         do {
             members = try JSONScanner.members(of: document, in: range)
-        } catch  where error.reason == .tooManyMembers {
-            throw RelayError(
-                .bodyNotJSON, "The body is a JSON object that is not taken. \(error)",
-                remedy: "Send objects of fewer members; how many their values hold does not matter.")
         } catch {
+            guard error.reason != .tooManyMembers else {
+                throw RelayError(
+                    .bodyNotJSON, "The body is a JSON object that is not taken. \(error)",
+                    remedy: "Send objects of fewer members; how many their values hold does not matter.")
+            }
             throw RelayError(
                 .bodyNotJSON, "The body is not a JSON object. \(error)",
                 remedy: "Send one JSON object as UTF-8 (RFC 8259).")

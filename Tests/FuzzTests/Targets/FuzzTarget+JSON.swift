@@ -87,8 +87,8 @@ extension FuzzTarget {
         let hasLongNumber = text.split { !"0123456789.".contains($0) }.contains { $0.count > 15 }
         let depth = input.count { $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "{") }
         let parts = input.count { $0 == UInt8(ascii: ",") }
-        return parts < JSONScanner.listLimit && !hasTrailingComma && !hasLongNumber && depth < 400 && !input.contains(0)
-            && !text.contains("\u{FEFF}")
+        return parts < JSONScanner.listLimit && depth < 400
+            && !hasTrailingComma && !hasLongNumber && !input.contains(0) && !text.contains("\u{FEFF}")
             && !text.contains("\\ud") && !text.contains("e+") && !hasLongExponent(Array(text.utf8))
     }
 
