@@ -55,8 +55,11 @@ extension Gateway {
             reply: nil)
     }
 
-    /// Takes over what the provider reports of the key's owner, and of the scope that the call counts in.
-    func learn(_ head: HTTPAnswer, of permit: Permit, over passage: EgressPool.Passage) async {
+    /// Takes over what the provider reports of the key's owner, and of the scope that the call counts in: not of a call whose
+    /// body cannot be read, which is of any class, so that its limits are not those of the scope.
+    func learn(
+        _ head: HTTPAnswer, of permit: Permit, for call: UpstreamCall, over passage: EgressPool.Passage
+    ) async {
         let headers = head.headers
         let isSurelyAPI = headers.first("request-id") != nil
         state.withLock { state in
@@ -67,7 +70,7 @@ extension Gateway {
         if let organization = headers.first("anthropic-organization-id"), organization.utf8.count <= 128 {
             state.withLock { _ = $0.owners.learn(organization, of: permit.key) }
         }
-        guard permit.models != nil, let report = RateLimitReport(headers) else { return }
+        guard permit.models != nil, call.model != nil, let report = RateLimitReport(headers) else { return }
         let (now, scope) = (wall.now(), permit.countedScope)
         let (mustTell, burst) = state.withLock { state in
             (state.standing.learn(report, of: scope, at: now), state.rules.style.tokenBurst)

@@ -201,7 +201,7 @@ extension Gateway {
             }
             let head = try await transport.send(request(call, key: permit.key), over: passage.path)
             if permit.isTrial, (200..<300).contains(head.status) { passed(permit) }
-            await learn(head, of: permit, over: passage)
+            await learn(head, of: permit, for: call, over: passage)
             return .success(Answer(opening: opening, head: head, firstByteAt: wall.now()))
         } catch {
             return .failure(await end(.egressFault(error), nil, opening, nil))

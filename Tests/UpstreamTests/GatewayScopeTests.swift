@@ -98,6 +98,20 @@ struct GatewayScopeTests {
         #expect(ledger.learned.withLock { $0.count } == 2)
     }
 
+    @Test func `what is reported to a call whose body cannot be read is nobody's limit`() async throws {
+        let gateway = gateway([Self.key("k", "o")]) { _, _ in
+            Self.ok([
+                HeaderField("anthropic-ratelimit-requests-limit", "120"),
+                HeaderField("anthropic-ratelimit-requests-remaining", "119"),
+            ])
+        }
+        let demand = CallDemand.unread(.interactive, bytes: 10)
+        let permit = try #require(try await gateway.permits(upTo: 1, for: demand, within: .zero).first)
+        let call = UpstreamCall(method: "POST", path: "/v1/messages", headers: [], body: [0x1F])
+        #expect(await gateway.exchange(call, with: permit, avoiding: []).verdict == .success)
+        #expect(permit.models == .other && ledger.learned.withLock { $0.isEmpty })
+    }
+
     @Test func `what a call has really cost is booked, and nothing for one that was refused`() async throws {
         let rules = PacingRules(limits: [
             .organization("o", nil): PacingLimits(
