@@ -94,7 +94,7 @@ extension Gateway {
                 // Where nobody else hears the API either, it may be all that it says to those without a credential.
                 if !state.egress.isHeardElsewhere(path.id) { state.egress.probed(path.id, at: now) }
                 state.egress.answeredForeign(path.id, at: now)
-            case .failed(let failure): 
+            case .failed(let failure):
                 if failure.blamesPath { state.egress.faulted(path.id, byProbe: true, at: now) }
             case .regionRefused: state.egress.refused(path.id)
             }

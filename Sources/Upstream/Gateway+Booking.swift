@@ -147,7 +147,8 @@ extension Gateway.State {
         case .keyRefused: if !isForeign { roster.refused(key, at: now) }
         case .spendLimited where error == "invalid_request_error": roster.toldSpendLimit(key, at: now)
         case .spendLimited: roster.spendLimited(key, at: now)
-        case .clientFault, .rateLimited, .overloaded, .permissionRefused: if permit.isTrial { roster.wasTaken(key) }
+        case .clientFault, .rateLimited, .overloaded, .permissionRefused:
+            if permit.isTrial { roster.wasTaken(key) }
         case .egressRefused, .egressFault, .upstreamFault, .deferred: break
         }
     }

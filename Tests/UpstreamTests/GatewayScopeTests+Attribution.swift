@@ -32,7 +32,8 @@ extension GatewayScopeTests {
         let told = Mutex<[GatewayNotice]>([])
         let gateway = gateway(keys, paths: paths, onNotice: { notice in told.withLock { $0.append(notice) } }) {
             _, path in
-            path.id == "left" ? UpstreamReply(status: status, headers: [], body: Array("<html>".utf8))
+            path.id == "left"
+                ? UpstreamReply(status: status, headers: [], body: Array("<html>".utf8))
                 : Self.ok([HeaderField("request-id", "req_1")])
         }
         var suspects: Set<String?> = []

@@ -2,11 +2,10 @@
 package enum ModelName {
     /// Bytes of UTF-8.
     package static let lengths = 1...256
-    package static let rule =
-        "a string of \(lengths.lowerBound) to \(lengths.upperBound) bytes without control characters"
+    package static let rule = "a string of \(lengths.lowerBound) to \(lengths.upperBound) bytes"
 
     package static func isAllowed(_ name: String) -> Bool {
-        lengths.contains(name.utf8.count) && !name.unicodeScalars.contains(where: isControl)
+        lengths.contains(name.utf8.count)
     }
 
     /// The longest beginning of `name` that is not too long, with no character of its encoding cut.
@@ -15,10 +14,6 @@ package enum ModelName {
         let bytes = name.utf8.prefix(lengths.upperBound + 1)
         let end = bytes.lastIndex { $0 & 0b1100_0000 != 0b1000_0000 } ?? bytes.startIndex
         return String(name[..<end])
-    }
-
-    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-        scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
     }
 }
 
