@@ -161,7 +161,8 @@ extension Gateway.State {
         guard let models = permit.models else { return nil }
         switch verdict {
         case .success, .clientFault: keyFaults.succeeded(permit.key, models, at: now)
-        case .keyRefused where isForeign && !isPaths, .permissionRefused: return keyFaults.refused(permit.key, models, at: now)
+        case .keyRefused where isForeign && !isPaths, .permissionRefused:
+            return keyFaults.refused(permit.key, models, at: now)
         case .upstreamFault where !isPaths: return keyFaults.faulted(permit.key, models, at: now)
         default: break
         }

@@ -186,8 +186,11 @@ extension Gateway {
         case .success(let fitting): permit = await homed(fitting, for: call)
         case .failure(let deferral): return .failure(notBegun(taken, .deferred(retryAfter: deferral.wait)))
         }
-        await waitForStart(of: permit)
-        if let unsent = await unsent(permit) { return .failure(unsent) }
+        let places = await waitForStart(of: permit)
+        if let unsent = await unsent(permit) {
+            state.withLock { $0.spread.giveBack(places) }
+            return .failure(unsent)
+        }
         let startedAt = wall.now()
         let passage = state.withLock { state in
             state.inFlight += 1
@@ -209,11 +212,13 @@ extension Gateway {
     }
 
     /// Sleeps until the permit's start. Calls that wake late, together, are spread out again. Canceled: returns at once.
-    private func waitForStart(of permit: Permit) async {
+    /// - Returns: the places that it has taken for that.
+    private func waitForStart(of permit: Permit) async -> [StartSpread<C.Instant>.Place] {
         await sleep(until: permit.start)
-        guard let block = permit.block, !Task.isCancelled else { return }
+        guard let block = permit.block, !Task.isCancelled else { return [] }
         let start = state.withLock { $0.spread.start(in: block.shares, at: clock.now) }
-        if start > clock.now { try? await clock.sleep(until: start, tolerance: nil) }
+        if start.instant > clock.now { try? await clock.sleep(until: start.instant, tolerance: nil) }
+        return start.places
     }
 
     private func sleep(until instant: Timestamp) async {

@@ -25,7 +25,7 @@ struct StartSpreadTests {
                 now = now.advanced(by: .milliseconds(Int.random(in: 0...20_000, using: &random)))
             }
             let chosen = scopes.shuffled(using: &random).prefix(Int.random(in: 1...3, using: &random))
-            let start = spread.start(in: chosen.map { Self.share($0.name, $0.spacing) }, at: now)
+            let start = spread.start(in: chosen.map { Self.share($0.name, $0.spacing) }, at: now).instant
             #expect(start >= now)
             for scope in chosen {
                 if let last = last[scope.name] { #expect(last.duration(to: start) >= scope.spacing * 49 / 50) }
@@ -37,15 +37,44 @@ struct StartSpreadTests {
     @Test func `one stall after the other only adds to what waits`() {
         var spread = StartSpread<Instant>()
         let share = Self.share("k", .milliseconds(100))
-        var starts = (0..<90).map { _ in spread.start(in: [share], at: Self.instant(.seconds(9))) }
-        starts += (0..<90).map { _ in spread.start(in: [share], at: Self.instant(.seconds(10))) }
+        var starts = (0..<90).map { _ in spread.start(in: [share], at: Self.instant(.seconds(9))).instant }
+        starts += (0..<90).map { _ in spread.start(in: [share], at: Self.instant(.seconds(10))).instant }
         #expect(starts == (0..<180).map { Self.instant(.seconds(9) + .milliseconds(98) * $0) })
+    }
+
+    @Test func `what waits by a rate that is raised waits so much less`() {
+        var spread = StartSpread<Instant>()
+        _ = spread.start(in: [Self.share("k", .seconds(100))], at: Self.instant(.zero))
+        let now = Self.instant(.seconds(11))
+        let start = spread.start(
+            in: [Self.share("k", .milliseconds(100)), Self.share("o", .milliseconds(10))], at: now)
+        #expect(start.instant == now.advanced(by: .milliseconds(87)))
+        #expect(spread.start(in: [Self.share("o", .milliseconds(10))], at: now).instant < now.advanced(by: .seconds(1)))
+        #expect(
+            spread.start(in: [Self.share("k", .seconds(1))], at: now).instant == now.advanced(by: .milliseconds(185)),
+            "a rate that is lowered counts from the next call on")
+    }
+
+    @Test func `calls that are given up leave no gap behind, however many`() {
+        var spread = StartSpread<Instant>()
+        let share = Self.share("k", .seconds(12))
+        let now = Self.instant(.zero)
+        _ = spread.start(in: [share], at: now)
+        for _ in 0..<30 {
+            let given = spread.start(in: [share], at: now)
+            #expect(given.instant == now.advanced(by: .seconds(12) * 49 / 50))
+            spread.giveBack(given.places)
+        }
+        let (first, second) = (spread.start(in: [share], at: now), spread.start(in: [share], at: now))
+        spread.giveBack(first.places)
+        let third = spread.start(in: [share], at: now).instant
+        #expect(third == second.instant.advanced(by: .seconds(12) * 49 / 50), "another has come after it")
     }
 
     @Test func `a scope without a rate holds up nothing`() {
         var spread = StartSpread<Instant>()
         let now = Self.instant(.seconds(1))
-        for _ in 0..<3 { #expect(spread.start(in: [Self.share("tokens", .zero)], at: now) == now) }
+        for _ in 0..<3 { #expect(spread.start(in: [Self.share("tokens", .zero)], at: now).instant == now) }
         #expect(spread.count == 0)
     }
 

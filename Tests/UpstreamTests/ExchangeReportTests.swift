@@ -47,9 +47,17 @@ struct ExchangeReportTests {
                 connection.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
             }
         }
-        let transport = try CurlTransport(observer: listener)
-        for host in ["localhost", "localhost", "127.0.0.1", "localhost"] {
-            try await exchange("http://\(host):\(server.port)", with: transport)
+        var (listener, transport) = (self.listener, try CurlTransport(observer: self.listener))
+        for _ in 0..<5 {
+            let begin = ContinuousClock.now
+            for host in ["localhost", "localhost", "127.0.0.1", "localhost"] {
+                try await exchange("http://\(host):\(server.port)", with: transport)
+            }
+            // libcurl remembers for a minute: other tests may have taken longer meanwhile.
+            guard ContinuousClock.now - begin > .seconds(50) else { break }
+            transport.shutdown()
+            listener = ExchangeListener()
+            transport = try CurlTransport(observer: listener)
         }
         #expect(listener.lookups.withLock { $0 } == [false, true, true])
         let connections = listener.connections.withLock { $0 }

@@ -35,6 +35,8 @@ package final class TenantDirectory: Sendable {
 
     private let store: any TenantStore
     private let keptSettlements: Int
+    /// Each is a transaction: the round of upkeep that tells them must end before the next renewal.
+    private static let settledAtOnce = 200
     private let state = Mutex(State())
 
     /// - Parameter keptSettlements: ends of calls kept for the store at most.
@@ -79,8 +81,7 @@ package final class TenantDirectory: Sendable {
     /// Reads the limits anew and writes the usage, and how calls have ended.
     /// - Throws: if the store cannot; then the limits stay as they are, and what it was not told is kept.
     package func synchronize() async throws(JobStoreError) {
-        let limits = try await store.limits()
-        state.withLock { $0.limits = limits }
+        try await readLimits()
         let usage = state.withLock { state in
             defer { state.usage = [:] }
             return state.usage
@@ -94,15 +95,21 @@ package final class TenantDirectory: Sendable {
         try await settleKept()
     }
 
+    /// - Throws: if the store cannot; then they stay as they are.
+    func readLimits() async throws(JobStoreError) {
+        let limits = try await store.limits()
+        state.withLock { $0.limits = limits }
+    }
+
     private func settleKept() async throws(JobStoreError) {
         let ended = state.withLock { state in
-            defer { state.settlements = [] }
-            return state.settlements
+            defer { state.settlements.removeFirst(min(Self.settledAtOnce, state.settlements.count)) }
+            return state.settlements.prefix(Self.settledAtOnce)
         }
-        for (index, settlement) in ended.enumerated() {
+        for index in ended.indices {
             do {
-                try await store.settleCall(settlement)
-                state.withLock { _ = $0.openCalls.remove(settlement.id) }
+                try await store.settleCall(ended[index])
+                state.withLock { _ = $0.openCalls.remove(ended[index].id) }
             } catch {
                 state.withLock { $0.keep(ended[index...], upTo: keptSettlements) }
                 throw error

@@ -19,7 +19,7 @@ struct TenantGate: Sendable {
 
     /// Reads the limits anew, rather than within a second.
     func lookAtLimits() async throws(RelayError) {
-        do { try await directory.synchronize() } catch { throw RelayError(error) }
+        do { try await directory.readLimits() } catch { throw RelayError(error) }
     }
 
     // MARK: Requests

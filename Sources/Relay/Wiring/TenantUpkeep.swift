@@ -26,12 +26,13 @@ struct TenantUpkeep: Service {
     }
 
     func step(renews: Bool) async {
+        if renews {
+            await trying("what calls under way have reserved could not be renewed") { () throws(JobStoreError) in
+                try await directory.renewCalls(of: holder, for: Self.life, at: SystemClock().now())
+            }
+        }
         await trying("limits of tenants could not be read, or usage not written") { () throws(JobStoreError) in
             try await directory.synchronize()
-        }
-        guard renews else { return }
-        await trying("what calls under way have reserved could not be renewed") { () throws(JobStoreError) in
-            try await directory.renewCalls(of: holder, for: Self.life, at: SystemClock().now())
         }
     }
 
