@@ -229,7 +229,9 @@ extension Gateway {
 
     private func settle(_ answer: Answer) async -> Exchange {
         do throws(TransportFailure) {
-            let body = try await answer.head.body.collect(limit: configuration.answerLimit)
+            var body = try await answer.head.body.collect(limit: configuration.answerLimit)
+            // Errors go to clients and are kept. What refuses a key may say which.
+            if answer.head.status >= 400 { answer.opening.permit.key.secret.mask(in: &body) }
             let reply = UpstreamReply(status: answer.head.status, headers: answer.head.headers, body: body)
             let verdict = Verdict.of(reply, at: wall.now())
             return await end(verdict, reply, answer.opening, answer.firstByteAt)

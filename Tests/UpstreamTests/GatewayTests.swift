@@ -149,6 +149,15 @@ struct GatewayTests {
         #expect(try await once(gateway).verdict == .success)
     }
 
+    @Test func `an error that says the key says it to nobody`() async throws {
+        let (key, masked) = ("sk-ant-1", "********")
+        let said = #"{"error":{"type":"permission_error","message":"\#(key) may not, \#(key)!"},"at":"sk-ant-"}"#
+        let gateway = gateway(FakeKeyring([Self.key("k", secret: key)]), Self.answering(403, said))
+        #expect(try await once(gateway).reply?.body == Array(said.replacing(key, with: masked).utf8))
+        let fine = self.gateway(FakeKeyring([Self.key("k", secret: key)]), Self.answering(200, said))
+        #expect(try await once(fine).reply?.body == Array(said.utf8), "answers keep their bytes")
+    }
+
     @Test func `a refused key is tried again after five minutes`() async throws {
         let gateway = gateway(FakeKeyring([Self.key("k")]), Self.answering(401, Self.invalidKey))
         _ = try await once(gateway)

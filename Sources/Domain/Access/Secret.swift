@@ -22,4 +22,15 @@ package struct Secret: Hashable, Sendable, CustomStringConvertible, CustomDebugS
     package func revealBytes() -> [UInt8] {
         bytes
     }
+
+    /// Puts asterisks in the place of the value wherever `text` has it as it is. Not for one of fewer than 8 bytes, which
+    /// stands in texts by chance.
+    package func mask(in text: inout [UInt8]) {
+        guard bytes.count >= 8 else { return }
+        var next = text.startIndex
+        while let found = text[next...].firstRange(of: bytes) {
+            for index in found { text[index] = UInt8(ascii: "*") }
+            next = found.upperBound
+        }
+    }
 }
