@@ -157,6 +157,12 @@ def unaccepted(port: int) -> int:
                if fields[3] == LISTENING and fields[1].endswith(f":{port:04X}"))
 
 
+def stands_still(pid: int) -> bool:
+    """Whether all threads of the process have come to the stop that a signal asked for."""
+    states = [entry.read_text().rpartition(")")[2].split()[0] for entry in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return states != [] and set(states) == {"T"}
+
+
 def test_so_is_one_through_a_proxy_which_is_told_where_to_go_a_second_time(world, authority):
     """With HTTP/1.1, where nothing else than the bytes written tells that the call may be begun anew."""
     proxy, url = tinyproxy(world, "127.0.0.11")
@@ -170,6 +176,7 @@ def test_so_is_one_through_a_proxy_which_is_told_where_to_go_a_second_time(world
     assert call(client).status_code == 200
     # Otherwise it would pass the half's end on, and the connection would not be used again.
     os.killpg(proxy.process.pid, signal.SIGSTOP)
+    eventually("it stands still", lambda: stands_still(proxy.process.pid))
     assert half_closed(relay.process.pid, ("127.0.0.1", proxy.port)) == 1
     with ThreadPoolExecutor(1) as callers:
         answer = callers.submit(call, client)
