@@ -61,9 +61,11 @@ package struct KeyFaults: Sendable {
     package mutating func refused(_ key: UpstreamKey, _ models: ModelClass, at now: Timestamp) -> Timestamp? {
         let lane = Lane(key: key.id, models: models)
         update(lane, at: now) { $0.refusals += 1 }
-        guard let record = records[lane], record.refusals >= Self.faultLimit, !rests(lane, at: now) else { return nil }
+        guard let record = records[lane], record.refusals >= Self.faultLimit, let until = setAside(lane, at: now) else {
+            return nil
+        }
         update(lane, at: now) { $0.refusals = 0 }
-        return setAside(lane, at: now)
+        return until
     }
 
     /// nil if it is so already.
